@@ -202,3 +202,59 @@ def ticketing_by_hand(body: bytes) -> list[Voucher]:
             )
         )
     return vouchers
+
+
+SQUARE_STATUSES: Final = {
+    "ACTIVE": Status.ACTIVE,
+    "BLOCKED": Status.BLOCKED,
+    "DEACTIVATED": Status.DEACTIVATED,
+    "PENDING": Status.PENDING,
+}
+SQUARE_MEDIA: Final = {"DIGITAL": Medium.DIGITAL, "PHYSICAL": Medium.PRINT}
+LARGEST: Final = 10**MAX_DIGITS
+PLACES: Final = Context(prec=MAX_DIGITS + 4, traps=[InvalidOperation, Inexact])
+
+
+def square_by_hand(body: bytes) -> list[Voucher]:
+    payload = decode(body)
+    if type(payload) is not dict:
+        raise Wrong
+    cards, cursor = payload.get("gift_cards", []), payload.get("cursor")
+    if type(cards) is not list or (cursor is not None and type(cursor) is not str):
+        raise Wrong
+    vouchers = []
+    for raw in cards:
+        if type(raw) is not dict:
+            raise Wrong
+        get = raw.get
+        id, kind, state, gan, source = get("id"), get("type"), get("state"), get("gan"), get("gan_source")
+        created, balance = get("created_at"), get("balance_money")
+        if (
+            type(id) is not str
+            or type(kind) is not str
+            or type(state) is not str
+            or type(balance) is not dict
+            or (gan is not None and type(gan) is not str)
+            or (source is not None and type(source) is not str)
+        ):
+            raise Wrong
+        amount, currency = balance.get("amount"), balance.get("currency")
+        if type(amount) is not int or not 0 <= amount < LARGEST or type(currency) is not str:
+            raise Wrong
+        places = exponent(currency)
+        units = Decimal(amount)
+        remaining = Money.from_exact(units.scaleb(-places, PLACES) if places else units, currency)
+        vouchers.append(
+            Voucher(
+                account="cafe",
+                id=id,
+                code=None if gan is None else Code(gan),
+                remaining=remaining,
+                status=SQUARE_STATUSES.get(state, Status.UNKNOWN),
+                medium=SQUARE_MEDIA.get(kind, Medium.UNKNOWN),
+                origin=source,
+                created_at=hand_instant(created),
+                raw=raw,
+            )
+        )
+    return vouchers

@@ -75,3 +75,25 @@ def ticketing_page() -> bytes:
             voucher["validUntil"] = format_milliseconds(made + timedelta(days=1000))
         docs.append(voucher)
     return encode({"docs": docs, "total": VOUCHERS})
+
+
+def square_page() -> bytes:
+    """A page as the vendor's examples show one; one in ten is a printed card, one in twenty linked to a customer."""
+    chance = random.Random(3)
+    made = datetime(2025, 1, 1, tzinfo=UTC)
+    cards = []
+    for number in range(VOUCHERS):
+        made += timedelta(milliseconds=chance.randrange(1, 5_000_000))
+        card: dict[str, Any] = {
+            "id": f"gftc:{chance.randrange(16**32):032x}",
+            "type": "DIGITAL" if number % 10 else "PHYSICAL",
+            "gan_source": "SQUARE",
+            "state": chance.choice(["ACTIVE", "ACTIVE", "PENDING", "DEACTIVATED"]),
+            "balance_money": {"amount": chance.randrange(100_000), "currency": "EUR"},
+            "gan": f"77833200{chance.randrange(10**8):08d}",
+            "created_at": format_milliseconds(made),
+        }
+        if number % 20 == 0:
+            card["customer_ids"] = [f"{chance.randrange(36**16):020d}"]
+        cards.append(card)
+    return encode({"gift_cards": cards, "cursor": "JbFmyvUpaNKsfC1hoLSA4WlqkgkZXTWeKuStajR5"})

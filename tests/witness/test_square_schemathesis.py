@@ -18,9 +18,9 @@ from voucher_gateway_square.simulator import SquareSimulator
 
 pytest.importorskip("schemathesis", reason="run `make witness-square`")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-EXAMPLES = 150
+EXAMPLES = 60
 
 
 def test_no_request_of_the_document_makes_the_simulator_fail(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_no_request_of_the_document_makes_the_simulator_fail(tmp_path: Path) -> 
             *("--checks", "not_a_server_error,response_schema_conformance,content_type_conformance"),
             *("--max-examples", str(EXAMPLES), "--mode", "all", "--generation-deterministic"),
         ]
-        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False)
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=1100, check=False)
         requests = vendor.requests
         assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-2000:]
         assert vendor.crashes == []
