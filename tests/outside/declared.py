@@ -37,6 +37,8 @@ from voucher_gateway_file.formats import COLUMNS, WRITTEN
 from voucher_gateway_jtl import JtlSettings
 from voucher_gateway_local import LocalSettings
 from voucher_gateway_local.tables import metadata as local_tables
+from voucher_gateway_pretix import PretixSettings
+from voucher_gateway_square import SquareSettings
 from voucher_gateway_ticketing import TicketingSettings
 
 PACKAGES: Final = (
@@ -50,6 +52,10 @@ PACKAGES: Final = (
     "voucher_gateway_jtl",
     "voucher_gateway_jtl.simulator",
     "voucher_gateway_local",
+    "voucher_gateway_pretix",
+    "voucher_gateway_pretix.simulator",
+    "voucher_gateway_square",
+    "voucher_gateway_square.simulator",
     "voucher_gateway_ticketing",
     "voucher_gateway_ticketing.simulator",
 )
@@ -128,7 +134,14 @@ def tables() -> str:
 
 def settings() -> str:
     """Return the keys of the configuration file: of the whole, of every account, and of each provider's account."""
-    kinds = {"file": FileSettings, "jtl": JtlSettings, "local": LocalSettings, "ticketing": TicketingSettings}
+    kinds = {
+        "file": FileSettings,
+        "jtl": JtlSettings,
+        "local": LocalSettings,
+        "pretix": PretixSettings,
+        "square": SquareSettings,
+        "ticketing": TicketingSettings,
+    }
     own = {f"account of {name}": sorted(field.name for field in attrs.fields(kind)) for name, kind in kinds.items()}
     return _text({"configuration": sorted(_TOP_KEYS), "every account": sorted(_COMMON_KEYS), **own})
 
