@@ -8,7 +8,7 @@ import typer
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.cli import options as given
-from voucher_gateway.cli.commands.vouchers_write import call_options, run_changing_call
+from voucher_gateway.cli.changing_call import call_options, run_changing_call
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.parsing import parse_money, parse_pin, require_code
 from voucher_gateway.cli.prior_operation import PriorOperation
