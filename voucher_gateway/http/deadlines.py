@@ -29,10 +29,10 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
-from urllib3.util.connection import allowed_gai_family
 from urllib3.util.wait import wait_for_read
 
 from voucher_gateway.fork_safety import call_after_fork
+from voucher_gateway.http.resolver import look_up
 
 
 class DeadlineExceeded(TimeoutError):
@@ -293,10 +293,9 @@ class _DeadlineConnection:
 
 def _addresses(name: str, port: int, connection: Any) -> list[str]:
     try:
-        addresses = socket.getaddrinfo(name.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
+        return look_up(name.strip("[]"), port)
     except socket.gaierror as error:
         raise NameResolutionError(name, connection, error) from error
-    return [str(where[0]) for *_, where in addresses]
 
 
 class _DeadlineHTTPConnection(_DeadlineConnection, HTTPConnection):
