@@ -20,10 +20,13 @@ _words: Final = sa.Table(
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("word", sa.String(20), unique=True),
     sa.Column("language", sa.String(20), nullable=False),
+    sa.Column("is_common", sa.Boolean),
 )
 _IS_ENGLISH: Final = _words.c.language == "en"
 _ADD: Final = PreparedStatement(sa.insert(_words).returning(_words.c.number))
 _ADD_QUIETLY: Final = PreparedStatement(sa.insert(_words))
+_ADD_COMMON: Final = PreparedStatement(sa.insert(_words).returning(_words.c.is_common))
+_COMMON: Final = PreparedStatement(sa.select(_words.c.is_common))
 _FIND: Final = PreparedStatement(
     sa.select(_words.c.word, _words.c.language).where(_IS_ENGLISH, _words.c.word == sa.bindparam("searched"))
 )
@@ -69,6 +72,17 @@ def test_without_a_row_there_is_none(database: Database) -> None:
         assert list(_LIST.all_rows(connection, {})) == []
 
 
+@pytest.mark.parametrize("value", [True, False, None])
+def test_a_boolean_is_a_boolean(database: Database, value: bool | None) -> None:
+    with database.write() as connection:
+        inserted = _ADD_COMMON.first_row(connection, {"word": "gift", "language": "en", "is_common": value})
+        row = _COMMON.first_row(connection, {})
+    assert inserted is not None
+    assert row is not None
+    assert inserted["is_common"] is value
+    assert row["is_common"] is value
+
+
 def test_an_insert_returns_what_it_is_asked_for(database: Database) -> None:
     first, second = _add(database, "gift", "card")
     assert second > first
@@ -90,9 +104,20 @@ def test_a_change_returns_how_many_rows_it_concerned(database: Database) -> None
 
 def test_a_value_that_is_missing_is_an_error_and_nothing_is_written(database: Database) -> None:
     _add(database, "gift")
-    with database.read() as connection, pytest.raises((KeyError, sa.exc.StatementError)):
+    with database.read() as connection, pytest.raises((ValueError, sa.exc.StatementError)):
         _TRANSLATE.execute(connection, {"old": "en", "new": "de"})
     assert _list(database) == ["gift"]
+
+
+def test_an_insert_refuses_a_column_that_its_first_execution_did_not_have(sqlite_url: str) -> None:
+    add = PreparedStatement(sa.insert(_words))
+    with closing(Database(sqlite_url, JOURNAL)) as database:
+        with database.write() as connection:
+            _words.create(connection)
+            add.execute(connection, {"word": "gift", "language": "en"})
+        with database.write() as connection, pytest.raises(ValueError, match="is_common"):
+            add.execute(connection, {"word": "card", "language": "en", "is_common": True})
+        assert _list(database) == ["gift"]
 
 
 def test_what_is_there_already_is_an_integrity_error_as_sqlalchemy_raises_it(database: Database) -> None:

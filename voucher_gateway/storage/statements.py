@@ -7,7 +7,7 @@ itself. A changing call executes about ten statements. Beside the way to a Postg
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -19,8 +19,6 @@ from sqlalchemy.sql.compiler import SQLCompiler
 class PreparedStatement:
     """A statement that is compiled once for SQLite, and given to its driver directly. Other databases use SQLAlchemy.
 
-    On SQLite the values of a row are those of the driver: a Boolean is 0 or 1.
-
     Args:
         clause: with a `sqlalchemy.bindparam` for each value that differs between executions. An insert takes the
             columns of its first execution. It must not have `in_`, which SQLAlchemy writes out at each execution only:
@@ -30,6 +28,7 @@ class PreparedStatement:
     def __init__(self, clause: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete) -> None:
         self._clause = clause
         self._sqlite: _SqliteText | None = None
+        self._converters: Mapping[str, Callable[[Any], Any]] = {}
 
     def first_row(self, connection: Connection, parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Execute the statement, and return its first row by the names of the columns; None if it has none."""
@@ -47,7 +46,11 @@ class PreparedStatement:
         if not rows:
             return ()
         names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        named_rows = [dict(zip(names, row, strict=True)) for row in rows]
+        for name, convert in self._converters.items():
+            for row in named_rows:
+                row[name] = convert(row[name])
+        return named_rows
 
     def execute(self, connection: Connection, parameters: Mapping[str, Any]) -> int:
         """Execute a statement, and return how many rows it updated or deleted; of an insert the number is not known."""
@@ -61,8 +64,18 @@ class PreparedStatement:
     ) -> tuple[sqlite3.Cursor, list[Any]]:
         if self._sqlite is None:
             compiled: Any = self._clause.compile(dialect=connection.dialect, column_keys=list(parameters))
+            self._converters = _find_converters(self._clause, connection.dialect)
             self._sqlite = _SqliteText.of(compiled)
         return execute_on_sqlite(connection, self._sqlite.text, self._sqlite.values(parameters))
+
+
+def _find_converters(clause: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete, dialect: sa.Dialect) -> dict[str, Any]:
+    """Return what makes the values of a statement's columns of what the driver gives: SQLite has no Booleans."""
+    converters = {
+        str(column.key): column.type.dialect_impl(dialect).result_processor(dialect, None)
+        for column in clause.exported_columns
+    }
+    return {name: convert for name, convert in converters.items() if convert is not None}
 
 
 @attrs.frozen
@@ -73,11 +86,13 @@ class _SqliteText:
         text: with a question mark for each value.
         order: the names of the values.
         constants: the values that the statement itself holds.
+        names: the names of the other values.
     """
 
     text: str
     order: Sequence[str]
     constants: Mapping[str, Any]
+    names: frozenset[str]
 
     @classmethod
     def of(cls, compiled: SQLCompiler) -> _SqliteText:
@@ -85,10 +100,17 @@ class _SqliteText:
         if any(bind.expanding for bind in compiled.binds.values()):
             raise ValueError("a PreparedStatement must not have in_(...): use sa.or_(...)")
         constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
-        return cls(str(compiled), compiled.positiontup or (), constants)
+        order = compiled.positiontup or ()
+        return cls(str(compiled), order, constants, frozenset(order) - constants.keys())
 
     def values(self, parameters: Mapping[str, Any]) -> list[Any]:
-        """Return the values in the order of the question marks."""
+        """Return the values in the order of the question marks.
+
+        Raises:
+            ValueError: if a value is missing, or has no place: an insert would silently leave it out.
+        """
+        if parameters.keys() != self.names:
+            raise ValueError(f"the statement has the values {sorted(self.names)}, not {sorted(parameters)}")
         named = {**self.constants, **parameters} if self.constants else parameters
         return [named[name] for name in self.order]
 
