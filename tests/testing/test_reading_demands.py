@@ -8,9 +8,20 @@ from typing import Any, ClassVar
 import attrs
 import pytest
 
-from tests.testing.corner.provider import DECLARED, CornerProvider
+from tests.testing.corner.provider import DECLARED, CornerProvider, CornerSettings, explain
 from tests.testing.corner.simulator import CornerSimulator
-from voucher_gateway.provider_api import History, Status, Voucher
+from voucher_gateway.provider_api import (
+    AccessDenied,
+    ApiCalls,
+    BearerKey,
+    History,
+    HttpClient,
+    Response,
+    Status,
+    Voucher,
+    VoucherGatewayError,
+)
+from voucher_gateway.simulator import fault
 from voucher_gateway.testing import Level, ProviderContract, SimulatedVendor
 from voucher_gateway.testing.promises.checks import BrokenPromise
 
@@ -138,3 +149,34 @@ def contract_of(provider_class: type[CornerProvider]) -> CornerContract:
         provider = provider_class
 
     return Contract()
+
+
+# --- the 404 of another resource ---
+
+
+class CornerInAMall(CornerSimulator):
+    """Answers 404 in its own words as well if the shop itself is not there."""
+
+    own_faults = (fault("no-such-shop", 404, {"error": "There is no such shop.", "code": "SHOP"}),)
+
+
+class ReadsTheCode(CornerProvider):
+    def __init__(self, account: str, settings: CornerSettings) -> None:
+        super().__init__(account, settings)
+        self.http = HttpClient(account, settings, explain=self.explain)
+        self.http.auth = BearerKey(settings.api_key)
+        self.calls = ApiCalls(account, self.http)
+
+    def explain(self, reply: Response) -> VoucherGatewayError | None:
+        shop = reply.status == 404 and b'"SHOP"' in reply.body
+        return AccessDenied("there is no such shop", http_status=404) if shop else explain(reply)
+
+
+def test_another_resource_that_is_missing_is_not_a_missing_voucher() -> None:
+    with SimulatedVendor(ReadsTheCode, CornerInAMall, vouchers=9) as vendor:
+        contract_of(ReadsTheCode).test_the_answer_is_right_or_an_honest_error(vendor)
+    with (
+        SimulatedVendor(CornerProvider, CornerInAMall, vouchers=9) as vendor,
+        pytest.raises(BrokenPromise, match=r"promise R13 (?s:.*)with no-such-shop was reported as VoucherNotFound"),
+    ):
+        CornerContract().test_the_answer_is_right_or_an_honest_error(vendor)

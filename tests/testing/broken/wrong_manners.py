@@ -14,13 +14,15 @@ import attrs
 import requests
 
 from tests.testing.broken.registry import breaks
-from tests.testing.corner.provider import DECLARED, CornerBase, CornerProvider, CornerSettings
+from tests.testing.corner.provider import DECLARED, CornerBase, CornerProvider, CornerSettings, explain
 from voucher_gateway.provider_api import (
     AccountCheck,
+    ApiCalls,
     AuthenticationFailed,
     BearerKey,
     Capabilities,
     Code,
+    HttpClient,
     HttpSettings,
     MalformedResponse,
     Operation,
@@ -28,6 +30,7 @@ from voucher_gateway.provider_api import (
     Pin,
     Presentation,
     Rejected,
+    Response,
     SecretSource,
     Voucher,
     VoucherGatewayError,
@@ -69,6 +72,35 @@ class TakesAny404ForAMissingVoucher(CornerProvider):
                 raise
             missing = VoucherNotFound("there is no such voucher", account=self.account, operation="get")
         raise missing
+
+
+class SeesMissingVouchers(CornerProvider):
+    """Takes some bodies of a 404 for the vendor's word that there is no such voucher."""
+
+    def __init__(self, account: str, settings: CornerSettings) -> None:
+        super().__init__(account, settings)
+        self.http = HttpClient(account, settings, explain=self.explain)
+        self.http.auth = BearerKey(settings.api_key)
+        self.calls = ApiCalls(account, self.http)
+
+    def explain(self, reply: Response) -> VoucherGatewayError | None:
+        missing = reply.status == 404 and self.is_missing(reply.body)
+        return VoucherNotFound("there is no such voucher", http_status=404) if missing else explain(reply)
+
+    def is_missing(self, body: bytes) -> bool:
+        raise NotImplementedError
+
+
+@breaks("R22")
+class TakesAMessageForAMissingVoucher(SeesMissingVouchers):
+    def is_missing(self, body: bytes) -> bool:
+        return body.startswith(b'{"message"')
+
+
+@breaks("R22")
+class TakesAPageForAMissingVoucher(SeesMissingVouchers):
+    def is_missing(self, body: bytes) -> bool:
+        return b"<html" in body
 
 
 @breaks("R14")

@@ -284,12 +284,17 @@ def _clock_skew(exchange: FaultContext, seconds: float) -> Reply:
 
 @_fault(
     "foreign-404",
-    "An API gateway in front of the vendor answers 404 with its own JSON; nothing happened.",
+    "An API gateway in front of the vendor answers 404 with its own JSON (code, message) or a page (html); nothing"
+    " happened.",
     commits=False,
     code=FaultOption("ROUTE.NOT_FOUND"),
+    body=FaultOption("code", choices=("code", "message", "html")),
 )
-def _foreign_404(_: FaultContext, code: str) -> Reply:
-    return Reply(404, {"status": 404, "code": code, "message": "no route matched with those values"})
+def _foreign_404(_: FaultContext, code: str, body: str) -> Reply:
+    if body == "html":
+        return Reply(404, _HTML, (("Content-Type", "text/html; charset=utf-8"),))
+    message = {"message": "no route matched with those values"}
+    return Reply(404, message if body == "message" else {"status": 404, "code": code, **message})
 
 
 @_fault(

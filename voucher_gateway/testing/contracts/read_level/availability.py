@@ -33,11 +33,14 @@ from voucher_gateway.testing.harness.ledger import (
 )
 from voucher_gateway.testing.harness.vendor import IMPATIENT, VendorUnderTest, select_settings
 from voucher_gateway.testing.promises.checks import fail, for_promise, not_tried, require
+from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 
 _WAITING: Final = frozenset({"hang", "commit-then-hang", "drip", "drip-headers"})
 """Faults that last as long as the provider waits; they are tried on one call only, to save time."""
 _CHANGES_THE_TRUTH: Final = frozenset({"wrong-echo", "wrong-voucher", "insert-while-paging", "replace-reservation"})
 """Faults that change the vendor's data or its ledger, so that the answer cannot be compared."""
+_FOREIGN_404S: Final = ("code", "message", "html")
+"""The bodies of the 404 of an API gateway."""
 _MOST_ARRIVALS: Final = 12
 _ENOUGH: Final = 40
 _LIMITS: Final = frozenset({"max_reply_bytes", "max_reply_values", "max_page_bytes", "max_page_values"})
@@ -83,18 +86,18 @@ class AvailabilityContract(Contract):
         true = ledger_vouchers(vendor)[0]
         provider = vendor.provider()
         provider.get(true.id)  # fetches a token, so that the fault meets the call itself
-        for name, call in _reads(provider, true):
-            for at in range(_MOST_ARRIVALS):
-                vendor.inject_fault("foreign-404", at)
-            try:
-                call()
-            except (NotExecuted, MalformedResponse, AccessDenied):
-                pass
-            except VoucherGatewayError as error:
-                fail(f"{name} reported the 404 of an API gateway as {type(error).__name__}")
-            else:
-                fail(f"{name} gave an answer although an API gateway answered 404 in the vendor's place")
-            vendor.clear_faults()
+        for body in _FOREIGN_404S if isinstance(vendor, SimulatedVendor) else ("",):
+            for name, call in _reads(provider, true):
+                _answer_404(vendor, body)
+                try:
+                    call()
+                except (NotExecuted, MalformedResponse, AccessDenied):
+                    pass
+                except VoucherGatewayError as error:
+                    fail(f"{name} reported the 404 of an API gateway ({body}) as {type(error).__name__}")
+                else:
+                    fail(f"{name} gave an answer although an API gateway answered 404 ({body}) in the vendor's place")
+                vendor.clear_faults()
 
     @for_promise("R14")
     def test_a_vendor_that_cannot_answer_is_not_asked_for_ever(self, vendor: VendorUnderTest) -> None:
@@ -171,6 +174,15 @@ class AvailabilityContract(Contract):
                 require(refused, f"{where} {'gave an answer' if error is None else f'raised {type(error).__name__}'}")
                 require(peak < _MOST_MEMORY, f"{where} took {peak // 2**20} MiB of memory")
                 require(seconds < _MOST_SECONDS, f"{where} took {seconds:.0f} s")
+
+
+def _answer_404(vendor: VendorUnderTest, body: str) -> None:
+    """Let an API gateway answer the next requests with 404, with one kind of body if the vendor has a choice."""
+    for at in range(_MOST_ARRIVALS):
+        if isinstance(vendor, SimulatedVendor):
+            vendor.inject("foreign-404", after=at, body=body)
+        else:
+            vendor.inject_fault("foreign-404", at)
 
 
 def _with_other_secrets(provider: VoucherProvider) -> dict[str, str]:
