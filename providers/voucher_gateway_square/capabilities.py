@@ -76,6 +76,6 @@ DECLARED: Final = Capabilities(
     shows_initial=False,
     resolvable=frozenset({Operation.ISSUE, Operation.TOP_UP, Operation.REDEEM, Operation.REFUND, Operation.DEACTIVATE}),
     stored_fields=frozenset({"code", "medium"}),
-    requests_per_operation={Operation.ISSUE: 2, Operation.REDEEM: 2, Operation.HISTORY: 2},
+    requests_per_operation={Operation.ISSUE: 2, Operation.REDEEM: 2, Operation.DEACTIVATE: 2, Operation.HISTORY: 2},
 )
 """The capabilities of an access token with both rights."""

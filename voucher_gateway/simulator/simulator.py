@@ -31,8 +31,9 @@ class Simulator(ABC):
         faults_without_meaning: names of faults that cannot happen at this vendor; injecting one is refused.
         own_faults: the faults that the vendor answers in its own words, made by `fault`: errors that may be over soon,
             and answers that hide what happened. A refusal is not a fault.
-        reference_member: the member of request bodies in which callers name a call, such as "order_number"; None where
-            the vendor keeps no such name, so that the fault `rewrite-reference` has no meaning.
+        reference_member: the member of request bodies in which callers name a call, at any depth, such as
+            "order_number"; None where the vendor keeps no such name, so that the fault `rewrite-reference` has no
+            meaning.
         options: the options of this simulator.
         clock: the only source of instants.
         random: the only source of random choices that a seed should repeat.

@@ -105,6 +105,7 @@ class SquareSimulator(Simulator):
     name: ClassVar[str] = "square"
     options_type: ClassVar[type[SimulatorOptions]] = SquareOptions
     faults_without_meaning: ClassVar[frozenset[str]] = frozenset({"expire-token", "replace-reservation"})
+    reference_member: ClassVar[str | None] = "reference_id"
     own_faults = (
         _own_fault("temporary-error", 400, "TEMPORARY_ERROR", "Try again with the same key."),
         _own_fault("late-temporary-error", 400, "TEMPORARY_ERROR", "Try again with the same key.", commits=True),

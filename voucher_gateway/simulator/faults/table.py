@@ -311,9 +311,20 @@ def _rewrite_reference(exchange: FaultContext, how: str) -> Reply:
         body = exchange.request.json()
     except InvalidJson:
         return exchange.proceed()
-    if not isinstance(body, dict) or member is None or not isinstance(body.get(member), str):
-        return exchange.proceed()
-    return exchange.proceed_with_body(write_json({**body, member: _REWRITES[how](body[member])}))
+    changed = _change_member(body, member, _REWRITES[how])
+    return exchange.proceed() if changed == body else exchange.proceed_with_body(write_json(changed))
+
+
+def _change_member(value: object, name: str | None, change: Callable[[str], str]) -> object:
+    """Return a JSON value in which the texts of a member are changed, at any depth."""
+    if isinstance(value, list):
+        return [_change_member(element, name, change) for element in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: change(member) if key == name and isinstance(member, str) else _change_member(member, name, change)
+        for key, member in value.items()
+    }
 
 
 _REWRITES: Final[Mapping[str, Callable[[str], str]]] = {

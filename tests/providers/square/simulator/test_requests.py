@@ -252,10 +252,17 @@ def test_the_vendors_own_errors_happen_on_request(square: VendorClient, fault: s
     assert square.card(card)["balance_money"]["amount"] == left
 
 
-@pytest.mark.parametrize("fault", ["expire-token", "replace-reservation", "rewrite-reference"])
+@pytest.mark.parametrize("fault", ["expire-token", "replace-reservation"])
 def test_faults_without_meaning_are_refused(square: VendorClient, fault: str) -> None:
     with pytest.raises(ValueError, match="no meaning"):
         square.running.inject(fault)
+
+
+def test_the_vendor_may_keep_another_reference_than_it_was_sent(square: VendorClient) -> None:
+    card = square.sell(5000)
+    square.running.inject("rewrite-reference", "POST /v2/gift-cards/activities", how="upper")
+    activity = square.act("REDEEM", card, amount_money=EUR, reference_id="order-1").json()["gift_card_activity"]
+    assert activity["redeem_activity_details"]["reference_id"] == "ORDER-1"
 
 
 def test_a_dropped_answer_is_repeated_under_the_key(square: VendorClient) -> None:
