@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, Final
 
 import attrs
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.provider_api import (
@@ -22,6 +21,7 @@ from voucher_gateway.provider_api import (
     VoucherNotFound,
     format_micros,
 )
+from voucher_gateway.storage.statements import PreparedStatement
 from voucher_gateway_local.statements import (
     DELETE_HOLD,
     HOLD,
@@ -109,11 +109,13 @@ class LockedVoucher:
         return locked
 
     @classmethod
-    def _of(cls, connection: Connection, lock: sa.Select[Any], columns: Mapping[str, Any], what: str) -> LockedVoucher:
-        row = connection.execute(lock, columns).mappings().first()
+    def _of(
+        cls, connection: Connection, lock: PreparedStatement, columns: Mapping[str, Any], what: str
+    ) -> LockedVoucher:
+        row = lock.first_row(connection, columns)
         if row is None:
             raise VoucherNotFound(f"there is no voucher with this {what}")
-        last = connection.execute(LAST_ENTRY, {"voucher": row["number"]}).mappings().first()
+        last = LAST_ENTRY.first_row(connection, {"voucher": row["number"]})
         assert last is not None  # a voucher comes with its first entry
         return cls(connection, row, last["seq"], last["after"], last["held"])
 
@@ -121,7 +123,7 @@ class LockedVoucher:
         """End the reservations whose time is over, so that `held` is the amount that is held now."""
         if not self.held:
             return
-        for hold in self.connection.execute(HOLDS, {"voucher": self.row["number"]}).mappings():
+        for hold in HOLDS.all_rows(self.connection, {"voucher": self.row["number"]}):
             if hold["ends_at"] <= moment:
                 self._end(hold, moment)
 
@@ -131,12 +133,12 @@ class LockedVoucher:
 
     def end_hold(self, seq: int) -> None:
         """Remove a reservation from the table of open reservations."""
-        self.connection.execute(DELETE_HOLD, {"voucher": self.row["number"], "seq": seq})
+        DELETE_HOLD.execute(self.connection, {"voucher": self.row["number"], "seq": seq})
 
     def hold(self, amount: int, ends_at: str) -> None:
         """Add the entry that was just written to the table of open reservations."""
         values = {"voucher": self.row["number"], "seq": self.seq, "amount": amount, "ends_at": ends_at}
-        self.connection.execute(HOLD, values)
+        HOLD.execute(self.connection, values)
 
     def check_spendable(self, money: Money, moment: str) -> None:
         """Check that the amount can be taken or reserved now. Expired reservations are ended first.

@@ -141,7 +141,7 @@ def _open_reservation(
     number, seq = entry_of(id, "reservation")
     voucher = _voucher(connection, number, voucher_id, "reservation")
     reservation = _entry(connection, number, seq, ("reserve",), "reservation")
-    end = connection.execute(END_OF, {"voucher": number, "seq": seq}).mappings().first()
+    end = END_OF.first_row(connection, {"voucher": number, "seq": seq})
     if end is not None and end["kind"] == "capture":
         raise AlreadyCaptured("the reservation was already captured")
     if end is not None and end["kind"] == "release":
@@ -160,7 +160,7 @@ def _voucher(connection: Connection, number: int, voucher_id: str | None, what: 
 
 
 def _entry(connection: Connection, number: int, seq: int, kinds: tuple[str, ...], what: str) -> Row:
-    entry = connection.execute(ENTRY, {"voucher": number, "seq": seq}).mappings().first()
+    entry = ENTRY.first_row(connection, {"voucher": number, "seq": seq})
     if entry is None or entry["kind"] not in kinds:
         raise VoucherNotFound(f"there is no {what} with this id")
     return entry

@@ -321,7 +321,7 @@ class LocalProvider(VoucherProvider):
     def _read_row(self, operation: Operation, by: str, value: str) -> Row:
         statement = VOUCHER_BY_ID if by == "id" else VOUCHER_BY_FINGERPRINT
         with self._open().database.read() as connection:
-            row = connection.execute(statement, {by: value, "now": format_micros(self._clock())}).mappings().first()
+            row = statement.first_row(connection, {by: value, "now": format_micros(self._clock())})
         if row is None:
             what = "id" if by == "id" else "code"
             raise VoucherNotFound(

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.storage.statements import PreparedStatement
 from voucher_gateway_local.tables import entries, holds, keys, vouchers
 
 Row = Mapping[Any, Any]
@@ -60,21 +61,21 @@ _BY_FINGERPRINT: Final = vouchers.c.fingerprint == sa.bindparam("fingerprint")
 _BY_ID: Final = (vouchers.c.id == sa.bindparam("id")) & NOT_DELETED
 _BY_NUMBER: Final = vouchers.c.number == sa.bindparam("voucher_number")
 
-VOUCHER_BY_FINGERPRINT: Final = VOUCHERS.where(_BY_FINGERPRINT)
-VOUCHER_BY_ID: Final = VOUCHERS.where(_BY_ID)
-VOUCHER_BY_NUMBER: Final = VOUCHERS.where(_BY_NUMBER)
+VOUCHER_BY_FINGERPRINT: Final = PreparedStatement(VOUCHERS.where(_BY_FINGERPRINT))
+VOUCHER_BY_ID: Final = PreparedStatement(VOUCHERS.where(_BY_ID))
+VOUCHER_BY_NUMBER: Final = PreparedStatement(VOUCHERS.where(_BY_NUMBER))
 
 # SQLite ignores the clause, because a transaction that writes locks the whole file.
 _LOCKED_COLUMNS: Final = ("number", "id", "currency", "sealed", "has_pin", "taxable", "tax_rate", "deleted_at")
 _LOCKED: Final = sa.select(*[vouchers.c[name] for name in (*_LOCKED_COLUMNS, *CHANGEABLE)]).with_for_update(
     key_share=True
 )
-LOCKED_BY_FINGERPRINT: Final = _LOCKED.where(_BY_FINGERPRINT)
-LOCKED_BY_ID: Final = _LOCKED.where(_BY_ID)
-LOCKED_BY_NUMBER: Final = _LOCKED.where(_BY_NUMBER)
+LOCKED_BY_FINGERPRINT: Final = PreparedStatement(_LOCKED.where(_BY_FINGERPRINT))
+LOCKED_BY_ID: Final = PreparedStatement(_LOCKED.where(_BY_ID))
+LOCKED_BY_NUMBER: Final = PreparedStatement(_LOCKED.where(_BY_NUMBER))
 
 # A separate statement: only a statement that begins after the lock was acquired sees what the last holder committed.
-LAST_ENTRY: Final = (
+LAST_ENTRY: Final = PreparedStatement(
     sa.select(entries.c.seq, entries.c.after, entries.c.held)
     .where(entries.c.voucher == sa.bindparam("voucher"))
     .order_by(entries.c.seq.desc())
@@ -106,7 +107,7 @@ _REFERENCE_EXISTS: Final = sa.exists().where(
 )
 _APPEND: Final = {
     # The statement itself checks the reference: a trigger would refuse the entry before ON CONFLICT could handle it.
-    "sqlite": (
+    "sqlite": PreparedStatement(
         sa.insert(entries)
         .from_select(
             list(_ENTRY_COLUMNS),
@@ -116,27 +117,29 @@ _APPEND: Final = {
         )
         .returning(entries.c.seq)
     ),
-    "postgresql": postgres_insert(entries)
-    .on_conflict_do_nothing(index_elements=_OF_REFERENCE)
-    .returning(entries.c.seq),
+    "postgresql": PreparedStatement(
+        postgres_insert(entries).on_conflict_do_nothing(index_elements=_OF_REFERENCE).returning(entries.c.seq)
+    ),
 }
 
 
 def append(connection: Connection, values: Row) -> bool:
     """Write an entry, and return True; False if an entry of its kind has its reference already."""
-    return connection.execute(_APPEND[connection.dialect.name], values).first() is not None
+    return _APPEND[connection.dialect.name].first_row(connection, values) is not None
 
 
-OF_REFERENCE: Final = sa.select(entries).where(
-    entries.c.reference == sa.bindparam("reference"), entries.c.kind == sa.bindparam("kind")
+OF_REFERENCE: Final = PreparedStatement(
+    sa.select(entries).where(entries.c.reference == sa.bindparam("reference"), entries.c.kind == sa.bindparam("kind"))
 )
-ENTRY: Final = sa.select(entries).where(
-    entries.c.voucher == sa.bindparam("voucher"), entries.c.seq == sa.bindparam("seq")
+ENTRY: Final = PreparedStatement(
+    sa.select(entries).where(entries.c.voucher == sa.bindparam("voucher"), entries.c.seq == sa.bindparam("seq"))
 )
-END_OF: Final = sa.select(entries.c.kind).where(
-    entries.c.voucher == sa.bindparam("voucher"),
-    entries.c.subject == sa.bindparam("seq"),
-    entries.c.kind.in_(_END),
+END_OF: Final = PreparedStatement(
+    sa.select(entries.c.kind).where(
+        entries.c.voucher == sa.bindparam("voucher"),
+        entries.c.subject == sa.bindparam("seq"),
+        entries.c.kind.in_(_END),
+    )
 )
 REFUNDED_AMOUNT: Final = sa.select(
     sa.cast(sa.func.coalesce(sa.func.sum(entries.c.amount), 0), sa.BigInteger).label("amount")
@@ -154,13 +157,17 @@ MOVEMENTS: Final = (
     .order_by(entries.c.seq)
 )
 
-HOLD: Final = sa.insert(holds)
-HOLDS: Final = sa.select(holds).where(holds.c.voucher == sa.bindparam("voucher")).order_by(holds.c.seq)
-DELETE_HOLD: Final = sa.delete(holds).where(
-    holds.c.voucher == sa.bindparam("voucher"), holds.c.seq == sa.bindparam("seq")
+HOLD: Final = PreparedStatement(sa.insert(holds))
+HOLDS: Final = PreparedStatement(
+    sa.select(holds).where(holds.c.voucher == sa.bindparam("voucher")).order_by(holds.c.seq)
+)
+DELETE_HOLD: Final = PreparedStatement(
+    sa.delete(holds).where(holds.c.voucher == sa.bindparam("voucher"), holds.c.seq == sa.bindparam("seq"))
 )
 
-CHANGE: Final = sa.update(vouchers).where(_BY_NUMBER).values({name: sa.bindparam(f"new_{name}") for name in CHANGEABLE})
+CHANGE: Final = PreparedStatement(
+    sa.update(vouchers).where(_BY_NUMBER).values({name: sa.bindparam(f"new_{name}") for name in CHANGEABLE})
+)
 REMOVE: Final = (
     sa.update(vouchers)
     .where(_BY_NUMBER)

@@ -250,11 +250,7 @@ class Changes:
             ReferenceConflict: if the content differs.
         """
         with self._open().database.read() as connection:
-            entry = (
-                connection.execute(OF_REFERENCE, {"reference": call.reference, "kind": call.kind.value})
-                .mappings()
-                .first()
-            )
+            entry = OF_REFERENCE.first_row(connection, {"reference": call.reference, "kind": call.kind.value})
             if entry is None:
                 return None
             if entry["content"] != call.content:
@@ -262,10 +258,6 @@ class Changes:
                     f"reference {call.reference!r} was already used for a different {call.kind.value}; "
                     "use a new reference for a new call"
                 )
-            row = (
-                connection.execute(VOUCHER_BY_NUMBER, {"voucher_number": entry["voucher"], "now": call.moment})
-                .mappings()
-                .first()
-            )
+            row = VOUCHER_BY_NUMBER.first_row(connection, {"voucher_number": entry["voucher"], "now": call.moment})
         assert row is not None  # the row of an entry's voucher is never deleted
         return row, entry

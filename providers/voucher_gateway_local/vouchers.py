@@ -116,7 +116,7 @@ class Issue:
 
     def _is_code_in_use(self, connection: Connection, code: Code) -> bool:
         parameters = {"fingerprint": self.vault.fingerprint(code), "now": self.call.moment}
-        return connection.execute(VOUCHER_BY_FINGERPRINT, parameters).first() is not None
+        return VOUCHER_BY_FINGERPRINT.first_row(connection, parameters) is not None
 
     def _make_code(self) -> Code:
         return Code(_random_text(self.settings.code_alphabet, self.settings.code_length))
@@ -128,7 +128,7 @@ def _random_text(alphabet: str, length: int) -> str:
 
 def read_row(connection: Connection, number: int, call: LedgerCall) -> Row:
     """Return the current row of a voucher within a transaction."""
-    row = connection.execute(VOUCHER_BY_NUMBER, {"voucher_number": number, "now": call.moment}).mappings().first()
+    row = VOUCHER_BY_NUMBER.first_row(connection, {"voucher_number": number, "now": call.moment})
     assert row is not None
     return row
 
@@ -136,7 +136,8 @@ def read_row(connection: Connection, number: int, call: LedgerCall) -> Row:
 def change_columns(connection: Connection, voucher: LockedVoucher, call: LedgerCall, **values: Any) -> Written:
     """Change columns of a voucher, and write an entry with its new state."""
     row: Row = {**voucher.row, **values, "updated_at": call.moment}
-    connection.execute(CHANGE, {"voucher_number": row["number"], **{f"new_{name}": row[name] for name in CHANGEABLE}})
+    values = {f"new_{name}": row[name] for name in CHANGEABLE}
+    CHANGE.execute(connection, {"voucher_number": row["number"], **values})
     row = {**read_row(connection, row["number"], call), "updated_at": call.moment}  # as the next entry has it
     return row, voucher.add(call, state=state_of(row))
 
