@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -16,8 +17,10 @@ from voucher_gateway.provider_api import (
     Effect,
     InsufficientValue,
     Intent,
+    KeyRules,
     Outcome,
     OutcomeUnknown,
+    RateLimited,
     Redemption,
     Rejected,
     Request,
@@ -162,3 +165,18 @@ class AsksAgainByHand(KeyedProvider):
             return self.http.change(request, intent, read)
         except OutcomeUnknown:
             return self.http.change(request, intent, read)
+
+
+@breaks("K5")
+class OverstatesTheLifeOfKeys(KeyedProvider):
+    declared = attrs.evolve(KeyedProvider.declared, keys=KeyRules(lifetime=timedelta(days=7)))
+
+
+@breaks("E12")
+class TakesARateLimitForARefusal(KeyedProvider):
+    def change(self, request: Request, intent: Intent, read: Callable[[Response], Any], key: str) -> Any:
+        try:
+            return self.http.change(request, intent, read, key=key)
+        except RateLimited as error:
+            message = error.message
+        raise Rejected(message, account=self.account, operation=intent.verb)

@@ -149,8 +149,8 @@ EFFECTS: Final = (
     ),
     _spend(
         "E12",
-        "A temporary error in the vendor's own words is not a refusal. The outcome of a change is unknown, or the "
-        "change was not executed.",
+        "A 429, a 500 and a temporary error in the vendor's own words are not refusals. The outcome of a change is "
+        "unknown, or the change was not executed.",
         "Let `explain` return an error only for the refusals that the vendor documents, and None for its temporary "
         "errors.",
         _changes,

@@ -60,4 +60,11 @@ KEYS: Final = (
         fault="commit-then-drop",
         may_stay_untried=True,
     ),
+    _keyed(
+        "K5",
+        "The vendor remembers a key for as long as `KeyRules.lifetime` says. A repeat until shortly before its end "
+        "moves nothing a second time.",
+        "Declare as `lifetime` what the vendor documents, or leave the default of one day.",
+        may_stay_untried=True,
+    ),
 )

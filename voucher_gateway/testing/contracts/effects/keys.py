@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
+from typing import Final
 
 from voucher_gateway.capabilities import Operation, RepeatSafety
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway.testing.contracts.effects.outcomes import EffectsContract
+from voucher_gateway.testing.contracts.effects.references import MONEY
 from voucher_gateway.testing.harness.calls import BeforeSendRecorder, RefusingRecorder, native_changes
 from voucher_gateway.testing.harness.cases import OperationCase, make_case
 from voucher_gateway.testing.harness.fault_injection import LOST, inject_lasting
@@ -18,6 +21,9 @@ from voucher_gateway.testing.harness.fault_matrix import FaultMatrix
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
 from voucher_gateway.testing.promises.checks import fail, for_promise, not_tried, require
+
+_FOR_EVER: Final = timedelta(days=800)
+"""After this time, a key must still be known that is declared to live for ever."""
 
 
 class KeysContract(EffectsContract):
@@ -86,6 +92,32 @@ class KeysContract(EffectsContract):
             )
         if not repeated:
             not_tried("nothing is sent again within a call after a lost answer")
+
+    @for_promise("K5")
+    def test_a_key_lives_as_long_as_declared(
+        self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
+    ) -> None:
+        rules = provider_.declared.keys
+        assert rules is not None
+        untried = set()
+        for operation in _keyed_operations(provider_):
+            if operation not in (*MONEY, Operation.ISSUE):
+                continue  # a repeat of any other operation moves no value
+            case, recorder, reference = make_case(operation, factory), BeforeSendRecorder(vendor), factory.reference()
+            with recorder.watching():
+                case.call(provider_, reference)
+                first = {intent.key_credentials for intent in recorder.intents}
+                vendor.advance((_FOR_EVER if rules.usable_for is None else rules.usable_for).total_seconds())
+                # The vendor may refuse for another reason by now. Only what moves counts.
+                with suppress(VoucherGatewayError):
+                    case.call(provider_, reference)
+            if {intent.key_credentials for intent in recorder.intents} != first:
+                untried.add(operation.value)
+                continue
+            what = f"{operation.value} and its repeat right before the declared end of its key"
+            require(case.times() == 1, f"{what} happened {case.times()} times")
+        if untried:
+            not_tried(f"the credentials had changed before the end of the key of {', '.join(sorted(untried))}")
 
 
 def _keyed_operations(provider: VoucherProvider) -> Iterator[Operation]:
