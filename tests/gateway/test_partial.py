@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.support.deferring import CODE, DeferringProvider, DeferringSettings, 
 from tests.support.simulators import make_journal_keys
 from voucher_gateway import Gateway
 from voucher_gateway.gateway.partial import reference_of_return
+from voucher_gateway.journal.backup import import_missing_movements, mark_restored
 from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.provider_api import (
@@ -177,6 +179,18 @@ def test_a_lost_answer_is_looked_up_with_the_amount_that_was_taken(partial_shop:
     with pytest.raises(InsufficientValue):
         partial_shop.redeem()
     assert partial_shop.vendor.cents == 10_000
+
+
+def test_a_restored_journal_learns_of_a_part_that_was_taken(partial_shop: PartialShop, tmp_path: Path) -> None:
+    partial_shop.vendor.shown_cents = 20_000
+    partial_shop.redeem(partial=True)
+    partial_shop.url = f"sqlite:///{tmp_path / 'restored.db'}"
+    restored = partial_shop.another_gateway()
+    assert restored.journal is not None
+    mark_restored(restored.journal)
+    import_missing_movements(restored.journal, [restored.provider("shop")])
+    taken = partial_shop.redeem(gateway=restored, partial=True)
+    assert (taken.money, taken.replayed, partial_shop.kinds()) == (LEFT, True, ["redeem"])
 
 
 @pytest.mark.parametrize("partial", [True, False])

@@ -93,7 +93,8 @@ class JournalExecutor:
         record = self.journal.find(OperationKey(command.account, command.operation, command.reference))
         if record is None:
             record = self._new_record(command, provider)
-            if (result := self.journal.find_forgotten_result(record)) is not None:
+            partial = provider.capabilities.partial_approval
+            if (result := self.journal.find_forgotten_result(record, partial=partial)) is not None:
                 self.journal.record_without_request(record, result)
                 log.warning("%s: executed before the journal was restored; no request is sent", record.label)
                 return attrs.evolve(_with_caller_reference(command, result), replayed=True)

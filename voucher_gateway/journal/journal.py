@@ -142,8 +142,11 @@ class Journal:
                 and record.key.account == account
             ]
 
-    def find_forgotten_result(self, record: OperationRecord) -> Result | None:
-        """Return what a vendor showed of a new operation when the journal was restored; None if nothing."""
+    def find_forgotten_result(self, record: OperationRecord, *, partial: bool = False) -> Result | None:
+        """Return what a vendor showed of a new operation when the journal was restored; None if nothing.
+
+        `partial` says whether the vendor may have taken less than was asked for.
+        """
         if not self.restoration.has_imported_movements:
             return None
         key = record.key
@@ -153,7 +156,7 @@ class Journal:
             for key_id in self.keys.keys
         ]
         with self.database.read() as connection:
-            return self.restoration.find_forgotten_result(connection, record, tags)
+            return self.restoration.find_forgotten_result(connection, record, tags, partial=partial)
 
     def find_unresolved_overwrite(self, record: OperationRecord, voucher_id: str) -> OpenOverwrite | None:
         """Return another operation that may still overwrite this voucher's value; None if there is none."""

@@ -125,7 +125,7 @@ class RestoreGuard:
         return connection.execute(sa.delete(adopted).where(adopted.c.id == first)).rowcount > 0
 
     def find_forgotten_result(
-        self, connection: Connection, record: OperationRecord, tags: Iterable[str]
+        self, connection: Connection, record: OperationRecord, tags: Iterable[str], *, partial: bool = False
     ) -> Result | None:
         """Return the result of a call that the vendor shows and the journal had forgotten.
 
@@ -144,7 +144,9 @@ class RestoreGuard:
         if row is None:
             return None
         money = Money(row.amount, row.currency)
-        if money != record.target.money:
+        asked = record.target.money
+        is_part = partial and asked is not None and money.currency == asked.currency and money < asked
+        if money != asked and not is_part:
             raise ReferenceConflict(
                 f"before the journal was restored, this reference stood for {money}", account=record.key.account
             )
