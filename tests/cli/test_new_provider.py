@@ -38,6 +38,7 @@ def test_it_is_written_into_the_working_directory_by_default(
         (("jtl",), "the provider jtl already exists"),
         (("acme", "--title", 'A"'), "cannot be a title"),
         (("acme", "--into", "no/such/folder"), "is not a folder"),
+        (("acme", "--with", "reservations"), "the part reservations needs keys: give keys,reservations"),
     ],
 )
 def test_what_cannot_be_is_wrong_usage_and_writes_nothing(
@@ -58,3 +59,11 @@ def test_a_second_time_nothing_is_overwritten(run: Any, tmp_path: Path) -> None:
     assert ran.code == 2
     assert "already exists; nothing in it was changed" in ran.err
     assert readme.read_text() == "changed since"
+
+
+def test_a_new_provider_has_the_parts_that_are_asked_for(run: Any, tmp_path: Path) -> None:
+    run("new-provider", "acme", "--into", str(tmp_path), "--with", "keys,cursors").done()
+    text = (tmp_path / "voucher-gateway-acme" / "src" / "voucher_gateway_acme" / "provider.py").read_text()
+    for part in ("CursorListing(", "make_key(", "def refund(", "def history(", "resolve_by_reference("):
+        assert part in text
+    assert "def reserve(" not in text

@@ -92,11 +92,12 @@ def said(text: str) -> bool:
     )
 
 
-def test_what_is_shown_stands_in_the_sample() -> None:
+def test_what_is_shown_stands_in_the_new_project_or_in_the_sample(project: Path) -> None:
     shown = [(name, block) for adds, name, _, block in BLOCKS if not adds]
-    assert len(shown) >= 4
+    assert len(shown) >= 12
     for name, block in shown:
-        assert block in (ROOT / "docs" / "sample" / name).read_text("utf-8"), name
+        texts = [(folder / name).read_text("utf-8") for folder in (project, ROOT / "docs" / "sample")]
+        assert any(block in text for text in texts), (name, block)
 
 
 @pytest.mark.long

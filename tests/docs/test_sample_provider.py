@@ -57,7 +57,7 @@ def test_the_sample_is_built_installed_in_a_fresh_environment_found_and_passes(t
     # Its tests alone, away from its sources: what runs is what was installed.
     shutil.copytree(sample / "tests", tmp_path / "tests")
     shutil.copy(sample / "pyproject.toml", tmp_path)
-    assert "acme: read, " in run(python, "-m", "pytest", "-q", cwd=tmp_path)
+    assert "acme: crash-safe, " in run(python, "-m", "pytest", "-q", cwd=tmp_path)
 
     # And the command itself works from the wheel, templates included.
     run(str(fresh / "bin" / "voucher-gateway"), "new-provider", "beta", "--title", "Beta", cwd=tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway.errors import InvalidRequest, MalformedResponse
+from voucher_gateway.errors import InvalidRequest, MalformedResponse, Rejected
 from voucher_gateway.listing.cursors import CursorListing, CursorPage, follow_cursors
 
 
@@ -79,3 +79,22 @@ def test_a_token_of_pages_of_another_size_is_refused() -> None:
 def test_all_pages_of_a_history_are_followed() -> None:
     vendor = Vendor(["a"], [], ["b", "c"])
     assert [list(page.items) for page in follow_cursors(vendor.fetch)] == [["a"], [], ["b", "c"]]
+
+
+def test_a_cursor_that_the_vendor_named_and_refuses_is_a_broken_reply() -> None:
+    def fetch(cursor: str | None) -> CursorPage[str]:
+        if cursor is not None:
+            raise Rejected("the vendor refuses this", http_status=400)
+        return CursorPage(items=["a"], next_cursor="wrong")
+
+    with pytest.raises(MalformedResponse, match="refuses the cursor that it named") as broken:
+        list(CursorListing(fetch, key=str, size=1))
+    assert broken.value.http_status == 400
+
+
+def test_a_refusal_of_the_first_page_stays_a_refusal() -> None:
+    def refuse(_: str | None) -> CursorPage[str]:
+        raise Rejected("the vendor refuses this")
+
+    with pytest.raises(Rejected):
+        list(follow_cursors(refuse))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.scaffold.conftest import install
 from voucher_gateway import scaffold
 from voucher_gateway.provider_api import INTERFACE, ConfigurationError
 from voucher_gateway.scaffold.names import Naming
-from voucher_gateway.scaffold.write import gateway_range, write_project
+from voucher_gateway.scaffold.write import PARTS, gateway_range, write_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,16 +45,19 @@ def test_every_template_becomes_a_file_and_nothing_of_the_templates_shows(projec
         assert text == "" or text.endswith("\n"), name
 
 
-def test_the_sample_of_the_documentation_is_what_a_new_provider_begins_with(project: Path) -> None:
+def test_the_sample_of_the_documentation_is_a_new_provider_with_keys_and_cursors(tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
     sample = {name: text for name, text in texts(SAMPLE).items() if not name.endswith("conformance.json")}
-    assert sample == texts(project), "run voucher-gateway new-provider acme --title 'Acme Gift Cards' and copy it"
+    whole = write_project(Naming.of("acme", "Acme Gift Cards"), tmp_path / "whole", parts=("keys", "cursors"))[0]
+    command = "voucher-gateway new-provider acme --title 'Acme Gift Cards' --with keys,cursors"
+    assert sample == texts(whole), f"run {command} and copy it"
 
 
-def test_a_provider_that_passes_the_read_level_has_at_most_160_lines(project: Path) -> None:
+def test_a_provider_that_passes_the_read_level_has_at_most_150_lines(project: Path) -> None:
     """All that an author must write but the simulator, with its comments and blank lines."""
     package = project / "src" / "voucher_gateway_acme"
     provider = [path for path in package.glob("*.py") if path.name != "simulator.py"]
-    assert sum(len(path.read_text("utf-8").splitlines()) for path in provider) <= 160
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in provider) <= 150
 
 
 def test_the_distribution_asks_for_the_gateway_whose_interface_it_is_built_for(project: Path) -> None:
@@ -106,13 +111,55 @@ def test_it_is_formatted_and_linted_by_its_own_rules(installed: Python) -> None:
     assert installed("-m", "ruff", "format", "--no-cache", "--check", ".").returncode == 0
 
 
-def test_a_long_name_stays_in_order(tmp_path: Path) -> None:
+COMBINATIONS = [(), ("cursors",), ("keys",), ("keys", "cursors"), ("keys", "reservations"), tuple(PARTS)]
+
+
+def ruff(project: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "ruff", *arguments, "--no-cache", "."]
+    return subprocess.run(command, cwd=project, capture_output=True, check=False, text=True).stdout
+
+
+@pytest.mark.parametrize("parts", COMBINATIONS)
+def test_with_any_parts_it_is_formatted_and_linted_by_its_own_rules(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    project = write_project(Naming.of("acme", "Acme Gift Cards"), tmp_path, parts=parts)[0]
+    assert ruff(project, "check") == "All checks passed!\n"
+    assert ruff(project, "format", "--diff") == ""
+
+
+@pytest.mark.parametrize("parts", [(), tuple(PARTS)])
+def test_a_long_name_stays_in_order(tmp_path: Path, parts: tuple[str, ...]) -> None:
     """Whatever the name, no line gets too long and imports stay sorted."""
-    project = write_project(Naming.of("zz9-" + "a" * 26, "Ä" * 40), tmp_path)[0]
+    project = write_project(Naming.of("zz9-" + "a" * 26, "Ä" * 40), tmp_path, parts=parts)[0]
+    assert ruff(project, "check") == "All checks passed!\n"
+
+
+def test_a_part_that_does_not_exist_or_lacks_another_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="there is no part holds; there are keys, cursors, reservations"):
+        write_project(Naming.of("acme"), tmp_path, parts=("holds",))
+    with pytest.raises(ConfigurationError, match="the part reservations needs keys: give keys,reservations"):
+        write_project(Naming.of("acme"), tmp_path, parts=("reservations",))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("parts", [("cursors",), tuple(PARTS)])
+def test_with_parts_it_passes_its_tests_at_once(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    project = write_project(Naming.of("acme", "Acme Gift Cards"), tmp_path, parts=parts)[0]
+    install(project, tmp_path / "site")
+    path = os.pathsep.join([str(tmp_path / "site"), str(project / "src")])
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "COV"))}
     ran = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--no-cache", "."], cwd=project, capture_output=True, check=False
+        [sys.executable, *PYTEST],
+        cwd=project,
+        env={**kept, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=800,
     )
-    assert ran.stdout == b"All checks passed!\n"
+    assert ran.returncode == 0, ran.stdout
+    assert f"acme: {'crash-safe' if 'keys' in parts else 'read'}, " in ran.stdout
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from typing import ClassVar, Final, Generic, TypeVar
 
 import attrs
 
-from voucher_gateway.errors import MalformedResponse
+from voucher_gateway.errors import MalformedResponse, Rejected
 from voucher_gateway.listing.listing import MAX_STALLED_PAGES_WITHIN, Listing
 from voucher_gateway.listing.page import Page
 
@@ -44,7 +44,7 @@ def follow_cursors(fetch: Callable[[str | None], CursorPage[T]]) -> Iterator[Cur
     cursor: str | None = None
     known: set[str] = set()
     while True:
-        page = fetch(cursor)
+        page = _fetch(fetch, cursor)
         yield page
         if not page.next_cursor:
             return
@@ -52,6 +52,28 @@ def follow_cursors(fetch: Callable[[str | None], CursorPage[T]]) -> Iterator[Cur
             raise MalformedResponse(_CIRCLE)
         known.add(page.next_cursor)
         cursor = page.next_cursor
+
+
+def _fetch(fetch: Callable[[str | None], CursorPage[T]], cursor: str | None) -> CursorPage[T]:
+    """Return the page of a cursor.
+
+    Raises:
+        MalformedResponse: if the vendor refuses a cursor that it named.
+    """
+    try:
+        return fetch(cursor)
+    except Rejected as error:
+        if cursor is None:
+            raise
+        refused = error
+    raise MalformedResponse(
+        "the vendor refuses the cursor that it named",
+        account=refused.account,
+        operation=refused.operation,
+        http_status=refused.http_status,
+        vendor_code=refused.vendor_code,
+        request_id=refused.request_id,
+    )
 
 
 class CursorListing(Listing[T]):
@@ -107,7 +129,7 @@ class _NumberedPages(Generic[T]):
         return self._read_known(index)
 
     def _read_known(self, index: int) -> Page[T]:
-        page = self._fetch(self._cursors[index])
+        page = _fetch(self._fetch, self._cursors[index])
         # The cursors of the pages behind it may be others now.
         self._known.difference_update(cursor for cursor in self._cursors[index + 1 :] if cursor is not None)
         del self._cursors[index + 1 :]

@@ -10,11 +10,11 @@ from voucher_gateway_acme.simulator import AcmeSimulator
 
 
 class TestAcme(ProviderContract):
-    """Tests the promises of this level that apply to the provider. Raise the level to see what to do next."""
+    """Tests every promise that applies to the provider."""
 
     provider = AcmeProvider
     simulator = AcmeSimulator
-    level = Level.READ
+    level = Level.CRASH_SAFE
 
 
 def test_the_gateway_finds_the_provider_that_is_installed() -> None:

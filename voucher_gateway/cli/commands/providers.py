@@ -283,15 +283,26 @@ def new_provider(
     title: Annotated[
         str | None, typer.Option("--title", metavar="TEXT", help="The vendor's name for people.", show_default=False)
     ] = None,
+    parts: Annotated[
+        str,
+        typer.Option(
+            "--with",
+            metavar="PARTS",
+            help="What it has besides reading, with commas: keys (spending under idempotency keys), cursors (a list by"
+            " cursor), reservations (needs keys).",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Create a project for a provider of another vendor.
 
     The project is a separate distribution that can be installed and that passes its tests. It reads vouchers from the
-    simulator of an invented API, which is part of it. Its README says what to change. Its tests, the contract of
-    every provider, say what is still missing. No file is overwritten.
+    simulator of an invented API, which is part of it; with --with it has more. Its README says what to change. Its
+    tests, the contract of every provider, say what is still missing. No file is overwritten.
 
     Examples:
         voucher-gateway new-provider gift-house --title "Gift House"
+        voucher-gateway new-provider gift-house --with keys,cursors
     """
     require_templates()
     from voucher_gateway.scaffold.names import Naming
@@ -299,7 +310,7 @@ def new_provider(
 
     try:
         naming = Naming.of(name, title)
-        target, *files = write_project(naming, into)
+        target, *files = write_project(naming, into, parts=[part for part in parts.split(",") if part])
     except ConfigurationError as error:
         problem = error.message
     else:

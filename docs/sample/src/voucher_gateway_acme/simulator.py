@@ -14,15 +14,21 @@ from typing import Any, ClassVar
 import attrs
 from voucher_gateway.simulator import (
     ODD_TEXTS,
-    LedgerMovement,
-    LedgerVoucher,
+    Activity,
+    ActivityLedger,
+    Cursors,
+    IdempotencyKeys,
+    InvalidCursor,
+    Refused,
     Reply,
     Request,
     Route,
     Simulator,
     SimulatorOptions,
     VoucherStore,
+    fault,
     from_records,
+    past_instants,
     random_text,
     to_records,
 )
@@ -30,28 +36,14 @@ from voucher_gateway.simulator import (
 
 @attrs.frozen(kw_only=True)
 class StoredVoucher:
-    """A voucher as the vendor stores it. Amounts are integers in cents."""
+    """A voucher as the vendor stores it. Amounts are integers in minor units."""
 
     id: str
     code: str = attrs.field(repr=False)
     status: str
     currency: str
     initial: int
-    balance: int
     valid_until: datetime | None
-    movements: tuple[LedgerMovement, ...] = ()
-
-    def to_json(self) -> dict[str, object]:
-        """Return the vendor's JSON of the voucher."""
-        return {
-            "id": self.id,
-            "code": self.code,
-            "status": self.status,
-            "currency": self.currency,
-            "initial": self.initial,
-            "balance": self.balance,
-            "validUntil": None if self.valid_until is None else self.valid_until.isoformat(),
-        }
 
 
 class AcmeSimulator(Simulator):
@@ -59,17 +51,33 @@ class AcmeSimulator(Simulator):
 
     name: ClassVar[str] = "acme"
     faults_without_meaning: ClassVar[frozenset[str]] = frozenset({"expire-token", "replace-reservation"})
+    own_faults = (fault("temporary", 503, {"error": "temporary", "message": "Please try again."}),)
+    reference_member: ClassVar[str | None] = "reference"
 
     def __init__(self, options: SimulatorOptions) -> None:
         super().__init__(options)
         self._key = f"key_{secrets.token_hex(16)}"
         self._vouchers: VoucherStore[StoredVoucher] = VoucherStore()
+        self._cursors = Cursors()
+        self._activities = ActivityLedger()
+        self._keys = IdempotencyKeys(
+            self.clock.now,
+            running=lambda: self.error_reply(409, "A request with this key is still carried out."),
+            reused=lambda: self._refusal("key-reused", "The key belongs to another request."),
+            keeps=lambda reply: reply.status < 400,  # a refused request is carried out when it comes again
+        )
 
     def routes(self) -> Sequence[Route]:
         """Return the routes of the vendor's API."""
         return [
             Route("GET", "/v1/lookup", self._with_key(self._look_up), look_up=True),
-            Route("GET", "/v1/vouchers/{id}", self._with_key(self._show)),
+            Route("GET", "/v1/vouchers", self._with_key(self._list), look_up=True),
+            Route("GET", "/v1/vouchers/{id}", self._with_key(self._show), look_up=True),
+            Route("GET", "/v1/vouchers/{id}/movements", self._with_key(self._history), look_up=True),
+            Route("POST", "/v1/vouchers", self._once(self._create)),
+            Route("POST", "/v1/vouchers/{id}/activation", self._once(self._activate)),
+            Route("POST", "/v1/vouchers/{id}/redemptions", self._once(self._redeem)),
+            Route("POST", "/v1/movements/{id}/refunds", self._once(self._refund)),
         ]
 
     def error_reply(self, status: int, message: str) -> Reply:
@@ -98,43 +106,69 @@ class AcmeSimulator(Simulator):
             status="inactive" if number % 9 == 7 else "active",
             currency="EUR" if plain else draw.choice(("EUR", "USD", "CHF")),
             initial=initial,
-            balance=initial if plain else draw.choice((initial, initial // 2, 0)),
             valid_until=now + timedelta(days=-1 if number % 9 == 4 else 365) if number % 2 == 0 else None,
         )
         self._vouchers.put(voucher)
+        self._book(voucher, "activation", initial)
+        spent = 0 if plain else initial - draw.choice((initial, initial // 2, 0))
+        if spent:
+            self._book(voucher, "redemption", -spent)
+
+    def seed_history(self, count: int) -> None:
+        """Add one voucher that is years old, with that many movements. It still has value."""
+        draw, number = self.random, len(self._vouchers)
+        times = past_instants(draw, self.clock.now(), count)
+        initial = 100 * (count + 10)
+        voucher = StoredVoucher(
+            id=f"v{number}-{random_text(draw, 8)}",
+            code=f"OLD-{random_text(draw, 8)}",
+            status="active",
+            currency="EUR",
+            initial=initial,
+            valid_until=None,
+        )
+        self._vouchers.put(voucher)
+        for place, at in enumerate(times):
+            if place:
+                self._book(voucher, "redemption", -100, reference=f"old-{place}", at=at)
+            else:
+                self._book(voucher, "activation", initial, at=at)
 
     def ledger(self) -> list[dict[str, object]]:
         """Return the ground truth that tests compare with the provider's results."""
         return [
-            LedgerVoucher(
-                id=voucher.id,
-                code=voucher.code,
+            self._activities.ledger_voucher(
+                voucher,
                 currency=voucher.currency,
-                initial=_units(voucher.initial),
-                remaining=_units(voucher.balance),
-                reserved=_units(0),
                 status=voucher.status,
-                valid_until=None if voucher.valid_until is None else voucher.valid_until.isoformat(),
-                movements=voucher.movements,
+                initial=voucher.initial,
+                valid_until=voucher.valid_until,
             ).to_json()
             for voucher in self._vouchers
         ]
 
     def dump(self) -> dict[str, object]:
-        """Return the vouchers and the key, so that they survive a restart of the simulator."""
-        return {"key": self._key, "vouchers": to_records(list(self._vouchers))}
+        """Return everything that the vendor stores, so that it survives a restart of the simulator."""
+        return {
+            "key": self._key,
+            "vouchers": to_records(list(self._vouchers)),
+            "activities": self._activities.dump(),
+            "keys": self._keys.dump(),
+        }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Restore the vouchers and the key."""
+        """Restore what `dump` returned."""
         self._key = state["key"]
         self._vouchers = VoucherStore(from_records(list[StoredVoucher], state["vouchers"]))
+        self._activities.load(state["activities"])
+        self._keys.load(state["keys"])
 
     def distort(self, reply: Reply) -> Reply:
-        """Return the reply with its first amount raised by one cent."""
+        """Return the reply with its first amount raised by one minor unit."""
         if not isinstance(reply.body, dict) or "currency" not in reply.body:
             return reply
-        name = "amount" if "amount" in reply.body else "balance"
-        return attrs.evolve(reply, body={**reply.body, name: reply.body[name] + 1})
+        name = next((name for name in ("amount", "initial", "balance") if name in reply.body), None)
+        return reply if name is None else attrs.evolve(reply, body={**reply.body, name: reply.body[name] + 1})
 
     def _with_key(self, handler: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
         def handle_with_key(request: Request) -> Reply:
@@ -152,8 +186,144 @@ class AcmeSimulator(Simulator):
         return self._voucher_reply([voucher] if voucher else [])
 
     def _voucher_reply(self, vouchers: list[StoredVoucher]) -> Reply:
-        return Reply(200, vouchers[0].to_json()) if vouchers else self.error_reply(404, "There is no such voucher.")
+        if not vouchers:
+            return self.error_reply(404, "There is no such voucher.")
+        return Reply(200, self._to_json(vouchers[0]))
 
+    def _to_json(self, voucher: StoredVoucher) -> dict[str, object]:
+        until = None if voucher.valid_until is None else voucher.valid_until.isoformat()
+        fields = {**attrs.asdict(voucher), "balance": self._activities.balance(voucher.id), "validUntil": until}
+        return {name: value for name, value in fields.items() if name != "valid_until"}
 
-def _units(cents: int) -> str:
-    return f"{cents // 100}.{cents % 100:02d}"
+    def _list(self, request: Request) -> Reply:
+        numbers = {voucher.id: number for number, voucher in enumerate(self._vouchers)}
+        try:
+            page = self._cursors.page(
+                list(self._vouchers),
+                sort_key=lambda voucher: (numbers[voucher.id],),
+                limit=min(int(request.query.get("limit", "100")), 100),
+                cursor=request.query.get("cursor"),
+                query="vouchers",
+            )
+        except InvalidCursor:
+            return self.error_reply(400, "This is not a cursor of this list.")
+        return Reply(200, {"items": [self._to_json(voucher) for voucher in page.entries], "next": page.cursor})
+
+    # --- what changes something ---
+
+    def _once(self, handler: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
+        """Return the handler behind the API key and the idempotency key."""
+
+        def handle_once(request: Request) -> Reply:
+            return self._keys.answer(request, handler, key=request.headers.get("Idempotency-Key"))
+
+        return self._with_key(handle_once)
+
+    def _refusal(self, code: str, message: str) -> Reply:
+        return Reply(422, {"error": code, "message": message})
+
+    def _create(self, request: Request) -> Reply:
+        body: Any = request.json()
+        until = None if body["validUntil"] is None else datetime.fromisoformat(body["validUntil"])
+        voucher = StoredVoucher(
+            id=f"v{len(self._vouchers)}-{random_text(self.random, 8)}",
+            code=random_text(self.random, 12),
+            status="pending",
+            currency=body["currency"],
+            initial=0,
+            valid_until=until,
+        )
+        self._vouchers.put(voucher)
+        return Reply(201, self._to_json(voucher))
+
+    def _activate(self, request: Request) -> Reply:
+        voucher, body = self._voucher(request), self._amount(request)
+        if voucher.status != "pending":
+            raise Refused(self._refusal("not-pending", "The voucher was activated before."))
+        if body["currency"] != voucher.currency:
+            raise Refused(self._refusal("currency", "The voucher is in another currency."))
+        voucher = attrs.evolve(voucher, status="active", initial=body["amount"])
+        self._vouchers.put(voucher)
+        self._book(voucher, "activation", body["amount"], reference=body["reference"])
+        return Reply(201, self._to_json(voucher))
+
+    def _redeem(self, request: Request) -> Reply:
+        voucher, body = self._spendable(request), self._amount(request)
+        self._require_value(voucher, body)
+        return self._booked(voucher, "redemption", -body["amount"], reference=body["reference"])
+
+    def _refund(self, request: Request) -> Reply:
+        redemption, body = self._activities.get(request.parts["id"]), self._amount(request)
+        if redemption is None or redemption.kind not in ("redemption", "capture"):
+            raise Refused(self.error_reply(404, "There is no such redemption."))
+        voucher = self._vouchers.get(redemption.voucher_id)
+        assert voucher is not None
+        if body["currency"] != voucher.currency:
+            raise Refused(self._refusal("currency", "The voucher is in another currency."))
+        if body["amount"] > self._activities.left_of(redemption.id):
+            raise Refused(self._refusal("refunded", "Less is left of the redemption."))
+        return self._booked(voucher, "refund", body["amount"], reference=body["reference"], linked_id=redemption.id)
+
+    def _history(self, request: Request) -> Reply:
+        voucher = self._voucher(request)
+        activities = [activity for activity in self._activities.of(voucher.id) if activity.kind != "reservation"]
+        places = {activity.id: place for place, activity in enumerate(activities)}
+        try:
+            page = self._cursors.page(
+                activities,
+                sort_key=lambda activity: (places[activity.id],),
+                limit=50,
+                cursor=request.query.get("cursor"),
+                query=voucher.id,
+            )
+        except InvalidCursor:
+            return self.error_reply(400, "This is not a cursor of this history.")
+        items = [self._movement_json(voucher, activity) for activity in page.entries]
+        return Reply(200, {"items": items, "next": page.cursor})
+
+    def _voucher(self, request: Request) -> StoredVoucher:
+        voucher = self._vouchers.get(request.parts["id"])
+        if voucher is None:
+            raise Refused(self.error_reply(404, "There is no such voucher."))
+        return voucher
+
+    def _amount(self, request: Request) -> dict[str, Any]:
+        body: Any = request.json()
+        if type(body["amount"]) is not int or body["amount"] < 1:
+            raise Refused(self._refusal("amount", "The amount must be above zero, in minor units."))
+        return {"amount": body["amount"], "currency": body["currency"], "reference": body["reference"]}
+
+    def _spendable(self, request: Request) -> StoredVoucher:
+        voucher = self._voucher(request)
+        if voucher.status != "active":
+            raise Refused(self._refusal("inactive", "The voucher is not active."))
+        if voucher.valid_until is not None and voucher.valid_until <= self.clock.now():
+            raise Refused(self._refusal("expired", "The validity of the voucher is over."))
+        return voucher
+
+    def _require_value(self, voucher: StoredVoucher, body: dict[str, Any]) -> None:
+        if body["currency"] != voucher.currency:
+            raise Refused(self._refusal("currency", "The voucher is in another currency."))
+        if body["amount"] > self._activities.balance(voucher.id) - self._activities.held(voucher.id):
+            raise Refused(self._refusal("insufficient", "Less is left on the voucher."))
+
+    def _book(self, voucher: StoredVoucher, kind: str, amount: int, **fields: Any) -> Activity:
+        """Book an activity of now, unless `at` is given."""
+        name = f"m{len(self._activities)}-{random_text(self.random, 6)}"
+        fields = {"at": self.clock.now(), **fields}
+        return self._activities.add(Activity(id=name, voucher_id=voucher.id, kind=kind, amount=amount, **fields))
+
+    def _booked(self, voucher: StoredVoucher, kind: str, amount: int, **fields: Any) -> Reply:
+        return Reply(201, self._movement_json(voucher, self._book(voucher, kind, amount, **fields)))
+
+    def _movement_json(self, voucher: StoredVoucher, activity: Activity) -> dict[str, object]:
+        return {
+            "id": activity.id,
+            "voucher": voucher.id,
+            "kind": activity.kind,
+            "currency": voucher.currency,
+            "amount": abs(activity.amount),
+            "balance": self._activities.balance(voucher.id),
+            "reference": activity.reference,
+            "at": activity.at.isoformat(),
+        }

@@ -9,14 +9,19 @@ from typing import Annotated, Any, Final
 import attrs
 from voucher_gateway.provider_api import (
     AccessDenied,
+    AlreadyRefunded,
     Code,
     Currency,
-    MalformedResponse,
+    CurrencyMismatch,
+    InsufficientValue,
     MinorUnits,
     RawObject,
+    ReferenceConflict,
     Rejected,
     Response,
+    VoucherExpired,
     VoucherGatewayError,
+    VoucherInactive,
     configure,
     rename_to_camel,
     strict_converter,
@@ -27,6 +32,14 @@ AMOUNT: Final = MinorUnits()
 """The vendor's format of amounts: 1053 for 10.53 EUR. Other formats: DecimalText, JsonNumber, FixedScale."""
 
 _CONVERTER: Final = strict_converter()
+_REFUSALS: Final[dict[object, tuple[type[VoucherGatewayError], str]]] = {
+    "currency": (CurrencyMismatch, "the voucher is in another currency"),
+    "expired": (VoucherExpired, "the validity of the voucher is over"),
+    "inactive": (VoucherInactive, "the voucher is not active"),
+    "key-reused": (ReferenceConflict, "another request had this key"),
+    "insufficient": (InsufficientValue, "less is left on the voucher"),
+    "refunded": (AlreadyRefunded, "less is left of the redemption"),
+}
 
 
 @attrs.define(kw_only=True)
@@ -53,11 +66,59 @@ def read_voucher(reply: Response) -> tuple[AcmeVoucher, RawObject]:
 
 def explain(reply: Response) -> VoucherGatewayError | None:
     """Return the error of a refusal; None if the body is not in the vendor's documented shape."""
-    try:
-        body = reply.json()
-    except MalformedResponse:
-        return None
+    body: Any = reply.json()  # the client takes what is not JSON for a body in another shape
     if not isinstance(body, dict) or "error" not in body:
         return None
     # The vendor's message is not quoted, because it could contain the code of a voucher.
-    return AccessDenied("the vendor forbids this") if reply.status == 403 else Rejected("the vendor refuses this")
+    if reply.status == 403:
+        return AccessDenied("the vendor forbids this")
+    kind, message = _REFUSALS.get(body["error"], (Rejected, "the vendor refuses this"))
+    return kind(message, vendor_code=str(body["error"]))
+
+
+@attrs.define(kw_only=True)
+class AcmePage:
+    """A page of the voucher list, with the cursor of the next one."""
+
+    items: list[AcmeVoucher]
+    next: str | None
+
+
+def read_page(reply: Response) -> tuple[AcmePage, list[RawObject]]:
+    """Return a page, and the vendor's objects."""
+    raw: Any = reply.json()
+    return structure(_CONVERTER, AcmePage, raw, what="voucher list"), raw["items"]
+
+
+@attrs.define(kw_only=True)
+class AcmeMovement:
+    """A movement of value, with what is left on the voucher after it."""
+
+    id: str
+    voucher: str
+    kind: str
+    currency: Currency
+    amount: Annotated[Decimal, AMOUNT]
+    balance: Annotated[Decimal, AMOUNT]
+    reference: str | None
+    at: datetime
+
+
+@attrs.define(kw_only=True)
+class AcmeMovements:
+    """A page of a voucher's movements, with the cursor of the next one."""
+
+    items: list[AcmeMovement]
+    next: str | None
+
+
+def read_movement(reply: Response) -> tuple[AcmeMovement, RawObject]:
+    """Return the movement of a reply, and the vendor's object."""
+    raw: Any = reply.json()
+    return structure(_CONVERTER, AcmeMovement, raw, what="movement"), raw
+
+
+def read_movements(reply: Response) -> tuple[AcmeMovements, list[RawObject], datetime | None]:
+    """Return a page of movements, the vendor's objects, and the vendor's time."""
+    raw: Any = reply.json()
+    return structure(_CONVERTER, AcmeMovements, raw, what="history"), raw["items"], reply.date
