@@ -193,6 +193,7 @@ class PretixProvider(HttpProvider):
         changes.refuse_all_but("valid_until")
         if not changes.fields_to_change():
             raise InvalidRequest("the request has no change", field="changes", rule="at least one change")
+        self._reads.require_id(Operation.UPDATE, id)
         until = wire.write_expiry(changes.fields_to_change()["valid_until"])
         intent = self.intent(
             Operation.UPDATE, reference=reference, order=order, voucher_id=id, subject=id, valid_until=until or ""

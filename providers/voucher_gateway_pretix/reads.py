@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Final
 
@@ -25,6 +26,7 @@ from voucher_gateway_pretix.settings import MAX_PAGE_SIZE, PretixSettings
 Param = tuple[str, str | Masked]
 Card = tuple[wire.PretixCard, RawObject]
 
+_ID: Final = re.compile("[1-9][0-9]{0,18}")
 _CARDS: Final = "/organizers/{organizer}/giftcards/"
 
 
@@ -59,8 +61,21 @@ class PretixReads(ApiCalls):
         """Return the parameter with which cards of other issuers are shown, if the settings have it."""
         return [("include_accepted", "true")] if self._settings.include_accepted else []
 
+    def require_id(self, operation: Operation, id: str) -> str:
+        """Return an id, if a card can have it: an integer. For a slash in it, the program has a page (witness).
+
+        Raises:
+            VoucherNotFound: if no card can have it.
+        """
+        if not _ID.fullmatch(id):
+            raise VoucherNotFound(
+                "no gift card of pretix has such an id", account=self._account, operation=operation.value
+            )
+        return id
+
     def card(self, operation: Operation, id: str) -> Card:
         """Return the card with an id."""
+        self.require_id(operation, id)
         request = Request(method="GET", path=self.path("{id}/", id), query=self.accepted())
         with self.voucher_not_found_on_404():
             card, raw = self.send_read(operation, request, wire.read_card)

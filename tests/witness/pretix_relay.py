@@ -130,6 +130,7 @@ class PretixRelay(PretixSimulator):
         names = ("Authorization", "Content-Type", "Accept-Language", "X-Idempotency-Key")
         headers = {name: request.headers[name] for name in names if name in request.headers}
         with closing(HTTPConnection(self.program.host, timeout=300)) as connection:
+            connection.set_debuglevel(0)  # its lines would show codes
             connection.request(request.method, target, request.body or None, headers)
             response = connection.getresponse()
             raw = response.read()

@@ -55,9 +55,9 @@ def page_reply(request: Request, entries: Sequence[dict[str, Any]]) -> Reply:
     def address(page: int) -> str | None:
         if not 1 <= page <= last:
             return None
-        others = {name: value for name, value in query.to_dict().items() if name != "page"}
-        fields = urlencode(others if page == 1 else {"page": page, **others})
-        return f"http://{request.headers.get('Host', '')}{request.raw_path}{'?' if fields else ''}{fields}"
+        fields = {name: value for name, value in query.to_dict().items() if name != "page"}
+        written = urlencode(sorted((fields if page == 1 else {**fields, "page": str(page)}).items()))
+        return f"http://{request.headers.get('Host', '')}{request.raw_path}{'?' if written else ''}{written}"
 
     results = list(entries[(number - 1) * step : number * step])
     return Reply(

@@ -160,6 +160,20 @@ class TestRefusals:
             pretix.issue(code)
         assert [request for request in pretix.running.requests if request.method == "POST"] == []
 
+    @pytest.mark.parametrize("id", ["a/b", " 1", "01", "1.0", "-1", "", "1?x=1"])
+    def test_an_id_that_no_card_can_have_is_not_sent(self, pretix: Pretix, id: str) -> None:
+        pretix.issue()
+        till, before = pretix.provider(), len(pretix.running.requests)
+        for call in (
+            lambda: till.get(id),
+            lambda: till.history(id),
+            lambda: till.top_up(id, eur("1.00"), reference="1001"),
+            lambda: till.update(id, VoucherChanges(valid_until=None), reference="1001"),
+        ):
+            with pytest.raises(VoucherNotFound):
+                call()
+        assert len(pretix.running.requests) == before
+
     def test_a_code_of_two_issuers_is_refused_and_said(self, pretix: Pretix) -> None:
         pretix.issue("SHARED-1")
         pretix.issue_elsewhere("SHARED-1")
