@@ -13,6 +13,7 @@ from typing import Any, Final
 from voucher_gateway.provider_api import (
     AmountOutOfRange,
     AuthenticationFailed,
+    Code,
     CurrencyMismatch,
     Declined,
     FieldError,
@@ -23,6 +24,7 @@ from voucher_gateway.provider_api import (
     Rejected,
     Response,
     VoucherGatewayError,
+    VoucherNotFound,
 )
 
 _CATEGORIES: Final = frozenset(
@@ -99,6 +101,13 @@ def as_refusal(kind: type[Declined], message: str, refused: Declined) -> Decline
         vendor_code=refused.vendor_code,
         request_id=refused.request_id,
     )
+
+
+def other_code_error(shown: Code | None, code: Code) -> VoucherGatewayError:
+    """Return the error for a card that has another code than the one that was asked for."""
+    if shown is not None and shown.reveal().strip().casefold() == code.reveal().strip().casefold():
+        return VoucherNotFound("the vendor knows no voucher with exactly this code")
+    return MalformedResponse("the reply is about another gift card")
 
 
 def _errors(reply: Response) -> list[Mapping[str, Any]]:

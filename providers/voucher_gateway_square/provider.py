@@ -58,7 +58,7 @@ from voucher_gateway.provider_api import (
 )
 from voucher_gateway_square import mapping, resolution, wire
 from voucher_gateway_square.capabilities import DECLARED, KEYS
-from voucher_gateway_square.errors import as_refusal, names_field, parse_refusal
+from voucher_gateway_square.errors import as_refusal, names_field, other_code_error, parse_refusal
 from voucher_gateway_square.filters import filters
 from voucher_gateway_square.history import BEGIN, read_activities
 from voucher_gateway_square.settings import SquareSettings
@@ -128,12 +128,8 @@ class SquareProvider(HttpProvider):
             if params is None:
                 return CursorPage(items=[], next_cursor=None)
             position = [] if cursor is None else [("cursor", cursor)]
-            request = Request(
-                method="GET",
-                path=Path.of(_CARDS),
-                query=[("limit", str(size)), *params, *position],
-                returns_page=True,
-            )
+            page_query = [("limit", str(size)), *params, *position]
+            request = Request(method="GET", path=Path.of(_CARDS), query=page_query, returns_page=True)
             cards, raws, following = self.calls.send_read(Operation.VOUCHERS, request, wire.read_cards)
             with self.calls.error_context(Operation.VOUCHERS):
                 items = map_page(self._voucher, cards, raws, what="list of gift cards", at="gift_cards")
@@ -180,9 +176,7 @@ class SquareProvider(HttpProvider):
         details = {**self._amount(new.initial, activation), **self._instruments(activation)}
 
         def read(reply: Response) -> Voucher:
-            activity, movement, raw = self._moved(reply, activation, MovementKind.ACTIVATION)
-            if code is not None and activity.gift_card_gan not in (None, code):
-                raise IntegrityMismatch("the reply is about a card with another code")
+            activity, movement, raw = self._moved(reply, activation, MovementKind.ACTIVATION, card.code)
             return attrs.evolve(
                 card,
                 id=activity.gift_card_id,
@@ -192,7 +186,7 @@ class SquareProvider(HttpProvider):
                 raw=raw,
             )
 
-        return self._act("ACTIVATE", activation, details, read)
+        return self._act("ACTIVATE", activation, details, read, card.code)
 
     def top_up(self, id: str, money: Money, *, reference: str, order: str | None = None) -> TopUp:
         """Add value to an active card (Square: LOAD)."""
@@ -229,10 +223,11 @@ class SquareProvider(HttpProvider):
         order: str | None = None,
     ) -> Redemption:
         """Take value from the card with this code. It is found first, so that a look-up by its id needs no code."""
-        positive(money)
-        id = self._find(Operation.REDEEM, Code.of(code)).id
-        intent = self._intent_of(Operation.REDEEM, id, money, reference, order)
-        return self._move("REDEEM", intent, self._amount(money, intent), MovementKind.REDEMPTION, Redemption)
+        code = Code.of(code)
+        id = self._find(Operation.REDEEM, code).id
+        intent = self._intent_of(Operation.REDEEM, id, positive(money), reference, order)
+        details = self._amount(money, intent)
+        return self._move("REDEEM", intent, details, MovementKind.REDEMPTION, Redemption, code)
 
     def refund(
         self, redemption: Redemption, money: Money | None = None, *, reference: str, order: str | None = None
@@ -266,7 +261,7 @@ class SquareProvider(HttpProvider):
             card, raw = self.calls.send_read(operation, request, wire.read_card)
         with self.calls.error_context(operation):
             if card.gan != code:
-                raise _other_code(card, code)
+                raise other_code_error(card.gan, code)
             return self._voucher(card, raw)
 
     def _get(self, operation: Operation, id: str) -> Voucher:
@@ -290,11 +285,8 @@ class SquareProvider(HttpProvider):
         key = self.make_key(intent)
         own_code = {} if code is None else {"gan_source": "OTHER", "gan": code}
         kind = "PHYSICAL" if medium is Medium.PRINT else "DIGITAL"
-        body = {
-            "idempotency_key": key,
-            "location_id": self._location(intent),
-            "gift_card": {"type": kind, **own_code},
-        }
+        card_fields = {"type": kind, **own_code}
+        body = {"idempotency_key": key, "location_id": self._location(intent), "gift_card": card_fields}
 
         def read(reply: Response) -> Voucher:
             card, raw = wire.read_card(reply)
@@ -317,13 +309,24 @@ class SquareProvider(HttpProvider):
             return card
         raise as_refusal(DuplicateCode, "the code is in use by another gift card", refused)
 
-    def _act(self, kind: str, intent: Intent, details: dict[str, Any], read: Callable[[Response], T]) -> T:
-        """Create an activity of the card that the intent names."""
+    @hide_arguments
+    def _act(
+        self,
+        kind: str,
+        intent: Intent,
+        details: dict[str, Any],
+        read: Callable[[Response], T],
+        code: Code | None = None,
+    ) -> T:
+        """Create an activity of the card that has the code, or else of the one that the intent names.
+
+        The code is the caller's. The id may be from a reply about another card.
+        """
         key = self.make_key(intent)
         activity = {
             "type": kind,
             "location_id": self._location(intent),
-            "gift_card_id": intent.voucher_id,
+            **({"gift_card_id": intent.voucher_id} if code is None else {"gift_card_gan": code}),
             f"{kind.lower()}_activity_details": details,
         }
         body = {"idempotency_key": key, "gift_card_activity": activity}
@@ -335,25 +338,34 @@ class SquareProvider(HttpProvider):
         raise self._explain_refusal(refused, intent)
 
     def _move(
-        self, kind: str, intent: Intent, details: dict[str, Any], moved: MovementKind, result: type[R], **fields: Any
+        self,
+        kind: str,
+        intent: Intent,
+        details: dict[str, Any],
+        moved: MovementKind,
+        result: type[R],
+        code: Code | None = None,
+        **fields: Any,
     ) -> R:
         """Create an activity that moves value, and return the result that the vendor's reply proves."""
 
         def read(reply: Response) -> R:
-            activity, movement, _ = self._moved(reply, intent, moved)
+            activity, movement, _ = self._moved(reply, intent, moved, code)
             remaining = activity.gift_card_balance_money
             return result.from_movement(movement, order=intent.order, remaining=remaining, **fields)
 
-        return self._act(kind, intent, details, read)
+        return self._act(kind, intent, details, read, code)
 
     def _moved(
-        self, reply: Response, intent: Intent, kind: MovementKind
+        self, reply: Response, intent: Intent, kind: MovementKind, code: Code | None
     ) -> tuple[wire.SquareActivity, Movement, RawObject]:
         """Read an activity that must have moved the amount of the intent, for good."""
         activity, raw = wire.read_activity(reply)
         movement = mapping.movement_of(self.account, activity, raw)
         if (movement.kind, movement.money, movement.state) != (kind, intent.money, MovementState.COMPLETED):
             raise IntegrityMismatch("the vendor says that it moved another amount, or did something else")
+        if code is not None and activity.gift_card_gan not in (None, code):
+            raise IntegrityMismatch("the reply is about a card with another code")
         return activity, movement, raw
 
     def _amount(self, money: Money, intent: Intent) -> dict[str, Any]:
@@ -389,10 +401,3 @@ class SquareProvider(HttpProvider):
         if mapping.is_refunded(intent.subject, history):
             return as_refusal(AlreadyRefunded, "the redemption was given back as a whole", refused)
         return refused
-
-
-def _other_code(card: wire.SquareCard, code: Code) -> VoucherGatewayError:
-    """Return the error for a card that has another code than the one that was asked for."""
-    if card.gan is not None and card.gan.reveal().strip().casefold() == code.reveal().strip().casefold():
-        return VoucherNotFound("the vendor knows no voucher with exactly this code")
-    return MalformedResponse("the reply is about another gift card")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from voucher_gateway import Medium, Money, NewVoucher
-from voucher_gateway.errors import AmountOutOfRange, InvalidRequest, UnsupportedOperation
+from voucher_gateway.errors import AmountOutOfRange, InvalidRequest, OutcomeUnknown, UnsupportedOperation
 from voucher_gateway.provider_api import Operation
 from voucher_gateway_square.provider import VERSION
 
@@ -39,11 +39,11 @@ def test_every_request_says_the_version_and_who_sends_it(square: VendorClient, a
 def test_a_new_card_takes_two_requests_each_under_a_key_of_its_own(
     square: VendorClient, adapter: SquareProvider
 ) -> None:
-    voucher = adapter.issue(NewVoucher(initial=EUR, code="NEWCARD123"), reference="sale-1", order="1001")
+    adapter.issue(NewVoucher(initial=EUR, code="NEWCARD123"), reference="sale-1", order="1001")
     create, activate = bodies(square)
     assert create["gift_card"] == {"type": "DIGITAL", "gan_source": "OTHER", "gan": "NEWCARD123"}
     activity = activate["gift_card_activity"]
-    assert activity["gift_card_id"] == voucher.id
+    assert activity["gift_card_gan"] == "NEWCARD123"
     assert activity["activate_activity_details"] == {
         "amount_money": {"amount": 1053, "currency": "EUR"},
         "reference_id": "sale-1",
@@ -52,6 +52,26 @@ def test_a_new_card_takes_two_requests_each_under_a_key_of_its_own(
     keys = [create["idempotency_key"], activate["idempotency_key"]]
     assert len(set(keys)) == 2
     assert all(20 <= len(key) <= 128 for key in keys)
+
+
+@pytest.mark.parametrize("verb", ["redeem", "issue"])
+def test_a_reply_that_names_another_card_moves_no_value_of_that_card(
+    square: VendorClient, adapter: SquareProvider, verb: str
+) -> None:
+    """Value moves on the card that has the code, and a result about another card is not believed."""
+    other = square.sell(5000)
+    card = square.sell(5000, gan_source="OTHER", gan="RIGHTCARD1")
+    never_sold = square.create().json()["gift_card"]
+    calls: dict[str, Callable[[], object]] = {
+        "redeem": lambda: adapter.redeem("RIGHTCARD1", EUR, reference="r-1"),
+        "issue": lambda: adapter.issue(NewVoucher(initial=EUR, code="NEWCARD123"), reference="sale-1"),
+    }
+    square.running.inject("wrong-voucher", "POST /v2/gift-cards" + ("/from-gan" if verb == "redeem" else ""))
+    with pytest.raises(OutcomeUnknown):
+        calls[verb]()
+    assert square.card(other)["balance_money"]["amount"] == 5000
+    assert square.card(never_sold)["state"] == "PENDING"
+    assert square.card(card)["balance_money"]["amount"] == (3947 if verb == "redeem" else 5000)
 
 
 def test_a_card_without_a_chosen_code_gets_one_of_the_vendor(square: VendorClient, adapter: SquareProvider) -> None:
