@@ -123,6 +123,7 @@ class SquareProvider(HttpProvider):
         query = query or VoucherQuery()
         params = filters(query)
         size = min(self.settings.page_size, query.limit or self.settings.page_size)
+        make = partial(mapping.voucher_of, self.account)
 
         def fetch(cursor: str | None) -> CursorPage[Voucher]:
             if params is None:
@@ -132,7 +133,7 @@ class SquareProvider(HttpProvider):
             request = Request(method="GET", path=Path.of(_CARDS), query=page_query, returns_page=True)
             cards, raws, following = self.calls.send_read(Operation.VOUCHERS, request, wire.read_cards)
             with self.calls.error_context(Operation.VOUCHERS):
-                items = map_page(self._voucher, cards, raws, what="list of gift cards", at="gift_cards")
+                items = map_page(make, cards, raws, what="list of gift cards", at="gift_cards")
             return CursorPage(items=items, next_cursor=following)
 
         return CursorListing(
@@ -226,8 +227,7 @@ class SquareProvider(HttpProvider):
         code = Code.of(code)
         id = self._find(Operation.REDEEM, code).id
         intent = self._intent_of(Operation.REDEEM, id, positive(money), reference, order)
-        details = self._amount(money, intent)
-        return self._move("REDEEM", intent, details, MovementKind.REDEMPTION, Redemption, code)
+        return self._move("REDEEM", intent, self._amount(money, intent), MovementKind.REDEMPTION, Redemption, code)
 
     def refund(
         self, redemption: Redemption, money: Money | None = None, *, reference: str, order: str | None = None
@@ -249,9 +249,6 @@ class SquareProvider(HttpProvider):
 
     # --- parts of calls ---
 
-    def _voucher(self, card: wire.SquareCard, raw: RawObject) -> Voucher:
-        return mapping.voucher_of(self.account, card, raw)
-
     @hide_arguments
     def _find(self, operation: Operation, code: Code) -> Voucher:
         if not code.reveal():
@@ -262,7 +259,7 @@ class SquareProvider(HttpProvider):
         with self.calls.error_context(operation):
             if card.gan != code:
                 raise other_code_error(card.gan, code)
-            return self._voucher(card, raw)
+            return mapping.voucher_of(self.account, card, raw)
 
     def _get(self, operation: Operation, id: str) -> Voucher:
         if id in _PATHS:
@@ -273,7 +270,7 @@ class SquareProvider(HttpProvider):
         with self.calls.error_context(operation):
             if card.id != id:
                 raise MalformedResponse("the reply is about another gift card")
-            return self._voucher(card, raw)
+            return mapping.voucher_of(self.account, card, raw)
 
     def _intent_of(
         self, operation: Operation, id: str, money: Money | None, reference: str, order: str | None
@@ -292,7 +289,7 @@ class SquareProvider(HttpProvider):
             card, raw = wire.read_card(reply)
             if card.gan is None or code not in (None, card.gan):
                 raise IntegrityMismatch("the reply is about a card with another code")
-            return self._voucher(card, raw)
+            return mapping.voucher_of(self.account, card, raw)
 
         request = Request(method="POST", path=Path.of(_CARDS), json=body)
         try:

@@ -21,9 +21,11 @@ from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.journal.records import OperationKey
 from voucher_gateway.journal.schema import requests
 from voucher_gateway.provider_api import Code, Effect, Operation, SecretSource, parse_instant
-from voucher_gateway_square import SquareProvider, SquareSettings
+from voucher_gateway_square import PRODUCTION, SquareProvider, SquareSettings
 
 if TYPE_CHECKING:
+    import responses
+
     from tests.support.square import VendorClient
 
 CREATE = "POST /v2/gift-cards"
@@ -284,14 +286,26 @@ def test_a_look_up_begins_before_the_call_and_needs_no_history_of_years(
     assert len(client.running.requests) - before == 1
 
 
-def test_a_pending_redemption_of_a_till_with_our_reference_proves_nothing(
-    square: VendorClient, make_adapter: Callable[..., SquareProvider]
+@pytest.mark.parametrize(
+    ("status", "effect"), [("COMPLETED", "succeeded"), ("PENDING", "unknown"), ("CANCELED", "unknown")]
+)
+def test_only_a_completed_redemption_proves_that_it_happened(
+    vendor: responses.RequestsMock, lone_adapter: SquareProvider, status: str, effect: str
 ) -> None:
-    adapter = make_adapter(square)
-    card = square.sell(5000)
-    square.simulator.till.redeem(card["gan"], "10.53")
-    intent = adapter.intent(Operation.REDEEM, reference="r-1", voucher_id=card["id"], subject=card["id"], money=EUR)
-    assert adapter.resolve(intent).effect is Effect.UNKNOWN
+    activity = {
+        "id": "gcact_1",
+        "type": "REDEEM",
+        "created_at": "2030-01-01T00:00:00.000Z",
+        "gift_card_id": "gftc:1",
+        "redeem_activity_details": {
+            "amount_money": {"amount": 1053, "currency": "EUR"},
+            "reference_id": "r-1",
+            "status": status,
+        },
+    }
+    vendor.get(f"{PRODUCTION}/v2/gift-cards/activities", json={"gift_card_activities": [activity]})
+    intent = lone_adapter.intent(Operation.REDEEM, reference="r-1", voucher_id="gftc:1", subject="gftc:1", money=EUR)
+    assert lone_adapter.resolve(intent).effect == effect
 
 
 def test_a_deactivation_is_proved_by_the_state_of_the_card(
