@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import voucher_gateway
-from voucher_gateway import errors, provider, provider_api
+from voucher_gateway import errors, migration, provider, provider_api, reports
 
 PACKAGE = Path(voucher_gateway.__file__).parent
 
@@ -229,7 +229,7 @@ def test_a_type_checker_agrees_with_what_users_may_expect(tmp_path: Path) -> Non
 def test_help_explains_every_member_of_a_public_enumeration() -> None:
     members = [
         (kind, member)
-        for door in (voucher_gateway, provider_api)
+        for door in (voucher_gateway, provider_api, migration, reports)
         for name in door.__all__
         if inspect.isclass(kind := getattr(door, name)) and issubclass(kind, enum.Enum)
         for member in kind

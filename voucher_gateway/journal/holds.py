@@ -35,16 +35,23 @@ from voucher_gateway.storage.statements import PreparedStatement
 
 
 class HoldState(enum.StrEnum):
-    """The state of a hold."""
+    """The state of a hold.
+
+    Attributes:
+        REQUESTED: sent, and its outcome is unknown: it counts as live until its latest possible end.
+        LIVE: the vendor made the reservation, and it has not ended as far as is known.
+        CAPTURED: all of it was captured, or the vendor freed the rest.
+        RELEASED: it was released.
+        SUPERSEDED: a later reservation of ours has ended it.
+        NOT_MADE: the vendor did not make the reservation.
+    """
 
     REQUESTED = "asked"
-    """Sent, and its outcome is unknown: it counts as live until its latest possible end."""
     LIVE = "live"
     CAPTURED = "captured"
     RELEASED = "released"
     SUPERSEDED = "superseded"
     NOT_MADE = "gone"
-    """The vendor did not make the reservation."""
 
 
 ACTIVE_STATES: Final = (HoldState.REQUESTED.value, HoldState.LIVE.value)

@@ -30,14 +30,19 @@ from voucher_gateway.storage.schema_upgrade import Schema, upgrade_schema
 
 
 class PlanState(enum.StrEnum):
-    """The state of a migration."""
+    """The state of a migration.
+
+    Attributes:
+        RUNNING: a run moves vouchers, or ended before the last one.
+        PAUSED: no move begins until the plan is run again.
+        DONE: a run has ended with the last voucher.
+        ROLLED_BACK: it is being rolled back, or was rolled back. It cannot be run again.
+    """
 
     RUNNING = "running"
     PAUSED = "paused"
-    """No move begins until the plan is run again."""
     DONE = "done"
     ROLLED_BACK = "rolled-back"
-    """It is being rolled back, or was rolled back. It cannot be run again."""
 
 
 RUNNABLE: Final = (PlanState.RUNNING, PlanState.PAUSED, PlanState.DONE)
@@ -45,23 +50,27 @@ RUNNABLE: Final = (PlanState.RUNNING, PlanState.PAUSED, PlanState.DONE)
 
 
 class RowState(enum.StrEnum):
-    """The state of one voucher."""
+    """The state of one voucher.
+
+    Attributes:
+        PLANNED: it has still to be moved. Some steps may have been run before an interruption.
+        WORKING: a process moves it, or died during the move.
+        MOVED: it is at the target.
+        CHANGED: it is not as it was planned any more. It was not moved. Make a new plan for it.
+        REFUSED: a vendor or a rule refused the move. All steps were undone.
+        IN_DOUBT: the outcome of a step is unknown or pending. The next run looks it up.
+        UNDONE: it was moved and rolled back.
+        KEPT: it was moved and could not be rolled back.
+    """
 
     PLANNED = "planned"
-    """It has still to be moved. Some steps may have been run before an interruption."""
     WORKING = "working"
-    """A process moves it, or died during the move."""
     MOVED = "moved"
     CHANGED = "changed"
-    """It is not as it was planned any more. It was not moved. Make a new plan for it."""
     REFUSED = "refused"
-    """A vendor or a rule refused the move. All steps were undone."""
     IN_DOUBT = "in-doubt"
-    """The outcome of a step is unknown. The next run looks it up."""
     UNDONE = "undone"
-    """It was moved and rolled back."""
     KEPT = "kept"
-    """It was moved and could not be rolled back."""
 
 
 metadata: Final = MetaData(

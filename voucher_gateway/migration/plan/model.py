@@ -26,30 +26,37 @@ from voucher_gateway.money import Money
 
 
 class Step(enum.StrEnum):
-    """One step of the move of a voucher. A plan has the steps in the order in which they are run."""
+    """One step of the move of a voucher. A plan has the steps in the order in which they are run.
+
+    Attributes:
+        FREEZE: deactivate the source voucher, if the vendor can activate it again.
+        REREAD: read the source voucher again, with its secrets.
+        CREATE: issue the voucher at the target: inactive if `ACTIVATE` follows, otherwise as `Destination.active` says.
+        CONFIRM: read the voucher at the target and compare it.
+        RETIRE: make the source voucher permanently unspendable.
+        ACTIVATE: make the target voucher spendable.
+    """
 
     FREEZE = "freeze"
-    """Deactivate the source voucher, if the vendor can activate it again."""
     REREAD = "re-read"
-    """Read the source voucher again, with its secrets."""
     CREATE = "create"
-    """Issue the voucher at the target: inactive if `ACTIVATE` follows, otherwise as `Destination.active` says."""
     CONFIRM = "confirm"
-    """Read the voucher at the target and compare it."""
     RETIRE = "retire"
-    """Make the source voucher permanently unspendable."""
     ACTIVATE = "activate"
-    """Make the target voucher spendable."""
 
 
 class Action(enum.StrEnum):
-    """What a run does with a voucher."""
+    """What a run does with a voucher.
+
+    Attributes:
+        CARRY: it is moved to the target.
+        SKIP: it stays at the source, as the policy says.
+        REFUSE: it stays at the source, because the policy does not provide for it; the plan gives the reasons.
+    """
 
     CARRY = "carry"
     SKIP = "skip"
-    """It stays at the source, as the policy says."""
     REFUSE = "refuse"
-    """It stays at the source, because the policy does not provide for it; the plan gives the reasons."""
 
 
 class Kind(enum.StrEnum):

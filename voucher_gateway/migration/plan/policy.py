@@ -44,26 +44,33 @@ E = TypeVar("E", bound=enum.StrEnum)
 
 
 class Retire(enum.StrEnum):
-    """How a source voucher is made permanently unspendable."""
+    """How a source voucher is made permanently unspendable.
+
+    Attributes:
+        KEEP_FROZEN: it stays deactivated.
+        EXPIRE: its end of validity is set to a past date.
+        EMPTY: its remaining value is redeemed.
+        DELETE: it is deleted. Vendors delete only vouchers that were never used.
+        LEAVE: it is not changed. It is copied, or its source is a file, from which no customer can spend.
+    """
 
     KEEP_FROZEN = "keep-frozen"
-    """It stays deactivated."""
     EXPIRE = "expire"
-    """Its end of validity is set to a past date."""
     EMPTY = "empty"
-    """Its remaining value is redeemed."""
     DELETE = "delete"
-    """It is deleted. Vendors delete only vouchers that were never used."""
     LEAVE = "leave"
-    """It is not changed. It is copied, or its source is a file, from which no customer can spend."""
 
 
 class Recode(enum.StrEnum):
-    """What to do if a voucher cannot keep its code."""
+    """What to do if a voucher cannot keep its code.
+
+    Attributes:
+        REFUSE: the voucher is refused.
+        NEW_CODE: the voucher gets another code. Its owner has to be informed.
+    """
 
     REFUSE = "refuse"
     NEW_CODE = "new-code"
-    """The voucher gets another code. Its owner has to be informed."""
 
 
 _CHOICES: Final[Mapping[Kind, Collection[Action]]] = {

@@ -53,28 +53,31 @@ def _by_journal(context: MigrationContext, target_id: str, used: Money) -> Money
 
 
 class DifferenceKind(enum.StrEnum):
-    """The kinds of differences."""
+    """The kinds of differences.
+
+    Attributes:
+        NOT_MOVED: it is still at the source, and not at the target.
+        NOT_BACK: it should be at the source again, and can be spent at the target only.
+        LOST: it cannot be spent anywhere.
+        DOUBLED: it is at the target more than once.
+        SPENDABLE_TWICE: it can be spent at the source and at the target.
+        VALUE: it has another value, and no record explains why.
+        EXPIRY: it ends too early, or never.
+        STATUS: it is active and should not be, or it is inactive and should be active.
+        SOURCE: at the source it is not as expected.
+        TOTAL: the sums of a currency do not add up.
+    """
 
     NOT_MOVED = "not-moved"
-    """It is still at the source, and not at the target."""
     NOT_BACK = "not-back"
-    """It should be at the source again, and can be spent at the target only."""
     LOST = "lost"
-    """It cannot be spent anywhere."""
     DOUBLED = "doubled"
-    """It is at the target more than once."""
     SPENDABLE_TWICE = "spendable-twice"
-    """It can be spent at the source and at the target."""
     VALUE = "value"
-    """It has another value, and no record explains why."""
     EXPIRY = "expiry"
-    """It ends too early, or never."""
     STATUS = "status"
-    """It is active and should not be, or it is inactive and should be active."""
     SOURCE = "source"
-    """At the source it is not as expected."""
     TOTAL = "total"
-    """The sums of a currency do not add up."""
 
 
 @attrs.frozen(kw_only=True)
