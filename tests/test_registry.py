@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from voucher_gateway import registry
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.provider import INTERFACE, VoucherProvider
+from voucher_gateway.provider import INTERFACE, OLDEST_INTERFACE, VoucherProvider
 
 GOOD = """
     import attrs
@@ -186,6 +187,30 @@ def test_a_provider_for_the_interface_before_is_accepted_with_a_warning(
     monkeypatch.setattr(registry, "OLDEST_INTERFACE", INTERFACE)
     with pytest.warns(DeprecationWarning, match=f"accepts only interface {INTERFACE + 1}: upgrade acme-vouchers"):
         assert registry.load("acme").name == "acme"
+
+
+def test_a_range_of_interfaces_is_accepted_and_named_where_a_provider_is_older(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "INTERFACE", INTERFACE + 2)
+    monkeypatch.setattr(registry, "OLDEST_INTERFACE", INTERFACE + 1)
+    for version in (INTERFACE, INTERFACE + 1, INTERFACE + 2):
+        text = GOOD.replace("interface_version = 1", f"interface_version = {version}")
+        name = f"range{version}"
+        text = text.replace('name = "acme"', f'name = "{name}"')
+        install(f"{name}-vouchers", f"acme_{name}", text, **{name: f"acme_{name}:Acme"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert registry.load(f"range{INTERFACE + 2}").interface_version == INTERFACE + 2
+    with pytest.warns(DeprecationWarning, match=f"upgrade range{INTERFACE + 1}-vouchers"):
+        registry.load(f"range{INTERFACE + 1}")
+    accepted = f"this voucher-gateway accepts {INTERFACE + 1} to {INTERFACE + 2}: upgrade range{INTERFACE}-vouchers"
+    assert refusal(f"range{INTERFACE}").endswith(accepted)
+
+
+def test_an_interface_is_accepted_for_one_release_after_it_was_replaced() -> None:
+    """docs/compatibility.md promises it; two older versions would mean that one of them was kept longer."""
+    assert OLDEST_INTERFACE in (INTERFACE, INTERFACE - 1)
 
 
 def test_a_provider_that_does_not_say_its_interface_is_refused(install: Install) -> None:
