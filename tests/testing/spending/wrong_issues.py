@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from string import ascii_letters, digits
 
 import attrs
 
@@ -45,6 +46,22 @@ class ClaimsLongerCodes(TicketingProvider):
     """The vendor takes codes of four characters, and so does the adapter."""
 
     declared = attrs.evolve(TICKETING, codes=attrs.evolve(TICKETING.codes, min_length=6))
+
+
+@breaks("I3")
+class ClaimsLettersAndDigits(TicketingProvider):
+    """The vendor takes other characters too, and so does the adapter."""
+
+    declared = attrs.evolve(TICKETING, codes=attrs.evolve(TICKETING.codes, alphabet=ascii_letters + digits))
+
+
+@breaks("I3")
+class ClaimsAPattern(TicketingProvider):
+    """The adapter sends codes that do not match it."""
+
+    declared = attrs.evolve(
+        TICKETING, codes=attrs.evolve(TICKETING.codes, pattern="[0-9]{4}-[0-9]{4}-[0-9]{4}", example="1234-5678-9012")
+    )
 
 
 @breaks("I4")

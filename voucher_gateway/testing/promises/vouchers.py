@@ -55,7 +55,7 @@ VOUCHERS: Final = (
         "I3",
         "A code outside the declared rules raises `InvalidRequest`, which names the field `code` and the rule. "
         "Nothing is sent.",
-        "Compare the code with `declared.codes` before the first request.",
+        "Call `self.declared.codes.check(new.code)` before the first request.",
         _CHOOSES,
     ),
     _spend(
