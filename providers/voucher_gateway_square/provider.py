@@ -224,9 +224,9 @@ class SquareProvider(HttpProvider):
         order: str | None = None,
     ) -> Redemption:
         """Take value from the card with this code. It is found first, so that a look-up by its id needs no code."""
-        code = Code.of(code)
+        code, money = Code.of(code), positive(money)
         id = self._find(Operation.REDEEM, code).id
-        intent = self._intent_of(Operation.REDEEM, id, positive(money), reference, order)
+        intent = self._intent_of(Operation.REDEEM, id, money, reference, order)
         return self._move("REDEEM", intent, self._amount(money, intent), MovementKind.REDEMPTION, Redemption, code)
 
     def refund(

@@ -164,6 +164,9 @@ def test_what_a_card_cannot_have_is_refused_before_it_is_sent(square: VendorClie
         adapter.issue(NewVoucher(initial=EUR, batch="autumn"), reference="sale-1")
     with pytest.raises(InvalidRequest):
         adapter.issue(NewVoucher(initial=Money(0, "EUR")), reference="sale-1")
+    for call in (adapter.top_up, adapter.redeem):
+        with pytest.raises(InvalidRequest):
+            call("ANYCARD123", Money(0, "EUR"), reference="r-1")
     with pytest.raises(InvalidRequest):
         adapter.find("")
     assert square.running.requests == []
