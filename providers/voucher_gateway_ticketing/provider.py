@@ -238,7 +238,6 @@ class TicketingProvider(HttpProvider):
         # Check before the change that the amount can be read back afterwards.
         with self._reads.error_context(Operation.UPDATE):
             value = mapping.amount(currency, before)
-        id = before.own_id or id
         intent = self.intent(
             Operation.UPDATE,
             reference=reference,
@@ -316,11 +315,13 @@ class TicketingProvider(HttpProvider):
         """Return the voucher with this id as the call by id shows it, and as the list shows it, with its balance.
 
         Raises:
+            IntegrityMismatch: if the reply has another id: it may be about another voucher, which must not be changed.
             MalformedResponse: if the two differ.
         """
         single, _ = self._reads.get(operation, id)
+        with self._reads.error_context(operation):
+            mapping.same_voucher(single, id)
         same_code = self._reads.with_code(operation, single.code)
-        id = single.own_id or id
         matching = [(mapping.with_id(voucher, id), raw) for voucher, raw in same_code if voucher.own_id in (None, id)]
         if not matching:
             raise MalformedResponse("the list does not show the voucher", account=self.account, operation=operation)
