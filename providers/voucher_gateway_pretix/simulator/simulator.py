@@ -94,6 +94,7 @@ class PretixSimulator(Simulator):
     name: ClassVar[str] = "pretix"
     options_type: ClassVar[type[SimulatorOptions]] = PretixOptions
     faults_without_meaning: ClassVar[frozenset[str]] = frozenset({"expire-token", "replace-reservation"})
+    reference_member: ClassVar[str | None] = "reference"
     own_faults = (
         fault(
             "busy-key",
