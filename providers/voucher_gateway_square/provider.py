@@ -287,8 +287,8 @@ class SquareProvider(HttpProvider):
 
         def read(reply: Response) -> Voucher:
             card, raw = wire.read_card(reply)
-            if card.gan is None or code not in (None, card.gan):
-                raise IntegrityMismatch("the reply is about a card with another code")
+            if card.gan is None or code not in (None, card.gan) or card.balance_money.amount:
+                raise IntegrityMismatch("the reply is not about a card without value that has the requested code")
             return mapping.voucher_of(self.account, card, raw)
 
         request = Request(method="POST", path=Path.of(_CARDS), json=body)
