@@ -17,6 +17,7 @@ from voucher_gateway.errors import (
     Declined,
     IntegrityMismatch,
     MalformedResponse,
+    NotExecuted,
     OutcomePending,
     OutcomeUnknown,
     ProviderUnavailable,
@@ -64,6 +65,8 @@ class HttpClient:
         account: the account's name, for messages.
         settings: the address, the time-outs and the limits.
         explain: reads the vendor's error bodies.
+        explain_success: where the vendor refuses with a success status, as in GraphQL: returns the error for such a
+            reply, which must be `Declined`, `AccessDenied` or `NotExecuted`; None for every other reply.
         refusals: the statuses that the vendor documents for refusals.
         headers: constant headers of every request, such as the version of the vendor's API.
         secret_headers: the sources of secret headers, by name. They are not sent with an anonymous request.
@@ -79,6 +82,7 @@ class HttpClient:
         settings: HttpSettings,
         *,
         explain: Explain,
+        explain_success: Explain | None = None,
         refusals: frozenset[int] = outcome_table.REFUSALS,
         headers: Mapping[str, str] | None = None,
         secret_headers: Mapping[str, SecretSource] | None = None,
@@ -92,6 +96,7 @@ class HttpClient:
         self._keys = keys
         self._refusals = refusals
         self._explain = explain
+        self._explain_success = explain_success
         self._transport = Transport(settings)
         register_base_url(settings.base_url)
         self._clocks: tuple[datetime, datetime] | None = None
@@ -268,9 +273,12 @@ class HttpClient:
         if reply.status == 401 and credentials and self._renew_credentials(credentials, deadline):
             log.info("%s: %s: HTTP 401, so it is sent again with other credentials", self.account, request.safe_text)
             reply = self._send_once(request, encoded, self._read_credentials(deadline), deadline, intent, call)
-        if reply.ok:
+        if not reply.ok:
+            raise self._refusal(request, reply)
+        refusal = self._parse_success(reply)
+        if refusal is None:
             return reply
-        raise self._refusal(request, reply)
+        raise refusal.with_context(http_status=reply.status, request_id=reply.request_id)
 
     def _read_credentials(self, deadline: float) -> Mapping[str, Secret]:
         """Return the headers that are the credentials, in the form in which they are sent."""
@@ -335,6 +343,16 @@ class HttpClient:
         if 300 <= reply.status <= 399:
             return AmbiguousReply("answered with a redirect, which is never followed", reply)
         return AmbiguousReply(f"answered with HTTP {reply.status}", reply)
+
+    def _parse_success(self, reply: Response) -> VoucherGatewayError | None:
+        """Return the error of a success that refuses; None for every other one, which `read` may read."""
+        if self._explain_success is None:
+            return None
+        try:
+            error = self._explain_success(reply)
+        except Exception:  # noqa: BLE001 - `read` reads the body too, and its outcome is unknown if that fails
+            return None
+        return error if isinstance(error, Declined | AccessDenied | NotExecuted) else None
 
     def _parse_refusal(self, reply: Response) -> VoucherGatewayError | None:
         try:
