@@ -4,7 +4,7 @@
 request                  rule
 =======================  ============================================================================================
 activation, top-up,      An activity with the reference, the kind and the amount proves it. Absence proves nothing.
-redeem, refund
+redeem, refund           With the code, the card that has it is looked at as well.
 creation of a card       It moves no value. After a day, a card without value or none proves that nothing was issued:
                          the request cannot arrive any more, and a repeat takes the card up again by its code. Before
                          that, the repeat goes on under the key.
@@ -75,7 +75,18 @@ def resolve(records: CardRecords, intent: Intent, code: Code | None) -> Outcome:
         return Outcome(effect=Effect.UNKNOWN, reason="the call names no card")
     if intent.verb == Operation.DEACTIVATE:
         return _outcome_of_deactivation(records.get(intent.voucher_id))
-    return _outcome_of_movement(records, intent, intent.voucher_id)
+    outcome = _outcome_of_movement(records, intent, intent.voucher_id)
+    card = None if outcome.effect is not Effect.UNKNOWN or code is None else _find(records, code)
+    if card is None or card.id == intent.voucher_id:
+        return outcome
+    # The id may be from a reply about another card. Value moves on the card that has the code.
+    return _outcome_of_movement(records, attrs.evolve(intent, voucher_id=card.id), card.id)
+
+
+def _find(records: CardRecords, code: Code) -> Voucher | None:
+    with suppress(VoucherNotFound):
+        return records.find(code)
+    return None
 
 
 def _outcome_of_movement(records: CardRecords, intent: Intent, id: str) -> Outcome:
@@ -113,9 +124,7 @@ def _outcome_of_creation(records: CardRecords, intent: Intent, code: Code | None
     """Return the outcome of an issue of which only the first request may have been sent."""
     if code is None:
         return Outcome(effect=Effect.UNKNOWN, reason="the card can be looked up only by a caller that knows its code")
-    card = None
-    with suppress(VoucherNotFound):
-        card = records.find(code)
+    card = _find(records, code)
     if card is not None and card.status is not Status.PENDING:
         return _outcome_of_movement(records, intent, card.id)
     found = "no card has the code" if card is None else f"the card {card.id} was left behind without value"

@@ -20,7 +20,7 @@ from voucher_gateway.instants import format_micros
 from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.journal.records import OperationKey
 from voucher_gateway.journal.schema import requests
-from voucher_gateway.provider_api import Code, Effect, Operation, SecretSource, parse_instant
+from voucher_gateway.provider_api import Code, Effect, Intent, Operation, SecretSource, parse_instant
 from voucher_gateway_square import PRODUCTION, SquareProvider, SquareSettings
 
 if TYPE_CHECKING:
@@ -270,6 +270,26 @@ def test_only_the_whole_reference_proves_a_redemption(
     assert (outcome.effect, outcome.result) == (Effect.SUCCEEDED, attrs.evolve(redemption, remaining=None))
     other_amount = attrs.evolve(intent, money=VALUE)
     assert adapter.resolve(other_amount).effect is Effect.UNKNOWN
+
+
+@pytest.mark.parametrize("verb", ["redeem", "issue"])
+def test_a_call_is_found_by_its_code_if_a_reply_named_another_card_before(
+    square: VendorClient, make_adapter: Callable[..., SquareProvider], verb: str
+) -> None:
+    adapter = make_adapter(square)
+    square.sell(5000)
+    if verb == "redeem":
+        square.sell(5000, gan_source="OTHER", gan=CODE)
+    square.running.inject("wrong-voucher", f"{CREATE}/from-gan" if verb == "redeem" else CREATE)
+    calls: dict[str, Callable[[], object]] = {
+        "redeem": lambda: adapter.redeem(CODE, EUR, reference="r-1"),
+        "issue": lambda: adapter.issue(NewVoucher(initial=VALUE, code=CODE), reference="r-1"),
+    }
+    with pytest.raises(OutcomeUnknown) as doubt:
+        calls[verb]()
+    intent = Intent.from_ticket(doubt.value.ticket)
+    assert adapter.resolve(intent).effect is Effect.UNKNOWN
+    assert adapter.resolve(intent, Code(CODE)).effect is Effect.SUCCEEDED
 
 
 def test_a_look_up_begins_before_the_call_and_needs_no_history_of_years(
