@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from voucher_gateway.simulator import RunningSimulator
+
+_NOT_SPENDABLE: Final = frozenset({"inactive", "expired", "pending", "blocked", "deactivated"})
 
 
 @attrs.frozen
@@ -70,7 +72,7 @@ class Ledger:
         vouchers: dict[str, LedgerVoucher] = {}
         for entry in self.simulator.ledger():
             until = None if entry["valid_until"] is None else datetime.fromisoformat(str(entry["valid_until"]))
-            active = entry["status"] not in ("inactive", "expired") and (until is None or until > now)
+            active = entry["status"] not in _NOT_SPENDABLE and (until is None or until > now)
             code = str(entry["code"])
             assert code not in vouchers, "two vouchers have the same code"
             vouchers[code] = LedgerVoucher(

@@ -22,7 +22,10 @@ BY_UPDATE: Final = frozenset({"redeem-by-update", "refund-by-update", "top-up-by
 """The risks of the emulations that overwrite a value."""
 
 _LOGIN_KEYS: Final = ("base_url", "client_id", "client_secret", "api_key")
-_LOGIN_KEYS_OF: Final = {"pretix": ("base_url", "organizer", "token")}
+_LOGIN_KEYS_OF: Final = {
+    "pretix": ("base_url", "organizer", "token"),
+    "square": ("base_url", "access_token", "location_id"),
+}
 
 
 @contextmanager

@@ -196,6 +196,17 @@ class Migration:
         assert {code: target[code] for code in self.there} == self.there, "what the target had is not what it was"
         return moved
 
+    def check_sums(self) -> None:
+        """Check that what can be spent at both ends together is what it was. A copy adds what was moved, no more."""
+        source, target = self.source.vouchers(), self.target.vouchers()
+        sums = _spendable_sums(source, target)
+        before = _spendable_sums(self.before, self.there)
+        if self.copies:
+            moved = self.status()["vouchers"]["moved"]["money"]
+            before += Counter({currency: int(Decimal(money["amount"]) * 1000) for currency, money in moved.items()})
+        assert sums == before
+        assert {code: target[code] for code in self.there} == self.there, "the target's own vouchers have changed"
+
     def check_but_for_doubts(self) -> int:
         """The same after faults: no voucher is spendable at both ends or doubled; money is missing only in doubt.
 
@@ -248,6 +259,15 @@ def seen_at_work(processes: Sequence[subprocess.Popen[str]], url: str) -> set[st
                 found |= {owner for (owner,) in connection.execute(query)}
             time.sleep(0.02)
     return found
+
+
+def _spendable_sums(*ledgers: Mapping[str, LedgerVoucher]) -> Counter[str]:
+    """Return the sum of what can be spent, by currency, in thousandths."""
+    sums: Counter[str] = Counter()
+    for ledger in ledgers:
+        for voucher in ledger.values():
+            sums[voucher.currency] += int(voucher.value * 1000)
+    return +sums
 
 
 def _not_shortened(old: LedgerVoucher, new: LedgerVoucher) -> None:

@@ -88,6 +88,7 @@ class SimulatedStore(VoucherStore):
         kinds = {
             "jtl": KINDS | {RESERVED},
             "pretix": frozenset({"unused", "expired"}),  # lists do not show the initial value
+            "square": frozenset({"unused", "deactivated"}),
             "ticketing": KINDS - {"inactive"},
         }
         self.kinds = kinds[vendor]

@@ -36,7 +36,9 @@ MORE: Final = {
 }
 """What some directions decide otherwise, so that inactive vouchers move, too, and some get new codes."""
 PLACES: Final = ("jtl", "ticketing", "own", "paper")
-DIRECTIONS: Final = list(itertools.permutations(PLACES, 2))
+LARGE_DIRECTIONS: Final = list(itertools.permutations(PLACES, 2))
+ALL_DIRECTIONS: Final = list(itertools.permutations((*PLACES, "pretix", "square"), 2))
+ANY_CODE: Final = POLICY + '[codes]\ntaken = "new-code"\nunfit = "new-code"\n'
 SAMPLE: Final = (
     ("jtl", "ticketing"),
     ("ticketing", "jtl"),
@@ -72,6 +74,23 @@ def test_an_estate_arrives_whole(pair: tuple[str, str], make_store: MakeStore, t
     migration = Migration.planned(make_store(pair[0], 60), make_store(pair[1], 7), tmp_path, MORE.get(pair, POLICY))
     assert migration.source.kinds <= migration.kinds
     migration.finish()
+    assert sum(migration.check().values()) > 0
+    verified = migration.verified()
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("pair", ALL_DIRECTIONS, ids=_ids)
+def test_every_direction_is_planned_and_run_by_the_same_code(
+    pair: tuple[str, str], make_store: MakeStore, tmp_path: Path
+) -> None:
+    policy = POLICY if pair[1] == "paper" else ANY_CODE  # a file makes no codes
+    migration = Migration.planned(make_store(pair[0], 20), make_store(pair[1], 4), tmp_path, policy)
+    migration.finish()
+    if "square" in pair:  # it takes one currency, and its tills hold value: some vouchers are refused, and stay
+        assert migration.status()["vouchers"]["moved"]["count"] > 0
+        migration.check_sums()
+        return
     assert sum(migration.check().values()) > 0
     verified = migration.verified()
     assert verified.returncode == 0, verified.stdout + verified.stderr
@@ -126,7 +145,7 @@ def _until_settled(migration: Migration) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pair", DIRECTIONS, ids=_ids)
+@pytest.mark.parametrize("pair", LARGE_DIRECTIONS, ids=_ids)
 def test_ten_thousand_vouchers_arrive_whole(pair: tuple[str, str], make_store: MakeStore, tmp_path: Path) -> None:
     migration = Migration.planned(make_store(pair[0], MANY), make_store(pair[1], 50), tmp_path, MORE.get(pair, POLICY))
     assert migration.source.kinds <= migration.kinds
