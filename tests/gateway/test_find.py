@@ -141,7 +141,7 @@ def test_two_slow_vendors_are_asked_side_by_side(
     account_at: Callable[..., dict[str, Any]],
     open_gateway: Callable[..., Gateway],
 ) -> None:
-    slow_ms = 400
+    slow_ms = 800
     vendors = {name: start_vendor("jtl", latency_ms=slow_ms) for name in ("first", "second", "third")}
     gateway = open_gateway(**{name: account_at(running) for name, running in vendors.items()})
     gateway.find("JTL-0001", broadcast=True)  # gets the access tokens

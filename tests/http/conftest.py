@@ -249,7 +249,7 @@ ClientOf = Callable[..., HttpClient]
 
 @pytest.fixture
 def client_of() -> Iterator[ClientOf]:
-    """Make clients of a server or URL, impatient ones that try only once, unless told otherwise."""
+    """Make clients of a server or URL that try once, and wait for a busy machine, unless told otherwise."""
     with ExitStack() as stack:
 
         def make(
@@ -261,7 +261,7 @@ def client_of() -> Iterator[ClientOf]:
             **settings: Any,
         ) -> HttpClient:
             url = where if isinstance(where, str) else where.url
-            patience = {"connect_timeout_s": 0.4, "read_timeout_s": 0.4, "total_timeout_s": 0.8, "tries": 1}
+            patience = {"connect_timeout_s": 5, "read_timeout_s": 5, "total_timeout_s": 10, "tries": 1}
             configured = HttpSettings(base_url=url, **{**patience, **settings})
             made = HttpClient("shop", configured, explain=explain, refusals=refusals, **(client or {}))
             stack.callback(made.close)

@@ -106,7 +106,7 @@ def test_an_anonymous_call_carries_no_credentials_and_fetches_none(serve: Serve,
 
 def test_thirty_threads_wait_for_one_token(serve: Serve, client_of: ClientOf) -> None:
     server = serve(each=Vendor(delay_s=0.1))
-    client = sign_in(client_of(server, workers=30, read_timeout_s=5, total_timeout_s=5), server)
+    client = sign_in(client_of(server, workers=30, read_timeout_s=30, total_timeout_s=30), server)
     assert list(by_threads(30, lambda: client.read(LOOK, Response.json))) == [{"ok": True}] * 30
     assert targets(server).count("/token") == 1
 
@@ -114,7 +114,7 @@ def test_thirty_threads_wait_for_one_token(serve: Serve, client_of: ClientOf) ->
 def test_thirty_threads_whose_token_is_refused_renew_it_once(serve: Serve, client_of: ClientOf) -> None:
     vendor = Vendor(delay_s=0.1)
     server = serve(each=vendor)
-    client = sign_in(client_of(server, workers=30, read_timeout_s=5, total_timeout_s=5), server)
+    client = sign_in(client_of(server, workers=30, read_timeout_s=30, total_timeout_s=30), server)
     client.read(LOOK, Response.json)
     vendor.valid.clear()
     assert list(by_threads(30, lambda: client.read(LOOK, Response.json))) == [{"ok": True}] * 30
@@ -250,7 +250,15 @@ def test_without_a_token_nothing_was_sent_and_nothing_is_open(
     tokens, server = serve(script), serve()
     url = BAD_TOKEN_URLS.get(name, f"{tokens.url}/token")
     url = tokens.url.replace("http", "https") if url == "https" else url
-    client = client_of(server, connect_timeout_s=0.2, read_timeout_s=0.2, total_timeout_s=0.4, max_reply_bytes=100_000)
+    # An endpoint that answers may be late on a busy machine.
+    time_s = 0.2 if name in ("it never answers", "it drips", "a server without TLS") else 5
+    client = client_of(
+        server,
+        connect_timeout_s=time_s,
+        read_timeout_s=time_s,
+        total_timeout_s=2 * time_s,
+        max_reply_bytes=100_000,
+    )
     client.auth = ClientCredentials(
         client_id="till-1", client_secret=SecretSource.of("a-secret"), post=client.post_form(url)
     )
@@ -258,7 +266,7 @@ def test_without_a_token_nothing_was_sent_and_nothing_is_open(
         client.read(LOOK, Response.json) if verb == "read" else client.change(CHARGE, intent, Response.json)
     assert (failed.value.outcome, failed.value.retry_safe, failed.value.account) == ("not_executed", True, "shop")
     assert server.visits == []
-    assert stopwatch() < 2.5
+    assert stopwatch() < 15
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -273,7 +281,7 @@ def test_a_token_is_asked_for_again_while_the_endpoint_is_busy(
         return vendor(asked)
 
     server = serve(each=each)
-    client = sign_in(client_of(server, tries=3, total_timeout_s=3), server)
+    client = sign_in(client_of(server, tries=3, read_timeout_s=30, total_timeout_s=30), server)
     assert client.change(CHARGE, intent, Response.json) == {"ok": True}
     assert targets(server) == ["/token"] * 3 + ["/charges"]
 
@@ -290,17 +298,17 @@ def test_the_token_and_the_call_share_one_total_time(
                 visit.silence()
 
     server = serve(play)
-    client = sign_in(client_of(server, read_timeout_s=5, total_timeout_s=0.5), server)
+    client = sign_in(client_of(server, read_timeout_s=30, total_timeout_s=1.5), server)
     with pytest.raises(OutcomeUnknown):
         client.change(CHARGE, intent, Response.json)
-    assert stopwatch() < 2.5
+    assert stopwatch() < 15
 
 
 def test_a_thread_that_waits_for_anothers_token_gives_up_at_its_own_deadline(
     serve: Serve, client_of: ClientOf, stopwatch: Callable[[], float]
 ) -> None:
     server = serve(lambda visit: visit.stall(b""))
-    patient = client_of(server, read_timeout_s=2, total_timeout_s=2)
+    patient = client_of(server, read_timeout_s=30, total_timeout_s=30)
     sign_in(patient, server)
     hurried = client_of(server, total_timeout_s=0.3)
     hurried.auth = patient.auth
@@ -315,6 +323,6 @@ def test_a_thread_that_waits_for_anothers_token_gives_up_at_its_own_deadline(
         time.sleep(0.01)
     with pytest.raises(ProviderUnavailable, match="no access token within the time allowed"):
         hurried.read(LOOK, Response.json)
-    assert stopwatch() < 1.6  # the patient one waits 2 seconds
+    assert stopwatch() < 15  # the patient one waits 30 seconds
     server.close()
     fetching.join()

@@ -87,9 +87,9 @@ def test_a_port_where_nobody_listens(send: Send, client_of: ClientOf, refused_po
 def test_a_connection_that_is_not_made_in_time(
     send: Send, client_of: ClientOf, full_port: Callable[[str], int], stopwatch: Callable[[], float]
 ) -> None:
-    client = client_of(f"http://127.0.0.1:{full_port('127.0.0.1')}", connect_timeout_s=0.2, total_timeout_s=10)
+    client = client_of(f"http://127.0.0.1:{full_port('127.0.0.1')}", connect_timeout_s=0.2, total_timeout_s=30)
     assert unavailable(send, client) == "no connection within the time allowed"
-    assert 0.2 <= stopwatch() < 2
+    assert 0.2 <= stopwatch() < 15
 
 
 def test_the_addresses_of_a_host_share_one_connect_time_out(
@@ -105,9 +105,9 @@ def test_the_addresses_of_a_host_share_one_connect_time_out(
         full_port(host, port)
     resolve_to(monkeypatch, hosts, port)
 
-    client = client_of(f"http://localhost:{port}", connect_timeout_s=1, total_timeout_s=10)
+    client = client_of(f"http://localhost:{port}", connect_timeout_s=2, total_timeout_s=30)
     assert unavailable(send, client) == "no connection within the time allowed"
-    assert stopwatch() < 2.5  # each for itself would take 4 seconds
+    assert stopwatch() < 7  # each for itself would take 8 seconds
 
 
 def test_a_connection_that_takes_long_leaves_less_time_for_the_handshake(
@@ -129,11 +129,11 @@ def test_a_connection_that_takes_long_leaves_less_time_for_the_handshake(
         accepting = threading.Thread(target=make_room, daemon=True)
         accepting.start()
         # The system knocks again after a second.
-        client = client_of(f"https://127.0.0.1:{listening.getsockname()[1]}", connect_timeout_s=1.3, total_timeout_s=5)
+        client = client_of(f"https://127.0.0.1:{listening.getsockname()[1]}", connect_timeout_s=2.8, total_timeout_s=9)
         unavailable(lambda client: client.read(LOOK, Response.json), client)
         listening.shutdown(socket.SHUT_RDWR)
         accepting.join()
-    assert 1.3 <= stopwatch() < 2
+    assert 2.8 <= stopwatch() < 3.7  # a handshake with a time-out of its own would end after 3.8 seconds
 
 
 def test_a_host_is_reached_at_the_first_of_its_addresses_that_takes_us(
@@ -193,9 +193,9 @@ def test_a_tls_handshake_that_never_gets_on(
     send: Send, client_of: ClientOf, serve: Serve, stopwatch: Callable[[], float]
 ) -> None:
     server = serve(lambda visit: visit.silence())
-    client = client_of(f"https://127.0.0.1:{server.port}", connect_timeout_s=0.3, total_timeout_s=10)
+    client = client_of(f"https://127.0.0.1:{server.port}", connect_timeout_s=0.3, total_timeout_s=30)
     assert unavailable(send, client) == "no connection within the time allowed"
-    assert 0.3 <= stopwatch() < 2
+    assert 0.3 <= stopwatch() < 15
 
 
 def test_a_tls_handshake_that_drips(
@@ -203,9 +203,9 @@ def test_a_tls_handshake_that_drips(
 ) -> None:
     # The head of a TLS record of 8192 bytes, and then they come one by one.
     server = serve(lambda visit: visit.drip(b"\x16\x03\x03\x20\x00" + b"\x02" + bytes(200)))
-    client = client_of(f"https://127.0.0.1:{server.port}", connect_timeout_s=0.3, total_timeout_s=10)
+    client = client_of(f"https://127.0.0.1:{server.port}", connect_timeout_s=0.3, total_timeout_s=30)
     assert unavailable(send, client) == "no connection within the time allowed"
-    assert 0.3 <= stopwatch() < 2
+    assert 0.3 <= stopwatch() < 15
 
 
 def test_time_that_is_used_up_before_sending(send: Send, client_of: ClientOf, serve: Serve) -> None:
@@ -253,4 +253,4 @@ def test_making_a_connection_never_takes_longer_than_the_whole_call_may(
     client = client_of(f"http://127.0.0.1:{full_port('127.0.0.1')}", connect_timeout_s=30, total_timeout_s=0.3)
     began = time.monotonic()
     unavailable(send, client)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15

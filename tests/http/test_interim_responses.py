@@ -66,12 +66,13 @@ def test_the_late_answer_to_one_charge_is_never_the_answer_to_the_next(
         while asked := visit.asked():
             if asked.method == "POST":
                 visit.send(interim)
-                late.wait(0.6)
+                late.wait(30)
             visit.send(echo(asked))
 
-    client = client_of(serve(play))
+    client = client_of(serve(play), read_timeout_s=1)
     with pytest.raises(OutcomeUnknown, match="no complete answer within the time allowed"):
         client.change(CHARGE, intent, Response.json)
+    late.set()
     assert client.read(look("b"), Response.json) == "/jars/b"
 
 
@@ -84,9 +85,9 @@ def test_interim_answers_do_not_extend_the_total_time(
             visit.send(HINTS)
 
     with pytest.raises(OutcomeUnknown) as left_open:
-        client_of(serve(play), total_timeout_s=0.4).change(CHARGE, intent, Response.json)
+        client_of(serve(play), total_timeout_s=1).change(CHARGE, intent, Response.json)
     assert left_open.value.ticket.reason == "no complete answer within the time allowed"
-    assert stopwatch() < 2
+    assert stopwatch() < 15
 
 
 @pytest.mark.parametrize("cut", [HINTS, HINTS[:-2], HINTS[:20]], ids=["after it", "in its headers", "in its status"])
@@ -208,4 +209,4 @@ def test_a_read_that_ran_out_of_time_after_an_interim_answer_is_unavailable(serv
         visit.stall(HINTS)
 
     with pytest.raises(ProviderUnavailable, match="no complete answer within the time allowed"):
-        client_of(serve(play)).read(look("a"), Response.json)
+        client_of(serve(play), read_timeout_s=0.4).read(look("a"), Response.json)

@@ -198,7 +198,7 @@ def test_asking_again_ends_with_the_attempts_and_with_the_deadline(
     with pytest.raises(OutcomeUnknown):
         charge(make_client(client_of, server), intent)
     assert len(server.heard) == 1
-    assert stopwatch() < 5
+    assert stopwatch() < 15
 
 
 def test_without_a_key_a_lost_answer_is_not_asked_for_again(

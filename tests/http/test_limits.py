@@ -31,7 +31,9 @@ LOOK = Request(method="GET", path=Path.of("/jars"))
 CHARGE = Request(method="POST", path=Path.of("/charges"), json={"amount": "10.53"})
 
 MB = 1024 * 1024
-TOTAL_S = 0.4
+TOTAL_S = 0.6
+# Far beyond any total time here, also on a busy machine. Whatever does not keep the total time takes longer.
+FAR_S = 15
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
@@ -66,10 +68,10 @@ def test_the_total_time_holds_when(
 ) -> None:
     server = serve(SLOW[name])
     # The time for one wait would let a drip go on for ever.
-    client = client_of(server, read_timeout_s=0.3, total_timeout_s=TOTAL_S, tries=3)
+    client = client_of(server, read_timeout_s=30, total_timeout_s=TOTAL_S, tries=3)
     with pytest.raises(OutcomeUnknown) as left_open:
         client.change(CHARGE, intent, Response.json)
-    assert TOTAL_S <= stopwatch() < TOTAL_S + 1.5
+    assert TOTAL_S <= stopwatch() < FAR_S
     assert left_open.value.ticket.reason == "no complete answer within the time allowed"
 
 
@@ -82,19 +84,19 @@ def test_repeats_of_a_read_share_its_total_time(
 
     server = serve(fall_silent)
     with pytest.raises(ProviderUnavailable):
-        client_of(server, read_timeout_s=0.1, total_timeout_s=TOTAL_S, tries=100).read(LOOK, Response.json)
+        client_of(server, read_timeout_s=0.1, total_timeout_s=1, tries=1000).read(LOOK, Response.json)
     assert len(server.heard) >= 2
-    assert stopwatch() < TOTAL_S + 1.5
+    assert stopwatch() < FAR_S
 
 
 def test_the_total_time_holds_against_a_server_that_does_not_take_the_request(
     serve: Serve, client_of: ClientOf, intent: Intent, stopwatch: Callable[[], float]
 ) -> None:
-    client = client_of(serve(lambda visit: visit.silence()), read_timeout_s=30, total_timeout_s=0.8)
+    client = client_of(serve(lambda visit: visit.silence()), read_timeout_s=30, total_timeout_s=2)
     large = Request(method="POST", path=Path.of("/charges"), json={"note": "x" * 12 * MB})
     with pytest.raises(OutcomeUnknown):
         client.change(large, intent, Response.json)
-    assert stopwatch() < 3
+    assert stopwatch() < FAR_S
 
 
 class Flood:
@@ -312,7 +314,7 @@ def test_unpacking_counts_against_the_total_time(
     with pytest.raises(OutcomeUnknown) as left_open:
         client_of(serve(play), max_reply_bytes=32 * MB, total_timeout_s=TOTAL_S).change(CHARGE, intent, Response.json)
     assert left_open.value.ticket.reason == "no complete answer within the time allowed"
-    assert stopwatch() < TOTAL_S + 1.5
+    assert stopwatch() < FAR_S
 
 
 def test_a_compressed_answer_is_read(serve: Serve, client_of: ClientOf) -> None:

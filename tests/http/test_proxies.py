@@ -232,7 +232,7 @@ def test_nothing_was_done_if_the_proxy_does_not_connect_us(
         client_of(f"https://{VENDOR}", read_timeout_s=0.8, total_timeout_s=1.2).change(CHARGE, intent, Response.json)
     assert failed.value.outcome == "not_executed"
     assert [asked.method for asked in proxy.heard] == ["CONNECT"]
-    assert stopwatch() < 3
+    assert stopwatch() < 15
 
 
 @pytest.mark.parametrize("proxy", ["http://proxy.invalid:3128", "proxy.invalid:3128", "http://127.0.0.1:1"])
@@ -262,7 +262,7 @@ def test_a_change_may_have_run_if_the_proxy_that_carries_it_fails(
     server = serve(hear_and_let_the_proxy_fail, tls=True)
     proxy = serve(tunnel_to(server))
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-    client = client_of(f"https://{VENDOR}", ca_bundle=str(certificate), tries=3)
+    client = client_of(f"https://{VENDOR}", ca_bundle=str(certificate), tries=3, read_timeout_s=2, total_timeout_s=4)
     with pytest.raises(OutcomeUnknown):
         client.change(CHARGE, intent, Response.json)
     assert (len(proxy.heard), len(server.heard)) == (1, 1)

@@ -84,15 +84,15 @@ def test_a_change_is_made_again_when_the_vendor_was_busy(
 def test_the_vendors_seconds_are_waited_for(serve: Serve, client_of: ClientOf, intent: Intent) -> None:
     server = serve(each=first((429, "{}", {"Retry-After": "1"})))
     began = time.monotonic()
-    client_of(server, tries=2, total_timeout_s=5).change(CHARGE, intent, Response.json)
-    assert 1 <= time.monotonic() - began < 3
+    client_of(server, tries=2, total_timeout_s=30).change(CHARGE, intent, Response.json)
+    assert 1 <= time.monotonic() - began < 15
 
 
 def test_the_vendors_date_is_waited_for(serve: Serve, client_of: ClientOf) -> None:
     until = int(time.time()) + 1
     server = serve(each=first((503, "{}", {"Retry-After": formatdate(until, usegmt=True)})))
-    client_of(server, tries=2, total_timeout_s=5).read(LOOK, Response.json)
-    assert until <= time.time() < until + 2
+    client_of(server, tries=2, total_timeout_s=30).read(LOOK, Response.json)
+    assert until <= time.time() < until + 15
 
 
 def test_a_change_does_not_wait_beyond_its_deadline(
@@ -103,7 +103,7 @@ def test_a_change_does_not_wait_beyond_its_deadline(
         client_of(server, tries=3).change(CHARGE, intent, Response.json)
     assert refused.value.retry_after == 60
     assert len(server.heard) == 1
-    assert stopwatch() < 3
+    assert stopwatch() < 15
 
 
 def test_a_read_does_not_wait_beyond_its_deadline(
@@ -114,7 +114,7 @@ def test_a_read_does_not_wait_beyond_its_deadline(
         client_of(server, tries=3).read(LOOK, Response.json)
     assert (refused.value.retry_after, refused.value.http_status, refused.value.request_id) == (60, 503, "r-1")
     assert len(server.heard) == 1
-    assert stopwatch() < 3
+    assert stopwatch() < 15
 
 
 def test_a_change_is_not_made_again_because_a_server_error_asks_for_it(

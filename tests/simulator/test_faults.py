@@ -83,7 +83,7 @@ def test_a_hanging_server_never_answers_and_others_are_served(
 ) -> None:
     jar.inject(name, ADD)
     with pytest.raises(requests.ReadTimeout):
-        _add(jar, session, timeout=0.1)
+        _add(jar, session, timeout=1)
     assert _committed(jar) == (name == "commit-then-hang")
     assert _add(jar, session).status_code == 201
 
@@ -126,10 +126,10 @@ def test_a_slow_answer_is_late_and_complete(jar: RunningSimulator, session: requ
 def test_a_dripping_answer_defeats_time_outs_for_each_byte(
     name: str, jar: RunningSimulator, session: requests.Session
 ) -> None:
-    jar.inject(name, ADD, interval_s=0.02)
+    jar.inject(name, ADD, interval_s=0.1 if name == "drip" else 0.02)
     before = time.monotonic()
-    assert _add(jar, session, timeout=0.4).json() == {"name": "a", "amount": 1}
-    assert time.monotonic() - before >= 0.02 * len('{"name":"a","amount":1}')
+    assert _add(jar, session, timeout=2).json() == {"name": "a", "amount": 1}
+    assert time.monotonic() - before >= 2
     assert _committed(jar) == 1
 
 

@@ -291,7 +291,7 @@ def test_calls_keep_to_the_rate_of_each_account() -> None:
     began = time.monotonic()
     for _ in range(1000):
         rates.wait("free")
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 10  # at the rate of the other it would be 20 seconds
 
 
 def test_a_planned_rate_holds_for_all_requests_of_the_account(make_pair: Callable[..., VendorPair]) -> None:

@@ -163,7 +163,7 @@ SCENARIOS = {
     "unauthorized for ever": Scenario("unauthorized", NOT_EXECUTED, times=0),
     "unauthorized once": Scenario("unauthorized", SUCCEEDED),
     "slow": Scenario("slow", SUCCEEDED, options={"delay_s": 0.02}),
-    "too slow": Scenario("slow", UNKNOWN, options={"delay_s": 2}, waits=True),
+    "too slow": Scenario("slow", UNKNOWN, options={"delay_s": 20}, waits=True),
     "slow-before": Scenario("slow-before", UNKNOWN, options={"delay_s": 0.02}),
     "hang": Scenario("hang", UNKNOWN, waits=True),
     "commit-then-hang": Scenario("commit-then-hang", UNKNOWN, waits=True),
@@ -181,7 +181,7 @@ SCENARIOS = {
     "huge": Scenario("huge", UNKNOWN, options={"bytes": 3_000_000}),
     "huge-reply": Scenario("huge-reply", UNKNOWN),
     "interim": Scenario("interim", SUCCEEDED, options={"delay_s": 0.02}),
-    "too long after interim": Scenario("interim", UNKNOWN, options={"delay_s": 2}, waits=True),
+    "too long after interim": Scenario("interim", UNKNOWN, options={"delay_s": 20}, waits=True),
     "no-content-with-body": Scenario("no-content-with-body", UNKNOWN, _NO_BODY, options={"delay_s": 0.01}),
     "answer-twice": Scenario("answer-twice", SUCCEEDED),
     "wrong-echo": Scenario("wrong-echo", UNKNOWN, _NO_AMOUNT),
@@ -231,7 +231,7 @@ def test_what_is_said_is_what_happened(
     book: Any = jtl.simulator.voucher_ledger  # type: ignore[attr-defined]  # the JTL simulator's
     patient = make_adapter(jtl, max_reply_bytes=1_000_000)
     prepared = {name: verb.prepare(patient) for name, verb in VERBS.items()}
-    hasty = make_adapter(jtl, read_timeout_s=0.6, total_timeout_s=0.8)
+    hasty = make_adapter(jtl, read_timeout_s=2, total_timeout_s=2.5)
     hasty.get("on")
     for name, verb in VERBS.items():
         match = verb.match.format(getattr(prepared[name], "id", ""))

@@ -39,7 +39,7 @@ def guarded(jtl: RunningSimulator, make_adapter: MakeAdapter, canary: Canary) ->
     """An adapter whose client secret is planted, as are the code and PIN of the one voucher that is there."""
     for secret in (CODE, PIN, SECRET, jtl.announcement["client_secret"]):
         canary.plant(secret)
-    shop = make_adapter(jtl, client_secret=SecretSource.of(SECRET), tries=1, read_timeout_s=0.6)
+    shop = make_adapter(jtl, client_secret=SecretSource.of(SECRET), tries=1, read_timeout_s=2)
     jtl.simulator.clients.by_id[shop.login].secret = SECRET  # type: ignore[attr-defined]  # the JTL simulator's
     shop.issue(NewVoucher(initial=Money(9, "EUR"), id="V", code=CODE, pin=PIN, active=True), reference="i")
     return shop
