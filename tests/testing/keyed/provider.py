@@ -165,10 +165,11 @@ class KeyedProvider(HttpProvider):
         order: str | None = None,
     ) -> Redemption:
         positive(money)
+        code = Code.of(code)
         intent = self.intent(
             Operation.REDEEM, reference=reference, order=order, voucher_id=self.find(code).id, money=money
         )
-        result = self.move(intent, self.key(intent))
+        result = self.move(intent, self.key(intent), code)
         assert isinstance(result, Redemption)
         return result
 
@@ -183,8 +184,8 @@ class KeyedProvider(HttpProvider):
         """Return the key of a request."""
         return self.make_key(intent)
 
-    def move(self, intent: Intent, key: str) -> Redemption | TopUp:
-        """Send a movement under a key."""
+    def move(self, intent: Intent, key: str, code: Code | None = None) -> Redemption | TopUp:
+        """Send a movement under a key. The vendor refuses it if the card has another code."""
         assert intent.money is not None
         assert intent.voucher_id is not None
         cents = intent.money.minor
@@ -196,6 +197,7 @@ class KeyedProvider(HttpProvider):
                 "kind": str(intent.verb.replace("redeem", "redemption")),
                 "reference": intent.reference,
                 "cents": cents,
+                **({} if code is None else {"code": code}),
             },
         )
 

@@ -121,6 +121,8 @@ class KeyedSimulator(Simulator):
     def _move(self, request: Request) -> Reply:
         card = self._card(request)
         body: Any = request.json()
+        if body.get("code", card["code"]) != card["code"]:
+            return Reply(404, {"error": "no_card"})
         sign = -1 if body["kind"] == "redemption" else 1
         if card["left"] + sign * body["cents"] < 0:
             return Reply(422, {"error": "too_little"})

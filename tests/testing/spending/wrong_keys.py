@@ -42,9 +42,9 @@ class TakesAbsenceForProofAfterARepeat(KeyedProvider):
 
 @breaks("E6")
 class IgnoresTheAmountOfTheReply(KeyedProvider):
-    def move(self, intent: Intent, key: str) -> Redemption | TopUp:
+    def move(self, intent: Intent, key: str, code: Code | None = None) -> Redemption | TopUp:
         try:
-            return super().move(intent, key)
+            return super().move(intent, key, code)
         except OutcomeUnknown as error:
             if "another amount" not in error.message or intent.voucher_id is None:
                 raise
@@ -55,9 +55,9 @@ class IgnoresTheAmountOfTheReply(KeyedProvider):
 class TakesAConflictForARefusal(KeyedProvider):
     """Its vendor documents a 409, and it takes every 409 for that one."""
 
-    def move(self, intent: Intent, key: str) -> Redemption | TopUp:
+    def move(self, intent: Intent, key: str, code: Code | None = None) -> Redemption | TopUp:
         try:
-            return super().move(intent, key)
+            return super().move(intent, key, code)
         except OutcomeUnknown as error:
             if error.http_status != 409:
                 raise
@@ -87,8 +87,8 @@ class TakesATemporaryErrorForARefusal(KeyedProvider):
 
 @breaks("E13")
 class LetsAFailedReadDecide(KeyedProvider):
-    def move(self, intent: Intent, key: str) -> Redemption | TopUp:
-        result = super().move(intent, key)
+    def move(self, intent: Intent, key: str, code: Code | None = None) -> Redemption | TopUp:
+        result = super().move(intent, key, code)
         assert intent.voucher_id is not None
         self.get(intent.voucher_id)
         return result
@@ -96,8 +96,8 @@ class LetsAFailedReadDecide(KeyedProvider):
 
 @breaks("E13")
 class ShowsTheRemainderOfALaterRead(KeyedProvider):
-    def move(self, intent: Intent, key: str) -> Redemption | TopUp:
-        result = super().move(intent, key)
+    def move(self, intent: Intent, key: str, code: Code | None = None) -> Redemption | TopUp:
+        result = super().move(intent, key, code)
         assert intent.voucher_id is not None
         try:
             remaining = self.get(intent.voucher_id).remaining
@@ -108,10 +108,10 @@ class ShowsTheRemainderOfALaterRead(KeyedProvider):
 
 @breaks("E13")
 class MakesTheAmountOfTwoReads(KeyedProvider):
-    def move(self, intent: Intent, key: str) -> Redemption | TopUp:
+    def move(self, intent: Intent, key: str, code: Code | None = None) -> Redemption | TopUp:
         assert intent.voucher_id is not None
         before = self.get(intent.voucher_id).remaining
-        result = super().move(intent, key)
+        result = super().move(intent, key, code)
         try:
             after = self.get(intent.voucher_id).remaining
         except VoucherGatewayError:
