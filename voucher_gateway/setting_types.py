@@ -259,8 +259,8 @@ def _normal_base_url(value: str) -> str:
         raise ConfigurationError("must have a valid port or none")
     address = _address(host)
     bracketed = "[" in parts.netloc
-    named = not bracketed and all(_HOST_LABEL.fullmatch(label) for label in host.split("."))
-    if not named and not (bracketed and isinstance(address, ipaddress.IPv6Address) and address.scope_id is None):
+    is_name = not bracketed and all(_HOST_LABEL.fullmatch(label) for label in host.split("."))
+    if not is_name and not (bracketed and isinstance(address, ipaddress.IPv6Address) and address.scope_id is None):
         raise ConfigurationError("must have a valid host")
     if scheme == "http" and not is_this_machine(host):
         raise ConfigurationError("must begin with https:// (http:// is for this machine itself only)")

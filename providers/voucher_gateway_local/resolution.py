@@ -36,12 +36,12 @@ def resolve(book: OpenDatabase, intent: Intent, make_voucher: Callable[[Row], Vo
     if not intent.reference:
         return Outcome(effect=Effect.UNKNOWN, reason="the call has no reference, so that it cannot be looked up")
     parameters = {"reference": intent.reference, "kind": intent.verb}
-    found = find_committed(book.database, intent, lambda connection: OF_REFERENCE.first_row(connection, parameters))
-    if not found.certain:
-        return Outcome(effect=Effect.UNKNOWN, reason=found.doubt)
-    if found.entry is None:
+    committed = find_committed(book.database, intent, lambda connection: OF_REFERENCE.first_row(connection, parameters))
+    if not committed.certain:
+        return Outcome(effect=Effect.UNKNOWN, reason=committed.doubt)
+    if committed.entry is None:
         return Outcome(effect=Effect.NOT_EXECUTED, reason="it wrote no entry, and no transaction of it can commit")
-    entry = found.entry
+    entry = committed.entry
     with book.database.read() as connection:
         row = VOUCHER_BY_NUMBER.first_row(
             connection, {"voucher_number": entry["voucher"], "now": format_micros(intent.sent_at)}

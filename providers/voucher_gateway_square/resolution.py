@@ -127,7 +127,7 @@ def _outcome_of_creation(records: CardRecords, intent: Intent, code: Code | None
     card = _find(records, code)
     if card is not None and card.status is not Status.PENDING:
         return _outcome_of_movement(records, intent, card.id)
-    found = "no card has the code" if card is None else f"the card {card.id} was left behind without value"
+    state = "no card has the code" if card is None else f"the card {card.id} was left behind without value"
     if records.vendor_now() < intent.sent_at + ARRIVAL:
-        return Outcome(effect=Effect.UNKNOWN, reason=f"{found}, and the request may still arrive")
-    return Outcome(effect=Effect.NOT_EXECUTED, reason=f"{found}, and the request that was sent moves no value")
+        return Outcome(effect=Effect.UNKNOWN, reason=f"{state}, and the request may still arrive")
+    return Outcome(effect=Effect.NOT_EXECUTED, reason=f"{state}, and the request that was sent moves no value")

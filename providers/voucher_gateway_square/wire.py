@@ -119,15 +119,16 @@ def read_cards(reply: Response) -> tuple[list[SquareCard], list[RawObject], str 
 def read_activity(reply: Response) -> tuple[SquareActivity, RawObject]:
     """Read an activity, and keep the vendor's own object beside it."""
     raw: Any = reply.json()
-    named = _with_details(raw, "gift_card_activity", _name_details)
-    return structure(_CONVERTER, _ActivityReply, named, what="activity").gift_card_activity, raw["gift_card_activity"]
+    document = _with_details(raw, "gift_card_activity", _name_details)
+    activity = structure(_CONVERTER, _ActivityReply, document, what="activity").gift_card_activity
+    return activity, raw["gift_card_activity"]
 
 
 def read_activities(reply: Response) -> tuple[ActivityPage, list[RawObject], datetime | None]:
     """Read a page of activities, the vendor's own objects, and the vendor's time."""
     raw: Any = reply.json()
-    named = _with_details(raw, "gift_card_activities", _name_all_details)
-    page = structure(_CONVERTER, ActivityPage, named, what="list of activities")
+    document = _with_details(raw, "gift_card_activities", _name_all_details)
+    page = structure(_CONVERTER, ActivityPage, document, what="list of activities")
     return page, raw.get("gift_card_activities", []), reply.date
 
 

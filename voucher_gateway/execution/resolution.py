@@ -121,8 +121,8 @@ def resolve_unknown(
     for request, outcome in zip(requests, outcomes, strict=True):
         if outcome.effect is Effect.SUCCEEDED:
             result = result_from_request(record, request, outcome)
-            made = outcome.result if isinstance(outcome.result, Reservation) else None
-            finished = [RequestResult(request.id, Effect.SUCCEEDED, outcome.reason, request.step, made)]
+            reservation = outcome.result if isinstance(outcome.result, Reservation) else None
+            finished = [RequestResult(request.id, Effect.SUCCEEDED, outcome.reason, request.step, reservation)]
             log.info("%s: resolved: succeeded", record.label)
             closed = journal.close_operation(record, OperationState.SUCCEEDED, result=result, finished=finished)
             return closed, False, None

@@ -160,7 +160,8 @@ class IdempotencyKeys:
 
     def dump(self) -> list[dict[str, Any]]:
         """Return the keys that are remembered now as fresh JSON values. Scopes are digests: no token is in them."""
-        records: list[dict[str, Any]] = to_records([one for one in self._records.values() if not self._is_over(one)])
+        current = [entry for entry in self._records.values() if not self._is_over(entry)]
+        records: list[dict[str, Any]] = to_records(current)
         return records
 
     def load(self, state: Any) -> None:

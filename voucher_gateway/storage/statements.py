@@ -111,8 +111,8 @@ class _SqliteText:
         """
         if parameters.keys() != self.names:
             raise ValueError(f"the statement has the values {sorted(self.names)}, not {sorted(parameters)}")
-        named = {**self.constants, **parameters} if self.constants else parameters
-        return [named[name] for name in self.order]
+        values = {**self.constants, **parameters} if self.constants else parameters
+        return [values[name] for name in self.order]
 
 
 def execute_on_sqlite(
