@@ -127,6 +127,16 @@ def test_an_error_with_which_the_vendor_forgets_the_key_is_not_asked_for_again(
     assert step.forgotten_keys == {intent.make_key(max_length=64)}
 
 
+def test_the_message_of_a_doubt_says_each_reason_once(
+    play: Callable[..., Server], client_of: ClientOf, intent: Intent
+) -> None:
+    with pytest.raises(OutcomeUnknown) as caught:
+        charge(make_client(client_of, play(LOST)), intent)
+    broken = "the connection broke before a complete answer"
+    assert caught.value.ticket.reason == f"{broken}; asked again under the same key: {broken}"
+    assert caught.value.message == f"POST /charges: {caught.value.ticket.reason}; it may have been carried out"
+
+
 def test_after_a_doubt_a_closed_port_is_unknown(serve: Serve, client_of: ClientOf, intent: Intent) -> None:
     server: Server
 

@@ -80,14 +80,19 @@ class KeyedCall:
             return None
         if self.is_kept_refusal(error) or isinstance(error, OutcomePending):
             return None  # under its key, the vendor has answered for the request in doubt as well
-        message = error.message if isinstance(error, VoucherGatewayError) else type(error).__name__
-        reason = f"{doubt.ticket.reason}; asked again under the same key: {message}"
+        reason = f"{doubt.ticket.reason}; asked again under the same key: {_reason_of(error)}"
         return OutcomeUnknown(
             f"{request.safe_text}: {reason}; it may have been carried out",
             ticket=intent.ticket(reason),
             http_status=doubt.http_status,
             request_id=doubt.request_id,
         )
+
+
+def _reason_of(error: Exception) -> str:
+    if isinstance(error, OutcomeUnknown):
+        return error.ticket.reason
+    return error.message if isinstance(error, VoucherGatewayError) else type(error).__name__
 
 
 def require_key(key: str, request: Request, rules: KeyRules | None) -> None:
