@@ -230,15 +230,16 @@ def test_a_mistake_in_the_adapter_is_told_by_the_promise_it_breaks(
 @pytest.mark.long
 @pytest.mark.parametrize("fallback", ["UNKNOWN", "INACTIVE"])
 def test_a_vendor_may_have_words_of_its_own(installed: Python, project: Path, fallback: str) -> None:
-    """The promise about new words holds, and bites, where the vendor says "blocked" for what we call inactive."""
+    """The promise about new words holds, and bites, where the vendor says "frozen" for what we call inactive."""
     package = project / "src" / "voucher_gateway_acme"
     provider, simulator = package / "provider.py", package / "simulator.py"
-    text = provider.read_text("utf-8").replace('"inactive": Status', '"blocked": Status')
+    text = provider.read_text("utf-8").replace('"inactive": Status', '"frozen": Status')
     provider.write_text(text.replace("Status.UNKNOWN)", f"Status.{fallback})"), "utf-8")
-    shown = simulator.read_text("utf-8").replace(
-        '"status": self.status,', '"status": "blocked" if self.status == "inactive" else self.status,'
-    )
-    simulator.write_text(shown, "utf-8")
+    before = simulator.read_text("utf-8")
+    words = '{"status": "frozen" if self.status == "inactive" else self.status}'
+    after = before.replace('"validUntil": until}', '"validUntil": until} | ' + words)
+    assert after != before
+    simulator.write_text(after, "utf-8")
 
     ran = installed(*PYTEST, "--promise", "R8", "--promise", "R7")
 

@@ -13,6 +13,7 @@ from tests.migration.plan.assessments import ANY_LOSS, AT, ENDLESS, JTL, TICKETI
 from voucher_gateway.migration import LOSSES, Action, Kind, Policy, Recode, Retire, load_policy
 from voucher_gateway.migration.plan.assess import Target
 from voucher_gateway.provider_api import Code, CodeRules, Interval, Medium, Money, Pin, Status, Validity, Voucher
+from voucher_gateway_file import FileProvider
 
 # --- what is carried, and what it becomes ---
 
@@ -240,6 +241,13 @@ def test_codes_that_ticketing_refuses_are_refused_or_exchanged(code: str) -> Non
     assert (assessment.action, assessment.losses) == (Action.CARRY, ("code",))
     assert assessment.destination is not None
     assert assessment.destination.new_code
+
+
+def test_a_file_is_given_no_voucher_whose_code_it_cannot_have() -> None:
+    target = Target(capabilities=FileProvider.declared, at=AT)
+    assert assess_voucher(voucher(), target).action is Action.CARRY
+    assessment = assess_voucher(voucher(), target, Policy(code_taken=Recode.NEW_CODE), taken=True)
+    assert assessment.reasons == ("the target already has its code, and a file makes no new codes",)
 
 
 def test_a_code_too_long_for_jtl_is_refused() -> None:

@@ -277,6 +277,8 @@ class _TargetFit:
     def _require_new_code(self, decision: Recode, reason: str) -> None:
         if decision is Recode.REFUSE:
             self.reasons.append(reason)
+        elif self._can.record:
+            self.reasons.append(f"{reason}, and a file makes no new codes")
         else:
             self.new_code = True
             self.losses.add("code")

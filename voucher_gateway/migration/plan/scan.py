@@ -221,7 +221,7 @@ class SourceScanner:
         """Return the planned voucher again, now that all codes are known: the source may have its code twice."""
         if planned.destination is None or not self.codes.twice(planned.fingerprint):
             return planned
-        if self._policy.code_taken is Recode.REFUSE:
+        if self._policy.code_taken is Recode.REFUSE or self._goal.capabilities.record:
             return attrs.evolve(planned, action=Action.REFUSE, reasons=(_TWICE,), destination=None)
         losses = tuple(sorted({*planned.losses, "code"}))
         return attrs.evolve(planned, losses=losses, destination=attrs.evolve(planned.destination, new_code=True))
