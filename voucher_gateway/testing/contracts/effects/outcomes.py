@@ -174,7 +174,9 @@ class EffectsContract(SpendContract):
             require(ticket.reference, f"{result.where}: the ticket has no reference")
             require(ticket.sent_at, f"{result.where}: the ticket does not say when it was sent")
             if result.operation is not Operation.ISSUE:
-                known = ticket.voucher_id in (None, result.case.voucher_id)
+                # The id from a look-up that told of another voucher is all that the provider can know.
+                was_misled = result.fault == "wrong-voucher" and not result.changing
+                known = was_misled or ticket.voucher_id in (None, result.case.voucher_id)
                 require(known, f"{result.where}: the ticket names another voucher")
             code = "" if result.case.code is None else result.case.code.reveal()
             require(not code or code not in ticket.to_json(), f"{result.where}: the ticket holds the voucher's code")
