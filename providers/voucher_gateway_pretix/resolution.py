@@ -100,7 +100,7 @@ def _resolve_update(reads: PretixReads, intent: Intent, id: str) -> Outcome:
 def confirm_transaction(reads: PretixReads, intent: Intent, after: wire.PretixCard) -> None:
     """Make sure that a call was carried out, where the value after it is not the one that was expected.
 
-    That is so if somebody else changed the card at the same time, or if the answer is that of an earlier call under
+    That is so if another program changed the card at the same time, or if the answer is that of an earlier call under
     the same key. The values of all transactions up to ours must add up to the value in the answer.
 
     Raises:

@@ -161,7 +161,7 @@ class SquareProvider(HttpProvider):
 
     @hide_arguments
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
-        """Create a card, and activate it with its value: two requests, each under a key of its own.
+        """Create a card, and activate it with its value: two requests, each under its own key.
 
         If the second one is not sent, a card without value is left. A repeat takes it up again, under the key of the
         first request, or by its code, which must not belong to a card that was ever active.

@@ -17,7 +17,7 @@ from voucher_gateway.provider_api import (
 
 PRODUCTION: Final = "https://connect.squareup.com"
 SANDBOX: Final = "https://connect.squareupsandbox.com"
-"""The vendor's hosts (vendor page). The sandbox is free, and has access tokens of its own."""
+"""The vendor's hosts (vendor page). The sandbox is free, and has its own access tokens."""
 
 MAX_PAGE_SIZE: Final = 200
 """The largest page of cards (schema)."""
