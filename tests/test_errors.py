@@ -29,6 +29,7 @@ from voucher_gateway.errors import (
     VoucherGatewayError,
     VoucherNotFound,
 )
+from voucher_gateway.money import Money
 
 TICKET = Ticket(account="shop", provider="jtl", host="vouchers.example", verb="capture")
 
@@ -41,6 +42,8 @@ OWN: dict[type[VoucherGatewayError], dict[str, Any]] = {
     RateLimited: {"retry_after": 1.5},
     OutcomeUnknown: {"ticket": TICKET},
     errors.PartlyRedeemed: {"taken": "3.00 EUR", "redemption_id": "r-1", "voucher_id": "v-1"},
+    errors.PaymentDeclined: {"leg": 2, "cause": None},
+    errors.PaymentShort: {"short_by": Money("3.00", "EUR"), "leg": 2, "cause": None},
     errors.MalformedResponse: {"problems": ("amount", "currency")},
     ConcurrentModification: {"evidence": {"before": "10.00", "after": "7.00"}, "ticket": TICKET},
 }
@@ -90,6 +93,13 @@ def test_every_error_survives_a_pickle_with_all_it_knows(kind: type[VoucherGatew
             assert getattr(again, name) == value
 
 
+def test_the_cause_of_a_declined_payment_survives_a_pickle() -> None:
+    cause = VoucherNotFound("no such voucher", account="shop")
+    again = pickle.loads(pickle.dumps(errors.PaymentDeclined("leg 1 cannot be had", leg=1, cause=cause)))
+    assert type(again.cause) is VoucherNotFound
+    assert str(again.cause) == "shop: no such voucher"
+
+
 MOVED_NOTHING = ("not_executed", True)
 DECLINED = ("declined", True)
 MAY_HAVE_MOVED = ("unknown", False)
@@ -106,6 +116,8 @@ OUTCOMES = {
     "OutcomeUnknown": MAY_HAVE_MOVED,
     "OutcomePending": ("pending", False),
     "PartlyRedeemed": ("succeeded", False),
+    "PaymentShort": ("succeeded", False),
+    "PaymentConflict": MOVED_NOTHING,
     "MalformedResponse": MOVED_NOTHING,
     "ReferenceConflict": MOVED_NOTHING,
     "OperationInProgress": MOVED_NOTHING,
@@ -122,7 +134,13 @@ def test_each_says_what_became_of_the_call_and_whether_to_repeat_it(kind: type[V
 def test_only_what_may_have_moved_money_is_unsafe_to_repeat() -> None:
     unsafe = {kind for kind in every() if not kind.retry_safe}
     assert unsafe == {kind for kind in every() if kind.outcome in ("unknown", "pending", "succeeded")}
-    assert unsafe == {OutcomeUnknown, OutcomePending, ConcurrentModification, errors.PartlyRedeemed}
+    assert unsafe == {
+        OutcomeUnknown,
+        OutcomePending,
+        ConcurrentModification,
+        errors.PartlyRedeemed,
+        errors.PaymentShort,
+    }
 
 
 def test_the_message_is_a_sentence_and_str_says_where_too() -> None:

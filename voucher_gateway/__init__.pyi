@@ -35,6 +35,9 @@ from voucher_gateway.errors import OperationInProgress as OperationInProgress
 from voucher_gateway.errors import OutcomePending as OutcomePending
 from voucher_gateway.errors import OutcomeUnknown as OutcomeUnknown
 from voucher_gateway.errors import PartlyRedeemed as PartlyRedeemed
+from voucher_gateway.errors import PaymentConflict as PaymentConflict
+from voucher_gateway.errors import PaymentDeclined as PaymentDeclined
+from voucher_gateway.errors import PaymentShort as PaymentShort
 from voucher_gateway.errors import ProviderUnavailable as ProviderUnavailable
 from voucher_gateway.errors import RateLimited as RateLimited
 from voucher_gateway.errors import ReferenceConflict as ReferenceConflict
@@ -108,6 +111,10 @@ from voucher_gateway.outcome import Outcome as Outcome
 from voucher_gateway.payment_rules import RefundLink as RefundLink
 from voucher_gateway.payment_rules import ReservationRules as ReservationRules
 from voucher_gateway.payment_rules import RestAfterCapture as RestAfterCapture
+from voucher_gateway.payments.means import Authorization as Authorization
+from voucher_gateway.payments.means import OtherMeans as OtherMeans
+from voucher_gateway.payments.states import LegState as LegState
+from voucher_gateway.payments.states import PaymentState as PaymentState
 from voucher_gateway.provider import VoucherProvider as VoucherProvider
 from voucher_gateway.reconciliation import Finding as Finding
 from voucher_gateway.reconciliation import FindingKind as FindingKind

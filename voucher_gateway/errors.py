@@ -13,6 +13,8 @@
     │   └── OutcomePending          the vendor has accepted it and will complete or cancel it later
     ├── MalformedResponse           the vendor's answer to a read breaks its contract
     ├── PartlyRedeemed              less than the amount was taken: accept it or refund it
+    ├── PaymentShort                a leg of a payment is lost: capture the rest by other means, or cancel
+    ├── PaymentConflict             the payment has another total, or its state does not allow the call
     ├── ReferenceConflict           the reference was already used for another call
     ├── OperationInProgress         another worker runs this call, or an unknown operation must be resolved first
     └── ConcurrentModification      another party changed the voucher at the same time; a person must decide
@@ -26,9 +28,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import attrs
+
+if TYPE_CHECKING:
+    from voucher_gateway.money import Money
 
 OutcomeName = Literal["succeeded", "declined", "not_executed", "unknown", "pending"]
 
@@ -199,6 +204,24 @@ class AlreadyRefunded(Declined):
 
 class DuplicateCode(Declined):
     """Another voucher already has this code or id."""
+
+
+class PaymentDeclined(Declined):
+    """A payment could not be authorized: one leg of it, or its other means, cannot be had. Nothing is taken.
+
+    What was held for the other legs is released.
+
+    Attributes:
+        leg: the number of the leg; 0 for the other means.
+        cause: why that leg cannot be had; None if the cause was not recorded.
+    """
+
+    def __init__(
+        self, message: str, *, leg: int | None = None, cause: VoucherGatewayError | None = None, **context: Any
+    ) -> None:
+        super().__init__(message, **context)
+        self.leg = leg
+        self.cause = cause
 
 
 @attrs.frozen
@@ -431,6 +454,35 @@ class PartlyRedeemed(VoucherGatewayError):
         self.voucher_id = voucher_id
 
 
+class PaymentShort(VoucherGatewayError):
+    """A leg of a payment is lost after it was decided to capture. Other legs may be taken.
+
+    Capture the payment again with `Payment.due`, which other means pay then, or cancel it.
+
+    Attributes:
+        short_by: how much is missing.
+        leg: the number of the leg; 0 for the other means.
+        cause: why that leg is lost; None if this call did not lose it.
+    """
+
+    outcome: OutcomeName = "succeeded"
+    retry_safe = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        short_by: Money | None = None,
+        leg: int | None = None,
+        cause: VoucherGatewayError | None = None,
+        **context: Any,
+    ) -> None:
+        super().__init__(message, **context)
+        self.short_by = short_by
+        self.leg = leg
+        self.cause = cause
+
+
 # --- the vendor's answer cannot be used ---
 
 
@@ -458,6 +510,10 @@ class IntegrityMismatch(MalformedResponse):
 
 class ReferenceConflict(VoucherGatewayError):
     """The reference was already used for another call. A new call needs a new reference."""
+
+
+class PaymentConflict(VoucherGatewayError):
+    """The order has a payment of another total that cannot be replaced, or its state does not allow the call."""
 
 
 class OperationInProgress(VoucherGatewayError):

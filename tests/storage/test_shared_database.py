@@ -15,13 +15,14 @@ from tests.storage.shop_tables import AlembicShop, DjangoShop, OwnTables
 from tests.support.shop import Shop
 from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.migration.schema import SCHEMA as MIGRATIONS
+from voucher_gateway.payments.schema import PAYMENTS
 from voucher_gateway.provider_api import DatabaseUnavailable
 from voucher_gateway.reports.schema import SNAPSHOTS
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.schema_upgrade import Schema
 from voucher_gateway_local.tables import VOUCHERS as LOCAL
 
-SCHEMAS = (JOURNAL, MIGRATIONS, SNAPSHOTS, LOCAL)
+SCHEMAS = (JOURNAL, MIGRATIONS, SNAPSHOTS, PAYMENTS, LOCAL)
 
 
 @pytest.fixture(

@@ -131,6 +131,8 @@ _EXIT_CODES: Final[Mapping[type[Exception], int]] = {
     errors.OutcomePending: NOT_DONE,
     errors.PartlyRedeemed: UNKNOWN,
     errors.MalformedResponse: UNREADABLE,
+    errors.PaymentShort: DECLINED,
+    errors.PaymentConflict: WRONG,
     errors.ReferenceConflict: WRONG,
     errors.OperationInProgress: NOT_DONE,
     errors.ConcurrentModification: UNKNOWN,
@@ -174,6 +176,12 @@ _ADVICE: Final[Mapping[type[Exception], str]] = {
         " giving it back."
     ),
     errors.MalformedResponse: ("Nothing can be concluded from it; if it lasts, the vendor or its adapter is at fault."),
+    errors.PaymentDeclined: "Remove that leg or use another means, then authorize again.",
+    errors.PaymentShort: (
+        "In the shop, capture again with the amount that is due now, which other means pay; or give the money back with"
+        " `voucher-gateway payments cancel`."
+    ),
+    errors.PaymentConflict: "`voucher-gateway payments show` shows the state of the payment.",
     errors.ReferenceConflict: (
         "Take a new reference for a new operation; `voucher-gateway operations show` shows the old one."
     ),

@@ -1,0 +1,48 @@
+"""The references and keys of all calls of a payment. They are made from the payment, the leg and the generation."""
+
+from __future__ import annotations
+
+
+def payment_reference(payment_id: str, leg: int, generation: int) -> str:
+    """Return the reference of the reserve, the capture, the release or the redeem of a leg in one generation."""
+    return f"{payment_id}-{leg}-g{generation}"
+
+
+def return_reference(payment_id: str, leg: int) -> str:
+    """Return the reference of the refund by which a cancellation gives a leg back."""
+    return f"{payment_id}-{leg}-back"
+
+
+def refund_reference(payment_id: str, refund: int, leg: int) -> str:
+    """Return the reference of the refund of a leg by one of the payment's refunds."""
+    return f"{payment_id}-r{refund}-{leg}"
+
+
+def replacement_reference(payment_id: str, refund: int, leg: int) -> str:
+    """Return the reference of the issue of a voucher that replaces the refund of a leg."""
+    return f"{refund_reference(payment_id, refund, leg)}-new"
+
+
+def other_key(payment_id: str, generation: int) -> str:
+    """Return the key of the authorization at the other means in one generation."""
+    return f"{payment_id}-other-g{generation}"
+
+
+def other_capture_key(payment_id: str, generation: int) -> str:
+    """Return the key of the capture at the other means."""
+    return f"{other_key(payment_id, generation)}-capture"
+
+
+def other_void_key(payment_id: str, generation: int) -> str:
+    """Return the key of the void at the other means."""
+    return f"{other_key(payment_id, generation)}-void"
+
+
+def other_return_key(payment_id: str, generation: int) -> str:
+    """Return the key of the refund at the other means by which a cancellation gives its money back."""
+    return f"{other_key(payment_id, generation)}-back"
+
+
+def other_refund_key(payment_id: str, generation: int, refund: int) -> str:
+    """Return the key of the refund at the other means by one of the payment's refunds."""
+    return f"{other_key(payment_id, generation)}-refund-{refund}"
