@@ -28,7 +28,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "voucher-gateway needs Python 3.11 or later: make PYTHON=python3.12")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[cli,local,postgres,report,simulator,testing]' --group dev
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[cli,local,payments,postgres,report,simulator,testing]' --group dev
 	@touch $(READY)
 
 demo: $(READY)

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.journal import queries, rows
+from voucher_gateway.journal.fence import check_fences
 from voucher_gateway.journal.holds import Hold, Holds
 from voucher_gateway.journal.keys import JournalKeys, load_keys, require_right_keys
 from voucher_gateway.journal.leftovers import find_leftovers
@@ -267,12 +268,13 @@ class Journal:
         A new operation is recorded with it. An operation whose earlier attempts moved nothing is opened again.
 
         Raises:
-            OperationInProgress: if another worker has the operation. Nothing may be sent then.
+            OperationInProgress: if another worker has the operation, or a fence forbids it. Nothing may be sent then.
             Declined: if a hold forbids it, or if less is left to give back.
             DatabaseUnavailable: if it cannot be committed. Nothing may be sent then.
         """
         at = format_micros(now())
         with self.database.write() as connection:
+            check_fences(connection)
             self.restoration.require_writable(connection)
             if new:
                 self._write_new(connection, record, intent.voucher_id, at)
@@ -303,10 +305,11 @@ class Journal:
         """Check that a recorded request may be sent again under the same key by this worker.
 
         Raises:
-            OperationInProgress: if another worker has the operation. Nothing may be sent then.
+            OperationInProgress: if another worker has the operation, or a fence forbids it. Nothing may be sent then.
             DatabaseUnavailable: if it cannot be committed. Nothing may be sent then.
         """
         with self.database.write() as connection:
+            check_fences(connection)
             self.restoration.require_writable(connection)
             rows.refresh_operation(connection, record, None, format_micros(now()))
         log.debug("%s: the last request is sent again under its key", record.label)
@@ -326,8 +329,13 @@ class Journal:
             rows.insert_operation(connection, record, voucher_id, at)
 
     def record_without_request(self, record: OperationRecord, result: Result) -> None:
-        """Record an operation that succeeded without any request, such as a release by expiry."""
+        """Record an operation that succeeded without any request, such as a release by expiry.
+
+        Raises:
+            OperationInProgress: if another worker has the operation, or a fence forbids it.
+        """
         with self.database.write() as connection:
+            check_fences(connection)
             if isinstance(result, Release):
                 self.holds.check_release(connection, record, result.reservation_id)
             self._write_new(connection, record, getattr(result, "voucher_id", None), format_micros(now()))

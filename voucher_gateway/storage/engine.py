@@ -32,11 +32,11 @@ _BATCH: Final = 1000
 
 @hide_init_arguments  # the URL may hold a password
 class Database:
-    """A database with the tables of one schema. It is usable in a forked child, too.
+    """A database with the tables of one schema or several. It is usable in a forked child, too.
 
     Args:
         url: ``sqlite:///PATH`` or ``postgresql://...``; psycopg 3 is the driver.
-        schema: the tables to create or upgrade. Tables of other schemas are left alone.
+        schema: the first tables to create or upgrade; see `add_schema`. Tables of other schemas are left alone.
 
     Attributes:
         safe_url: the URL without any secret, for messages.
@@ -54,13 +54,28 @@ class Database:
         self.safe_url = safe_text(self._url)
         self._file: DatabaseFile | None = None
         self._open()
+        self._version_tables: set[str] = set()
         try:
-            with database_errors(self.safe_url):
-                upgrade_schema(schema, self.write, self.locks)
+            self.add_schema(schema)
         except BaseException:
             self.close()
             raise
         register(self)
+
+    def add_schema(self, schema: Schema) -> None:
+        """Create or upgrade the tables of a schema, if this object has not done that yet.
+
+        A forked child knows what its parent has done. Threads may call it at the same time.
+
+        Raises:
+            ConfigurationError: if the database was written by a later version of this library.
+            DatabaseUnavailable: if the tables cannot be created or upgraded.
+        """
+        if schema.version_table in self._version_tables:
+            return
+        with database_errors(self.safe_url):
+            upgrade_schema(schema, self.write, self.locks)
+        self._version_tables.add(schema.version_table)
 
     @property
     def path(self) -> Path | None:
