@@ -36,9 +36,21 @@ _RELATIVE_SQLITE: Final = re.compile(r"(sqlite(?:\+[a-z]+)?:///)(?!/|:memory:|fi
 class _Variable:
     name: str
 
-    @property
-    def safe_name(self) -> str:
-        return self.name if _SURELY_A_NAME.fullmatch(self.name) else "that it names"
+
+def require_variable_name(name: str) -> None:
+    """Check the name of an environment variable.
+
+    Raises:
+        ConfigurationError: if no variable can have this name.
+    """
+    if not _VARIABLE.fullmatch(name):
+        raise ConfigurationError("must name an environment variable: letters, digits and underscores")
+
+
+def missing_variable_error(name: str) -> ConfigurationError:
+    """Return the error about a variable that is not set. It shows the name only if that cannot be a secret."""
+    label = name if _SURELY_A_NAME.fullmatch(name) else "that it names"
+    return ConfigurationError(f"needs the environment variable {label}, which is not set")
 
 
 @final
@@ -71,8 +83,7 @@ class SecretSource:
                 _require_single_line(secret.reveal())
                 return cls(secret)
             case {"env": str(name), **others} if not others:
-                if not _VARIABLE.fullmatch(name):
-                    raise ConfigurationError("must name an environment variable: letters, digits and underscores")
+                require_variable_name(name)
                 return cls(_Variable(name))
             case {"file": str(path), **others} if not others:
                 if not path:
@@ -100,7 +111,7 @@ class SecretSource:
             case _Variable():
                 text = os.environ.get(origin.name, "")
                 if not text:
-                    raise ConfigurationError(f"needs the environment variable {origin.safe_name}, which is not set")
+                    raise missing_variable_error(origin.name)
             case Path():
                 text = _read(origin)
             case _:

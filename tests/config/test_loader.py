@@ -201,7 +201,11 @@ def test_the_default_file_is_what_the_environment_names(monkeypatch: pytest.Monk
     [
         ({"base_ulr": "x"}, "base_ulr: is not a key of this provider; did you mean base_url?"),
         ({"client_id": None}, "client_id: is missing"),
-        ({"client_id": {"env": CANARY}}, "client_id: must be a string, not a table"),
+        (
+            {"client_id": {"env": CANARY}},
+            "client_id: must name an environment variable: letters, digits and underscores",
+        ),
+        ({"client_id": {"name": CANARY}}, "client_id: must be a string, not a table"),
         ({"base_url": f"https://{CANARY}@acme.example"}, "base_url: must not hold a user name"),
         ({"client_secret": {"env": "NO_SUCH_VARIABLE"}}, "client_secret: needs the environment variable NO_SUCH_VAR"),
         ({"code_pattern": "("}, "code_pattern: must be a regular expression (error at character 1)"),

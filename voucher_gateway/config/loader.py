@@ -13,8 +13,9 @@
 
 An account has the keys ``provider``, ``code_pattern``, ``normalize_codes``, ``accept_risks`` and ``former_names``, and
 those of its provider: the attributes of its `settings_type`, read by `voucher_gateway.config.provider_settings`.
-Nothing is coerced. An unknown key is an error. One error names everything that is wrong, one line each. No message
-quotes a value that could be a secret.
+Nothing is coerced, but a value may stand in an environment variable (`voucher_gateway.config.variables`). What differs
+between stages stands under ``[stages.NAME]`` (`voucher_gateway.config.stages`). An unknown key is an error. One error
+names everything that is wrong, one line each. No message quotes a value that could be a secret.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ import attrs
 
 from voucher_gateway import registry
 from voucher_gateway.config.provider_settings import ConfigProblems, Where, did_you_mean, read_settings, toml_type_name
+from voucher_gateway.config.stages import apply_stage
+from voucher_gateway.config.variables import is_variable, read_any, read_array
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.masking import hide_arguments
 from voucher_gateway.provider import VoucherProvider
@@ -41,7 +44,7 @@ CONFIG_VARIABLE: Final = "VOUCHER_GATEWAY_CONFIG"
 """The environment variable that names the config file of the command line."""
 
 _DEFAULT_FILE: Final = "voucher-gateway.toml"
-_TOP_KEYS: Final = ("accounts", "journal", "journal_keys")
+_TOP_KEYS: Final = ("accounts", "journal", "journal_keys", "stages")
 _COMMON_KEYS: Final = ("provider", "code_pattern", "normalize_codes", "accept_risks", "former_names")
 _ACCOUNT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _PLAIN_WORDS: Final = re.compile(r"(?:[A-Za-z ,/]|'[^']{1,2}')+", re.ASCII)
@@ -102,7 +105,7 @@ def default_config_path() -> Path:
 
 
 @hide_arguments
-def load_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> Config:
+def load_config(source: str | os.PathLike[str] | Mapping[str, Any], *, stage: str | None = None) -> Config:
     """Read a configuration from a TOML file, or from a dict of the same shape.
 
     Checks that secrets exist, but calls no callables, which only a dict can hold. Relative paths of secrets and of an
@@ -111,14 +114,15 @@ def load_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> Config:
 
     Args:
         source: the file's path, or the dict.
+        stage: the stage, see `voucher_gateway.config.stages`; None for the one that the environment names, if any.
 
     Raises:
         ConfigurationError: with one line for each thing that is wrong: file, account, key and the rule it breaks.
     """
     if isinstance(source, Mapping):
-        return _config(source, ConfigProblems("config"), None)
+        return _config(source, stage, ConfigProblems("config"), None)
     path = Path(source)
-    return _config(_parse_toml(path), ConfigProblems(str(path)), path.absolute().parent)
+    return _config(_parse_toml(path), stage, ConfigProblems(str(path)), path.absolute().parent)
 
 
 def _parse_toml(path: Path) -> dict[str, Any]:
@@ -144,7 +148,8 @@ def _safe_parser_message(error: str) -> str:
     return f"{sentence if _PLAIN_WORDS.fullmatch(sentence) else 'syntax error'} (at {place}"
 
 
-def _config(table: Mapping[str, Any], problems: ConfigProblems, folder: Path | None) -> Config:
+def _config(source: Mapping[str, Any], stage: str | None, problems: ConfigProblems, folder: Path | None) -> Config:
+    table = apply_stage(source, stage, problems)
     for key in table:
         if key not in _TOP_KEYS:
             problems.add((key,), f"is not a key of a configuration{did_you_mean(key, _TOP_KEYS)}")
@@ -215,7 +220,7 @@ def _account(
     settings = read_settings(provider_type.settings_type, own, problems, where, folder=folder, reserved=_COMMON_KEYS)
     return AccountConfig(
         name=name,
-        provider=table["provider"],
+        provider=read_any(table["provider"]),
         provider_type=provider_type,
         code_pattern=code_pattern,
         normalize_codes=normalize_codes,
@@ -230,6 +235,10 @@ def _provider_type(
 ) -> type[VoucherProvider] | None:
     where = (*where, "provider")
     provider = table.get("provider")
+    if is_variable(provider):
+        provider = _read(read_any, provider, problems, where, default=None)
+        if provider is None:
+            return None
     names = sorted({candidate.name for candidate in installed})
     provider_type = None
     with problems.collect(where):
@@ -245,6 +254,9 @@ def _provider_type(
 
 def _code_pattern(given: Any, problems: ConfigProblems, where: Where) -> re.Pattern[str] | None:
     where = (*where, "code_pattern")
+    given = _read(read_any, given, problems, where, default=None)
+    if given is None:
+        return None
     if not isinstance(given, str):
         problems.add(where, f"must be a string, not {toml_type_name(given)}")
     elif not given:
@@ -263,6 +275,7 @@ def _code_pattern(given: Any, problems: ConfigProblems, where: Where) -> re.Patt
 def _normalize_codes(given: Any, problems: ConfigProblems, where: Where) -> frozenset[CodeNormalization]:
     where = (*where, "normalize_codes")
     known = [word.value for word in CodeNormalization]
+    given = _read(read_array, given, problems, where, default=())
     if not isinstance(given, list | tuple | set | frozenset):
         problems.add(where, f"must be an array of names, not {toml_type_name(given)}")
         return frozenset()
@@ -279,6 +292,7 @@ def _normalize_codes(given: Any, problems: ConfigProblems, where: Where) -> froz
 
 def _accept_risks(given: Any, problems: ConfigProblems, where: Where) -> frozenset[str]:
     where = (*where, "accept_risks")
+    given = _read(read_array, given, problems, where, default=())
     if not isinstance(given, list | tuple | set | frozenset):
         problems.add(where, f"must be an array of names, not {toml_type_name(given)}")
         return frozenset()
@@ -298,6 +312,7 @@ def _accept_risks(given: Any, problems: ConfigProblems, where: Where) -> frozens
 
 def _former_names(given: Any, problems: ConfigProblems, where: Where) -> tuple[str, ...]:
     where = (*where, "former_names")
+    given = _read(read_array, given, problems, where, default=())
     if not isinstance(given, list | tuple):
         problems.add(where, f"must be an array of names, not {toml_type_name(given)}")
         return ()
@@ -305,6 +320,14 @@ def _former_names(given: Any, problems: ConfigProblems, where: Where) -> tuple[s
         problems.add(where, "must hold names of accounts: letters, digits and _ . - (64 at most)")
         return ()
     return tuple(dict.fromkeys(given))
+
+
+def _read(reader: Callable[[Any], Any], given: Any, problems: ConfigProblems, where: Where, *, default: Any) -> Any:
+    """Return a value, perhaps read from an environment variable; the default after a problem with that."""
+    value = default
+    with problems.collect(where):
+        value = reader(given)
+    return value  # noqa: RET504 - still the default where the block noted a problem
 
 
 def _check_former_names(accounts: Mapping[str, AccountConfig], problems: ConfigProblems) -> None:

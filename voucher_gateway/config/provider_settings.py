@@ -23,6 +23,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 import attrs
 
+from voucher_gateway.config.variables import is_variable, parse_as, read_array, read_variable
 from voucher_gateway.errors import ConfigurationError, VoucherGatewayError
 from voucher_gateway.setting_types import DatabaseUrl, SecretSource
 
@@ -201,6 +202,10 @@ def _convert(hint: Any, value: Any, folder: Path | None) -> Any:
     if origin in (Union, types.UnionType) and len(arguments) == 2 and types.NoneType in arguments:
         (inner,) = (argument for argument in arguments if argument is not types.NoneType)
         return None if value is None else _convert(inner, value, folder)
+    if hint is not SecretSource and hint is not DatabaseUrl and is_variable(value):
+        if origin is tuple:
+            return _convert(hint, read_array(value), folder)
+        value = parse_as(_value_type(hint, arguments), read_variable(value))
     if origin is Literal:
         if not any(type(value) is type(argument) and value == argument for argument in arguments):
             raise ConfigurationError(f"must be one of {', '.join(map(str, arguments))}")
@@ -224,6 +229,13 @@ def _convert(hint: Any, value: Any, folder: Path | None) -> Any:
     if hint is float:
         return _seconds(value)
     raise ConfigurationError("has a type in the settings class of the provider that a configuration cannot express")
+
+
+def _value_type(hint: Any, arguments: tuple[Any, ...]) -> type[Any]:
+    """Return the type of a value in an environment variable; that of the first choice of a `Literal`."""
+    if get_origin(hint) is Literal:
+        return type(arguments[0])
+    return hint if isinstance(hint, type) else str
 
 
 def _require_string(value: Any) -> str:

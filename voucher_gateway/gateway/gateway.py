@@ -27,7 +27,7 @@ from voucher_gateway.commands import (
     TopUpVoucher,
     UpdateVoucher,
 )
-from voucher_gateway.config.loader import Config, load_config
+from voucher_gateway.config.loader import Config, default_config_path, load_config
 from voucher_gateway.emulation.by_other_operations import refund_by_top_up
 from voucher_gateway.errors import ConfigurationError, IntegrityMismatch, InvalidRequest, Ticket
 from voucher_gateway.execution.direct import DirectExecutor
@@ -133,16 +133,19 @@ class Gateway:
 
     @classmethod
     @hide_arguments
-    def from_config(cls, source: str | os.PathLike[str] | Mapping[str, Any] | Config) -> Self:
+    def from_config(
+        cls, source: str | os.PathLike[str] | Mapping[str, Any] | Config, *, stage: str | None = None
+    ) -> Self:
         """Make the gateway that a configuration describes.
 
         Args:
             source: the path of a TOML file, a dict with the same content, or a configuration that was read before.
+            stage: the stage of the configuration; None for the one that ``VOUCHER_GATEWAY_STAGE`` names, if any.
 
         Raises:
             ConfigurationError: with everything that is wrong with it.
         """
-        config = source if isinstance(source, Config) else load_config(source)
+        config = source if isinstance(source, Config) else load_config(source, stage=stage)
         accounts = [
             Account(
                 name=account.name,
@@ -164,6 +167,18 @@ class Gateway:
         except BaseException:
             journal.close()
             raise
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Make the gateway of the file that ``VOUCHER_GATEWAY_CONFIG`` names.
+
+        Its stage is that of ``VOUCHER_GATEWAY_STAGE``. Without these variables, it is the file
+        ``voucher-gateway.toml`` in the working directory, without a stage.
+
+        Raises:
+            ConfigurationError: with everything that is wrong with it.
+        """
+        return cls.from_config(default_config_path())
 
     def close(self) -> None:
         """Close all connections. A ``with`` block does the same at its end."""
