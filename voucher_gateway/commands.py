@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 
 import attrs
 
@@ -30,8 +30,10 @@ from voucher_gateway.steps import StepRunner
 R = TypeVar("R", bound=Result)
 C = TypeVar("C", bound="Command[Any]")
 
-IF_HELD: Final = ("refuse", "replace-own", "replace")
+IfHeld: TypeAlias = Literal["refuse", "replace-own", "replace"]
 """What a reservation may do to our other reservations on a voucher, where the vendor keeps only the latest."""
+
+IF_HELD: Final[tuple[str, ...]] = get_args(IfHeld)
 
 _COMPARED_APART: Final = ("id", "code", "pin", "initial")
 """Fields that are compared on their own, or that are secret: a digest of a PIN of four digits would reveal it."""
@@ -307,7 +309,7 @@ class SpendCommand(Command[R]):
     code: Code
     money: Money = attrs.field(converter=positive)
     pin: Pin | None = None
-    if_held: str = attrs.field(default="replace-own", validator=_validate_if_held)
+    if_held: IfHeld = attrs.field(default="replace-own", validator=_validate_if_held)
 
     @property
     def amount(self) -> Money:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from voucher_gateway.commands import IfHeld
 from voucher_gateway.provider_api import (
     AlreadyCaptured,
     Declined,
@@ -51,7 +52,7 @@ def test_the_same_order_replaces_its_own_reservation(held: tuple[Shop, str, Rese
 @pytest.mark.parametrize("order", ["1002", None])
 @pytest.mark.parametrize("if_held", ["refuse", "replace-own"])
 def test_another_orders_reservation_is_not_replaced(
-    held: tuple[Shop, str, Reservation], order: str | None, if_held: str
+    held: tuple[Shop, str, Reservation], order: str | None, if_held: IfHeld
 ) -> None:
     shop, code, first = held
     before = shop.changes()
@@ -79,7 +80,7 @@ def test_replace_ends_anybodys(held: tuple[Shop, str, Reservation]) -> None:
 def test_another_word_is_refused(held: tuple[Shop, str, Reservation]) -> None:
     shop, code, _ = held
     with pytest.raises(InvalidRequest, match="if_held"):
-        shop.gateway.reserve("shop", code, TEN, reference="1002-a", if_held="perhaps")
+        shop.gateway.reserve("shop", code, TEN, reference="1002-a", if_held="perhaps")  # type: ignore[arg-type]
 
 
 def test_a_redemption_does_not_end_another_orders_reservation(held: tuple[Shop, str, Reservation]) -> None:

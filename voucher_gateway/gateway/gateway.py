@@ -20,6 +20,7 @@ from voucher_gateway.commands import (
     Command,
     DeactivateVoucher,
     DeleteVoucher,
+    IfHeld,
     IssueVoucher,
     RedeemVoucher,
     ReleaseReservation,
@@ -610,7 +611,7 @@ class Gateway:
         order: str | None = None,
         wait: float = 0.0,
         options: Options | None = None,
-        if_held: str = "replace-own",
+        if_held: IfHeld = "replace-own",
     ) -> Reservation:
         """Set value aside, to be captured or released.
 
@@ -746,7 +747,7 @@ class Gateway:
         order: str | None = None,
         wait: float = 0.0,
         options: Options | None = None,
-        if_held: str = "replace-own",
+        if_held: IfHeld = "replace-own",
         partial: bool = False,
     ) -> Redemption:
         """Take value in one step.

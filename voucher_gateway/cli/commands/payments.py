@@ -12,6 +12,7 @@ from voucher_gateway.cli.changing_call import call_options, run_changing_call
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.parsing import parse_money, parse_pin, require_code
 from voucher_gateway.cli.prior_operation import PriorOperation
+from voucher_gateway.commands import IfHeld
 from voucher_gateway.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -386,7 +387,7 @@ def refundable(
         session.output.show(f"{account}: {left} of {original.money} are left to give back")
 
 
-def _if_held(gateway: Gateway, given: str | None) -> str:
+def _if_held(gateway: Gateway, given: IfHeld | None) -> IfHeld:
     """Return what to do about reservations that this one would end.
 
     Raises:
