@@ -194,3 +194,19 @@ def test_a_typed_code_is_brought_into_the_vendors_form(typed: str, names: str, f
 def test_a_code_in_the_vendors_form_stays_as_it_is(text: str, names: set[CodeNormalization]) -> None:
     form = normalize_code(Code(text), names)
     assert normalize_code(form, names) == form
+
+
+@pytest.mark.parametrize(
+    ("rules", "amount", "movable"),
+    [
+        (AmountRules(), "10.53", "10.53"),
+        (AmountRules(decimals=1), "10.53", "10.50"),
+        (AmountRules(decimals=0), "0.99", "0.00"),
+        (AmountRules(movement_minimum=Decimal("1.005")), "1.00", "0.00"),
+        (AmountRules(movement_minimum=Decimal("1.005")), "1.01", "1.01"),
+        (AmountRules(movement_maximum=Decimal("5.009")), "10.53", "5.00"),
+        (AmountRules(by_currency={"EUR": AmountRules(decimals=0)}), "10.53", "10.00"),
+    ],
+)
+def test_an_amount_is_rounded_down_to_what_one_call_may_move(rules: AmountRules, amount: str, movable: str) -> None:
+    assert rules.round_down(Money(amount, "EUR")) == Money(movable, "EUR")

@@ -82,6 +82,16 @@ class AmountRules:
         largest = min((limit for limit in limits[kind] if limit is not None), default=None)
         return None if largest is None else Money(largest.quantize(rules._step(currency), ROUND_FLOOR), currency)
 
+    def round_down(self, money: Money) -> Money:
+        """Return the largest amount up to `money` that one call may move; zero if there is none."""
+        currency = money.currency
+        largest = self.largest(currency, AmountKind.MOVEMENT)
+        bound = money if largest is None or money < largest else largest
+        # Not `quantize`, which rounds to the caller's precision: an amount may have more digits than that.
+        step = max(1, Money(self.of_currency(currency)._step(currency), currency).minor)
+        movable = Money.from_minor(bound.minor // step * step, currency)
+        return Money.zero(currency) if movable < self.smallest(currency, AmountKind.MOVEMENT) else movable
+
     def check(self, money: Money, kind: AmountKind = AmountKind.INITIAL) -> None:
         """Check that an amount can be sent.
 
