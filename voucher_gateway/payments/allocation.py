@@ -102,7 +102,7 @@ def _by_count(total: Money, offers: Sequence[Offer]) -> list[int]:
     those behind it can pay what is still missing after it.
     """
     sizes = [offer.payable(total).minor for offer in offers]
-    missing = min(total.minor, sum(sizes))
+    missing = total.minor
     count = _count_needed(missing, sizes)
     chosen: list[int] = []
     places = _by_expiry(total, offers)
