@@ -34,14 +34,14 @@ def test_a_reply_leaves_a_line_with_the_template_and_the_status(
     assert CODE not in caplog.text
 
 
-def test_a_lost_reply_leaves_a_line_at_info(
+def test_a_lost_reply_leaves_a_line_at_debug(
     serve: Serve, client_of: ClientOf, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     server = serve(lambda visit: visit.reset())
     with pytest.raises(ProviderUnavailable):
         client_of(server, tries=1).read(LOOK_UP, lambda reply: reply.status)
-    assert [(level, text.partition(": GET")[2][:14]) for level, text in lines(caplog)] == [("INFO", " /codes/{code}")]
+    assert [(level, text.partition(": GET")[2][:14]) for level, text in lines(caplog)] == [("DEBUG", " /codes/{code}")]
     assert CODE not in caplog.text
 
 
@@ -54,11 +54,11 @@ def answers(*replies: tuple[int, str]) -> Callable[[Asked], Answer]:
 def test_a_repeated_request_leaves_a_line_with_the_reason_and_the_wait(
     serve: Serve, client_of: ClientOf, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     server = serve(each=answers((503, ""), (200, "{}")))
     client_of(server, tries=2).read(LOOK_UP, lambda reply: reply.status)
-    ((level, line),) = lines(caplog)
-    assert level == "INFO"
+    level, line = lines(caplog)[1]
+    assert level == "DEBUG"
     assert re.fullmatch(r"GET /codes/\{code\}: answered with HTTP 503; attempt 2 follows in 0\.[12][0-9] s", line)
     assert CODE not in caplog.text
 
@@ -66,7 +66,7 @@ def test_a_repeated_request_leaves_a_line_with_the_reason_and_the_wait(
 def test_a_token_and_its_renewal_leave_lines_without_it(
     serve: Serve, client_of: ClientOf, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     first, second = '{"access_token": "TOKEN-1", "expires_in": 600}', '{"access_token": "TOKEN-2"}'
     server = serve(each=answers((200, first), (401, "{}"), (200, second), (200, "{}")))
     client = client_of(server)
@@ -75,9 +75,11 @@ def test_a_token_and_its_renewal_leave_lines_without_it(
     )
     client.read(LOOK_UP, lambda reply: reply.status)
     assert lines(caplog) == [
-        ("INFO", "got an access token, to be renewed in 540 s"),
-        ("INFO", "got an access token, to be renewed in inf s"),
-        ("INFO", "shop: GET /codes/{code}: HTTP 401, so it is sent again with other credentials"),
+        ("DEBUG", "got an access token, to be renewed in 540 s"),
+        ("DEBUG", "shop: GET /codes/{code}: HTTP 401"),
+        ("DEBUG", "got an access token, to be renewed in inf s"),
+        ("DEBUG", "shop: GET /codes/{code}: HTTP 401, so it is sent again with other credentials"),
+        ("DEBUG", "shop: GET /codes/{code}: HTTP 200"),
     ]
     assert not any(secret in caplog.text for secret in ("TOKEN-", "CLIENT-SECRET", CODE))
 
@@ -86,9 +88,9 @@ def test_a_token_and_its_renewal_leave_lines_without_it(
 def test_a_refused_key_that_is_read_again_leaves_a_line_without_it(
     key: str, result: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     keys = iter(["KEY-1", key])
     auth = BearerKey(SecretSource.of(lambda: next(keys)))
     auth.renew(auth.header(0), 0)
-    assert lines(caplog) == [("INFO", f"read the refused key again: it has {result}")]
+    assert lines(caplog) == [("DEBUG", f"read the refused key again: it has {result}")]
     assert "KEY-" not in caplog.text

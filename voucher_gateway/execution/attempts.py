@@ -229,7 +229,7 @@ class Attempt:
         begin = time.monotonic()
         self.locks.enter_context(lock)
         if (waited_s := time.monotonic() - begin) > LOGGED_WAIT_S:
-            log.info("%s: waited %.1f s for the lock of the voucher", self.record.label, waited_s)
+            log.debug("%s: waited %.1f s for the lock of the voucher", self.record.label, waited_s)
         # Where an update leaves the value unchanged, an update that arrives late cannot undo anything.
         if self.provider.capabilities.can_overwrite_value:
             overwrite = self.journal.find_unresolved_overwrite(self.record, voucher_id)

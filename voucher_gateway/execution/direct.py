@@ -69,10 +69,10 @@ class DirectExecutor:
             with use_call_options(command.options):
                 result = cast(R, strategy(command, DirectSteps(provider, command.reference), provider))
         except VoucherGatewayError as error:
-            level = logging.WARNING if isinstance(error, OutcomeUnknown) else logging.INFO
+            level = logging.WARNING if isinstance(error, OutcomeUnknown) else logging.DEBUG
             log.log(level, "%s: %s: %s: %s", account, operation, error.outcome, type(error).__name__)
             raise
-        log.info("%s: %s: succeeded", account, operation)
+        log.debug("%s: %s: succeeded", account, operation)
         return result
 
 

@@ -84,7 +84,7 @@ class JournalExecutor:
                 if time.monotonic() >= deadline:
                     raise
             if not waits:
-                log.info("%s: %s: waits for another worker", command.account, command.operation.value)
+                log.debug("%s: %s: waits for another worker", command.account, command.operation.value)
                 waits = True
             time.sleep(POLL_INTERVAL_S)
 
@@ -260,15 +260,13 @@ class JournalExecutor:
         except (DatabaseUnavailable, OperationInProgress) as error:
             log.warning("%s: succeeded, but the result could not be recorded: %s", attempt.record.label, error)
         else:
-            log.info("%s: succeeded", attempt.record.label)
+            log.debug("%s: succeeded", attempt.record.label)
 
     def _record_failure(self, attempt: Attempt, error: BaseException) -> None:
         """Record how an attempt failed, as far as that is possible."""
         label, error_name = attempt.record.label, type(error).__name__
         if attempt.unsaved:
-            # `execute` tries again while another worker is at it, so this can come many times a second.
-            level = logging.DEBUG if isinstance(error, OperationInProgress) else logging.INFO
-            log.log(level, "%s: ended before any request was sent: %s", label, error_name)
+            log.debug("%s: ended before any request was sent: %s", label, error_name)
             return
         if attempt.may_have_taken_effect and isinstance(error, OutcomePending):
             state = OperationState.PENDING
@@ -278,7 +276,7 @@ class JournalExecutor:
             state = OperationState.DECLINED
         else:
             state = OperationState.NOT_EXECUTED
-        level = logging.WARNING if state.is_unresolved else logging.INFO
+        level = logging.WARNING if state.is_unresolved else logging.DEBUG
         log.log(level, "%s: %s: %s", label, state.value, error_name)
         own_error = error if isinstance(error, VoucherGatewayError) else None
         try:
@@ -297,7 +295,7 @@ class JournalExecutor:
 
     def _replay(self, record: OperationRecord, command: Command[Any], provider: VoucherProvider) -> Result:
         """Return the recorded result, with the code of an issued voucher, which the journal never stores."""
-        log.info("%s: replays the recorded result; no request is sent", record.label)
+        log.debug("%s: replays the recorded result; no request is sent", record.label)
         result = record.replay()
         if not isinstance(result, Voucher) or command.operation is not Operation.ISSUE:
             return result

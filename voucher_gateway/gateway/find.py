@@ -8,10 +8,12 @@ from typing import Literal
 
 import attrs
 
+from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import InvalidRequest, VoucherGatewayError, VoucherNotFound
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.telemetry.calls import observe_call
 
 
 @attrs.frozen(kw_only=True)
@@ -71,7 +73,8 @@ def find_in_accounts(accounts: Sequence[Account], code: Code, pin: Pin | None, *
 
 def _ask(account: Account, code: Code, pin: Pin | None) -> Voucher | VoucherGatewayError | None:
     try:
-        return account.provider.find(account.normalize(code), pin)
+        with observe_call(account.name, Operation.FIND):
+            return account.provider.find(account.normalize(code), pin)
     except VoucherNotFound:
         return None
     except InvalidRequest as error:

@@ -65,6 +65,8 @@ from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money, positive
 from voucher_gateway.outcome import Result
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.steps import Strategy
+from voucher_gateway.telemetry.calls import observe_call
 
 if TYPE_CHECKING:
     # A journal needs SQLAlchemy, which takes longer to import than everything else. What needs it is imported late.
@@ -299,7 +301,9 @@ class Gateway:
             print(gateway.get("shop", voucher.id).remaining)  # 100.00 EUR
             ```
         """
-        return self._provider_for(account, Operation.GET).get(id, secrets=secrets)
+        provider = self._provider_for(account, Operation.GET)
+        with observe_call(account, Operation.GET):
+            return provider.get(id, secrets=secrets)
 
     def balance(self, account: str, code: str | Code, pin: str | Pin | None = None) -> Balance:
         """Return what a voucher is worth now.
@@ -319,9 +323,11 @@ class Gateway:
             ```
         """
         code, pin = self.account(account).normalize(Code.of(code)), Pin.of_given(pin)
-        balance = self._provider_for(account, Operation.BALANCE).balance(code, pin)
-        if self._is_other_voucher(account, code, balance.voucher_id):
-            raise _other_voucher_error(account, Operation.BALANCE)
+        provider = self._provider_for(account, Operation.BALANCE)
+        with observe_call(account, Operation.BALANCE):
+            balance = provider.balance(code, pin)
+            if self._is_other_voucher(account, code, balance.voucher_id):
+                raise _other_voucher_error(account, Operation.BALANCE)
         return balance
 
     def vouchers(self, account: str, query: VoucherQuery | None = None) -> Listing[Voucher]:
@@ -357,7 +363,9 @@ class Gateway:
             print(len(gateway.history("shop", voucher.id)))  # 0
             ```
         """
-        return self._provider_for(account, Operation.HISTORY).history(id)
+        provider = self._provider_for(account, Operation.HISTORY)
+        with observe_call(account, Operation.HISTORY):
+            return provider.history(id)
 
     def presentation(self, account: str, code: str | Code, *, id: str | None = None) -> Presentation:
         """Return how the seller presents a voucher to its owner, for printing it.
@@ -373,7 +381,9 @@ class Gateway:
             ```
         """
         code = self.account(account).normalize(Code.of(code))
-        return self._provider_for(account, Operation.PRESENTATION).presentation(code, id=id)
+        provider = self._provider_for(account, Operation.PRESENTATION)
+        with observe_call(account, Operation.PRESENTATION):
+            return provider.presentation(code, id=id)
 
     # --- vouchers ---
 
@@ -879,7 +889,7 @@ class Gateway:
             order=order,
             wait=wait,
         )
-        refund = self._executor.execute(command, self.provider(command.account), refund_by_top_up)
+        refund = self._run(command, self.provider(command.account), refund_by_top_up)
         return attrs.evolve(refund, reference=reference)
 
     def refundable(self, redemption: Redemption) -> Money:
@@ -1082,7 +1092,15 @@ class Gateway:
         if isinstance(command, RedeemVoucher) and not command.partial and takes_what_is_left(account):
             strategy = redeem_whole
         check_command(account, command)
-        return self._executor.execute(command, account.provider, strategy)
+        return self._run(command, account.provider, strategy)
+
+    def _run(self, command: Command[R], provider: VoucherProvider, strategy: Strategy) -> R:
+        with observe_call(
+            command.account, command.operation, reference=command.reference, order=command.order, code=command.code
+        ) as call:
+            result = self._executor.execute(command, provider, strategy)
+            call.replayed = getattr(result, "replayed", False)
+        return result
 
     def _provider_for(self, account: str, operation: Operation) -> VoucherProvider:
         configured = self.account(account)

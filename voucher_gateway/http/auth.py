@@ -85,7 +85,7 @@ class BearerKey:
         """Read the key again; return whether it has changed."""
         self._header = _with_scheme(self._scheme, self._source.get())
         has_changed = self._header != refused
-        log.info("read the refused key again: it has %s", "changed" if has_changed else "not changed")
+        log.debug("read the refused key again: it has %s", "changed" if has_changed else "not changed")
         return has_changed
 
 
@@ -157,7 +157,7 @@ class ClientCredentials:
             if token is None or token is unlike:
                 with hide_frames():
                     token = self._token = self._fetch(deadline)
-                log.info("got an access token, to be renewed in %.0f s", token.renew_at - time.monotonic())
+                log.debug("got an access token, to be renewed in %.0f s", token.renew_at - time.monotonic())
             return token
         finally:
             self._lock.release()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -46,6 +47,8 @@ from voucher_gateway.request_hooks import (
     wait_for_rate_limit,
 )
 from voucher_gateway.setting_types import SecretSource
+from voucher_gateway.telemetry.calls import note_request, note_try
+from voucher_gateway.telemetry.tracing import request_span
 
 T = TypeVar("T")
 
@@ -99,6 +102,7 @@ class HttpClient:
         self._explain_success = explain_success
         self._transport = Transport(settings)
         register_base_url(settings.base_url)
+        self._host = urlsplit(settings.base_url).netloc
         self._clocks: tuple[datetime, datetime] | None = None
 
     def close(self) -> None:
@@ -139,6 +143,7 @@ class HttpClient:
             Declined, AccessDenied: the error that `explain` returned.
         """
         wait_for_rate_limit(self.account)
+        note_request()
         deadline = deadline_in(self.settings.total_timeout_s)
         # The frames in this block, and those below it, hold codes and secrets in plain text.
         with ErrorContext(account=self.account):
@@ -180,6 +185,7 @@ class HttpClient:
             require_key(key, request, self._keys)
             intent = attrs.evolve(intent, key=key)
         wait_for_rate_limit(self.account)
+        note_request()
         deadline = deadline_in(self.settings.total_timeout_s)
         note_change(intent, Effect.NOT_EXECUTED)
         with ErrorContext(account=self.account, operation=intent.verb):  # see `read`
@@ -271,7 +277,7 @@ class HttpClient:
         credentials = _NONE if request.anonymous else self._read_credentials(deadline)
         reply = self._send_once(request, encoded, credentials, deadline, intent, call)
         if reply.status == 401 and credentials and self._renew_credentials(credentials, deadline):
-            log.info("%s: %s: HTTP 401, so it is sent again with other credentials", self.account, request.safe_text)
+            log.debug("%s: %s: HTTP 401, so it is sent again with other credentials", self.account, request.safe_text)
             reply = self._send_once(request, encoded, self._read_credentials(deadline), deadline, intent, call)
         if not reply.ok:
             raise self._refusal(request, reply)
@@ -307,13 +313,14 @@ class HttpClient:
             intent = attrs.evolve(intent, key_credentials=call.admit_credentials(intent.key, credentials))
         if intent is not None:
             notify_before_send(intent)
+        headed = self._with_headers(encoded, credentials)
         try:
-            reply = self._transport.send(
-                self._with_headers(encoded, credentials), deadline=deadline, returns_page=request.returns_page
+            reply = self._send_observed(
+                headed, request.path.template, deadline=deadline, returns_page=request.returns_page
             )
         except TransportError as lost:
             failure = lost
-            log.info("%s: %s: %s", self.account, request.safe_text, lost.failure.value)
+            log.debug("%s: %s: %s", self.account, request.safe_text, lost.failure.value)
         else:
             log.debug("%s: %s: HTTP %d", self.account, request.safe_text, reply.status)
             if (vendor_time := reply.date) is not None:
@@ -322,6 +329,19 @@ class HttpClient:
         if outcome_table.effect_of_failure(failure.failure, sent=failure.sent) is Effect.NOT_EXECUTED:
             raise ProviderUnavailable(f"{request.safe_text}: {failure.failure}")
         raise AmbiguousReply(failure.failure.value, transient=failure.failure is not TransportFailure.TOO_LARGE)
+
+    def _send_observed(
+        self, request: EncodedRequest, template: str, *, deadline: float, returns_page: bool = False
+    ) -> Response:
+        note_try()
+        with request_span(self.account, request.method, template, self._host) as span:
+            try:
+                reply = self._transport.send(request, deadline=deadline, returns_page=returns_page)
+            except TransportError as lost:
+                span.set_failure(lost.failure.value)
+                raise
+            span.set_status(reply.status)
+            return reply
 
     def _with_headers(self, request: EncodedRequest, credentials: Mapping[str, Secret]) -> EncodedRequest:
         content = {} if request.body is None else {"Content-Type": "application/json"}
@@ -363,6 +383,7 @@ class HttpClient:
     def _post_form(self, url: str, form: Form, deadline: float) -> Response:
         headers = {"Content-Type": "application/x-www-form-urlencoded", **_COMMON}
         request = EncodedRequest("POST", url=url, body=encode_form(form), headers=headers)
+        note_request()
         for attempt in attempts(self.settings.tries, deadline=deadline):
             with attempt:
                 return self._token_reply(request, deadline)
@@ -370,7 +391,7 @@ class HttpClient:
 
     def _token_reply(self, request: EncodedRequest, deadline: float) -> Response:
         try:
-            reply = self._transport.send(request, deadline=deadline)
+            reply = self._send_observed(request, "(token)", deadline=deadline)
         except TransportError as lost:
             failure = lost.failure.value
         else:

@@ -116,7 +116,9 @@ class SecretHeaders:
         values = self._values = self._read()
         has_changed = values != refused
         if values:
-            log.info("read the refused secret headers again: they have %s", "changed" if has_changed else "not changed")
+            log.debug(
+                "read the refused secret headers again: they have %s", "changed" if has_changed else "not changed"
+            )
         return has_changed
 
     def _read(self) -> Mapping[str, Secret]:

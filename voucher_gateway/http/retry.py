@@ -77,7 +77,7 @@ class RequestAttempt:
             return False
         self.wait_s = wait
         message = error.message if isinstance(error, VoucherGatewayError) else type(error).__name__
-        log.info("%s; attempt %d follows in %.2f s", message, self._number + 1, wait)
+        log.debug("%s; attempt %d follows in %.2f s", message, self._number + 1, wait)
         return True
 
 

@@ -1,0 +1,1 @@
+"""What an operations team sees of each call: one log line, a span and metrics."""
