@@ -97,6 +97,12 @@ def path_of(package: str, name: str) -> str:
     return f"{getattr(importlib.import_module(package), name).__module__}.{name}"
 
 
+def names_below(*packages: str) -> list[str]:
+    """Return the public names that are defined below some packages."""
+    root = "voucher_gateway"
+    return [name for name in documented_names(root) if path_of(root, name).startswith(packages)]
+
+
 def page(title: str, intro: str, *parts: str) -> str:
     """Return the text of a page."""
     return "\n\n".join((f"# {title}", intro, *parts)) + "\n"
@@ -121,7 +127,10 @@ def reference_pages() -> dict[str, str]:
     """Return the text of each page of the API reference by its file name."""
     root = "voucher_gateway"
     errors = [name for name in documented_names(root) if path_of(root, name).startswith("voucher_gateway.errors")]
-    grouped = {*GATEWAY, *MONEY, *VOUCHERS, *REQUESTS, *RESULTS, *PRESENTATION, *CAPABILITIES, *errors}
+    payments = names_below(f"{root}.payments")
+    sales = names_below(f"{root}.sales", f"{root}.checks")
+    values = (*MONEY, *VOUCHERS, *REQUESTS, *RESULTS, *PRESENTATION)
+    grouped = {*GATEWAY, *payments, *sales, *values, *CAPABILITIES, *errors}
     missing = sorted(set(documented_names(root)) - grouped)
     if missing:
         raise SystemExit(f"no page of the API reference has {', '.join(missing)}: add them to docs/api_reference.py")
@@ -135,6 +144,15 @@ def reference_pages() -> dict[str, str]:
             "One object for all accounts. Threads may share it. Every changing method takes a `reference`, which is an"
             " idempotency key: make it and save it before the call.",
             entries(root, GATEWAY),
+        ),
+        "payments.md": page(
+            "Payments and sales",
+            "An order that is paid with several vouchers and another means, the sale of vouchers, and the check of"
+            " codes in the front of a shop. All of them need a journal.",
+            "## The payment of an order",
+            entries(root, payments),
+            "## Sales and checks",
+            entries(root, sales),
         ),
         "values.md": page(
             "Values and results",
