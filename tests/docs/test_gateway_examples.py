@@ -19,7 +19,16 @@ from voucher_gateway.simulator import RunningSimulator
 
 EXAMPLE: Final = re.compile(r"^Example:\n    ```python\n(.*?)^    ```$", re.DOTALL | re.MULTILINE)
 VERBS: Final = [name for name in vars(Gateway) if not name.startswith("_")]
-WITHOUT_EXAMPLE: Final = {"accounts", "close", "decide", "find_moved", "from_config", "journal", "provider"}
+WITHOUT_EXAMPLE: Final = {
+    "accounts",
+    "close",
+    "decide",
+    "find_moved",
+    "from_config",
+    "from_env",
+    "journal",
+    "provider",
+}
 
 
 def example_of(verb: str) -> str | None:

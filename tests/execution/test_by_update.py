@@ -79,7 +79,7 @@ def box(either_url: str) -> Iterator[Box]:
 
 
 def test_a_wait_for_the_lock_of_the_voucher_is_logged(box: Box, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "voucher_gateway")
+    caplog.set_level(logging.DEBUG, "voucher_gateway")
     voucher = box.issued()
     journal = box.gateway.journal
     assert journal is not None
