@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -130,6 +131,7 @@ DECLARED: Final = Capabilities(
 """The capabilities of a login with every scope."""
 
 
+@functools.cache
 def narrow_by_scopes(scopes: frozenset[str] | None) -> Capabilities:
     """Return the capabilities of a login with these scopes. None means that the scopes are not known."""
     if scopes is None:

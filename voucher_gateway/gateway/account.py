@@ -40,11 +40,17 @@ class Account:
     normalize_codes: Collection[CodeNormalization] = frozenset()
     accept_risks: Collection[str] = frozenset()
     former_names: tuple[str, ...] | None = None
+    # What the provider declared last, and that with emulations, as one value: threads share the account.
+    _latest: list[tuple[Capabilities, Capabilities]] = attrs.field(factory=list, init=False, repr=False, eq=False)
 
     @property
     def capabilities(self) -> Capabilities:
         """What this account can do, including emulations."""
-        return with_emulations(self.provider.capabilities, self.accept_risks)
+        own = self.provider.capabilities
+        # Every call asks for them. They change when the vendor shows what the login may do.
+        if not self._latest or self._latest[0][0] is not own:
+            self._latest[:] = [(own, with_emulations(own, self.accept_risks))]
+        return self._latest[0][1]
 
     def normalize(self, code: Code) -> Code:
         """Return a code that a person typed in the form in which it is looked up."""

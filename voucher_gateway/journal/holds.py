@@ -82,20 +82,18 @@ _KNOWN: Final = PreparedStatement(
         holds.c.host == sa.bindparam("host"), holds.c.reservation_id == sa.bindparam("reservation")
     )
 )
+_OF_RESERVATION: Final = (holds.c.host == sa.bindparam("vendor_host")) & (
+    holds.c.reservation_id == sa.bindparam("reservation")
+)
+_WHOLE: Final = PreparedStatement(sa.select(holds).where(_OF_RESERVATION).with_for_update())
+_REDUCE: Final = PreparedStatement(sa.update(holds).where(_OF_RESERVATION).values(amount=sa.bindparam("rest")))
 _INSERT: Final = PreparedStatement(sa.insert(holds))
 _MARK_LIVE: Final = PreparedStatement(
     sa.update(holds)
     .where(holds.c.operation_id == sa.bindparam("mine"))
     .values(reservation_id=sa.bindparam("reservation"), expires_at=sa.bindparam("until"), state=HoldState.LIVE.value)
 )
-_END: Final = PreparedStatement(
-    sa.update(holds)
-    .where(
-        holds.c.host == sa.bindparam("vendor_host"),
-        holds.c.reservation_id == sa.bindparam("reservation"),
-    )
-    .values(state=sa.bindparam("new_state"))
-)
+_END: Final = PreparedStatement(sa.update(holds).where(_OF_RESERVATION).values(state=sa.bindparam("new_state")))
 
 
 @attrs.frozen(kw_only=True)
@@ -160,7 +158,7 @@ class Holds:
         """Update the hold that a closed operation captured or released."""
         if isinstance(result, Redemption) and result.reservation_id is not None:
             parameters = {"vendor_host": record.target.host, "reservation": result.reservation_id}
-            if not _keep_rest(connection, record.target.host, result.reservation_id, result.money):
+            if not _keep_rest(connection, parameters, result.money):
                 _END.execute(connection, {**parameters, "new_state": HoldState.CAPTURED.value})
         elif isinstance(result, Release):
             parameters = {"vendor_host": record.target.host, "reservation": result.reservation_id}
@@ -299,16 +297,15 @@ def _requested(operation_id: str) -> sa.ColumnElement[bool]:
     return (holds.c.operation_id == operation_id) & (holds.c.state == HoldState.REQUESTED.value)
 
 
-def _keep_rest(connection: Connection, host: str, reservation_id: str, captured: Money) -> bool:
+def _keep_rest(connection: Connection, reservation: Mapping[str, str], captured: Money) -> bool:
     """Reduce a hold by what was captured of it, and return whether the rest stays reserved."""
-    of_reservation = (holds.c.host == host) & (holds.c.reservation_id == reservation_id)
-    row = connection.execute(sa.select(holds).where(of_reservation).with_for_update()).mappings().first()
+    row = _WHOLE.first_row(connection, reservation)
     if row is None or not row["holds_rest"] or row["currency"] != captured.currency:
         return False
     rest = Money(row["amount"], row["currency"]) - captured
     if rest.amount <= 0:
         return False
-    connection.execute(sa.update(holds).where(of_reservation).values(amount=f"{rest.amount:f}"))
+    _REDUCE.execute(connection, {**reservation, "rest": f"{rest.amount:f}"})
     return True
 
 

@@ -23,11 +23,12 @@ from voucher_gateway.journal.schema import facts, holds, operations, requests
 from voucher_gateway.masking import Code
 from voucher_gateway.models.results import Movement, Redemption, Refund, TopUp
 from voucher_gateway.outcome import Intent, Result
+from voucher_gateway.storage.statements import PreparedStatement
 
 log: Final = logging.getLogger("voucher_gateway.journal")
 
 _CHANGED_REFERENCE: Final = "changes-ref:"
-_LATEST: Final = (
+_LATEST: Final = PreparedStatement(
     sa.select(operations.c.id, operations.c.voucher_id)
     .where(
         operations.c.provider == sa.bindparam("provider"),
@@ -60,8 +61,7 @@ def last_voucher_id(journal: Journal, *, provider: str, host: str, login: str | 
     login_fields = {"provider": provider, "host": host, "login": login}
     with journal.database.read() as connection:
         rows = [
-            connection.execute(_LATEST, {**login_fields, "fingerprint": fingerprint}).mappings().first()
-            for fingerprint in fingerprints
+            _LATEST.first_row(connection, {**login_fields, "fingerprint": fingerprint}) for fingerprint in fingerprints
         ]
     latest = max((row for row in rows if row is not None), key=itemgetter("id"), default=None)
     return None if latest is None else str(latest["voucher_id"])
