@@ -113,7 +113,13 @@ from voucher_gateway.payment_rules import ReservationRules as ReservationRules
 from voucher_gateway.payment_rules import RestAfterCapture as RestAfterCapture
 from voucher_gateway.payments.means import Authorization as Authorization
 from voucher_gateway.payments.means import OtherMeans as OtherMeans
+from voucher_gateway.payments.payment import Payment as Payment
+from voucher_gateway.payments.records import Cancellation as Cancellation
+from voucher_gateway.payments.records import CancelledLeg as CancelledLeg
+from voucher_gateway.payments.records import PaymentLeg as PaymentLeg
+from voucher_gateway.payments.records import PaymentRecord as PaymentRecord
 from voucher_gateway.payments.states import LegState as LegState
+from voucher_gateway.payments.states import OtherState as OtherState
 from voucher_gateway.payments.states import PaymentState as PaymentState
 from voucher_gateway.provider import VoucherProvider as VoucherProvider
 from voucher_gateway.reconciliation import Finding as Finding

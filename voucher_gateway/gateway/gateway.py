@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 import attrs
@@ -47,6 +48,7 @@ from voucher_gateway.gateway.refunds import (
     refund_command_after_move,
     refundable_amount,
 )
+from voucher_gateway.instants import require_aware
 from voucher_gateway.listing.listing import Listing
 from voucher_gateway.masking import Code, Pin, hide_arguments
 from voucher_gateway.models.presentation import Presentation
@@ -75,6 +77,10 @@ if TYPE_CHECKING:
     from voucher_gateway.journal.journal import Journal
     from voucher_gateway.journal.moves import VoucherMove
     from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState
+    from voucher_gateway.payments.means import OtherMeans
+    from voucher_gateway.payments.payment import Payment
+    from voucher_gateway.payments.records import PaymentRecord
+    from voucher_gateway.payments.states import PaymentState
 
 R = TypeVar("R", bound=Result)
 
@@ -924,6 +930,110 @@ class Gateway:
         """
         return None if self.journal is None else find_move(self.journal, account, voucher_id)
 
+    # --- the payments of orders ---
+
+    def payment(
+        self,
+        order: str,
+        *,
+        total: Money,
+        allocation: str = "soonest-expiry-first",
+        other: OtherMeans | None = None,
+        renew: bool = False,
+        wait: float = 0.0,
+    ) -> Payment:
+        """Return the payment of an order by vouchers and other means, and open it if there is none. Needs a journal.
+
+        If the order has a payment of another total of which nothing is taken, that one is cancelled, and the next one
+        is opened, without vouchers.
+
+        Args:
+            order: the shop's order number.
+            total: what the order costs.
+            allocation: in which order the vouchers pay: ``soonest-expiry-first``, ``as-entered``, ``fewest-vouchers``
+                or ``largest-first``. It counts when the payment is opened.
+            other: the other means, such as a card, if it shall be inside the payment. It is given again whenever the
+                payment is used.
+            renew: whether to open another payment if the one there is was cancelled.
+            wait: how long each method of the payment waits for another worker on it, in seconds.
+
+        Raises:
+            PaymentConflict: if there is a payment of another total that is captured, or is being captured or cancelled.
+            ConfigurationError: if there is no journal, or the package `cryptography` is not installed.
+
+        Example:
+            ```python
+            payment = gateway.payment("1001", total=Money("89.90", "EUR"))
+            payment.add("JTL-SPRING-0042", limit=Money("40.00", "EUR"))
+            print(payment.due)  # 49.90 EUR
+            payment.authorize()
+            payment.capture()  # now the shop captures its card for payment.due
+            print(payment.state)  # captured
+            ```
+        """
+        from voucher_gateway.payments.orders import open_payment
+
+        return open_payment(self, order, total, allocation=allocation, other=other, renew=renew, wait=wait)
+
+    def find_payment(
+        self, order: str, *, attempt: int | None = None, other: OtherMeans | None = None, wait: float = 0.0
+    ) -> Payment | None:
+        """Return the payment of an order; None if it has none.
+
+        Args:
+            order: the shop's order number.
+            attempt: which of the payments of the order, from 1; None for the latest.
+            other: the other means, if it is inside the payment.
+            wait: how long each method of the payment waits for another worker on it, in seconds.
+
+        Raises:
+            ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            gateway.payment("1001", total=Money("89.90", "EUR"))
+            payment = gateway.find_payment("1001")  # later, in another process
+            print(payment.state)  # open
+            ```
+        """
+        from voucher_gateway.payments.orders import find_payment
+
+        return find_payment(self, order, attempt=attempt, other=other, wait=wait)
+
+    def payments(
+        self,
+        *,
+        states: Iterable[PaymentState] = (),
+        order: str | None = None,
+        needs_attention: bool | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> Iterator[PaymentRecord]:
+        """Iterate over the payments of all orders, the newest first.
+
+        Args:
+            states: only payments in these states; all if there is none.
+            order: only payments of this order.
+            needs_attention: True for payments that wait for a person or a look-up, False for the others.
+            since: only payments that were opened at this moment or later.
+            limit: at most this many.
+
+        Raises:
+            ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            gateway.payment("1001", total=Money("89.90", "EUR"))
+            print([payment.order for payment in gateway.payments(states=[PaymentState.OPEN])])  # ['1001']
+            ```
+        """
+        from voucher_gateway.payments.orders import open_store
+
+        since = None if since is None else require_aware(since, "since")
+        return open_store(self).iterate(
+            states=states, order=order, needs_attention=needs_attention, since=since, limit=limit
+        )
+
     # --- operations of the journal ---
 
     def operation(self, account: str, verb: Operation | str, reference: str) -> OperationRecord | None:
@@ -1039,15 +1149,23 @@ class Gateway:
             raise ConfigurationError("without a journal only a ticket can be resolved")
         return resolve_ticket(self.provider(subject.account), subject)
 
-    def recover(self, *, account: str | None = None, everything: bool = False) -> list[Resolution]:
+    def recover(
+        self, *, account: str | None = None, everything: bool = False, other: OtherMeans | None = None
+    ) -> list[Resolution]:
         """Ask the vendors about every operation that is unknown or that a crashed worker left open.
 
+        Then complete what was decided about payments: captures, cancellations and refunds that a worker left open. It
+        makes no decision. `payments` shows what still needs attention.
+
         An operation that stays unknown is looked up at longer and longer intervals. Several machines may run this at
-        the same time, for example from cron. It moves no money.
+        the same time, for example from cron. It moves money only where it was decided that a payment is captured,
+        cancelled or refunded.
 
         Args:
-            account: only operations of this account.
+            account: only operations of this account, and no payments.
             everything: whether to look up operations that are not due yet, too.
+            other: the other means of payments that have it inside. Without it, their vouchers are completed, and the
+                rest waits.
 
         Raises:
             ConfigurationError: if there is no journal.
@@ -1061,7 +1179,12 @@ class Gateway:
         executor = self._require_journal()
         from voucher_gateway.execution.recovery import recover
 
-        return recover(executor, self.provider, account=account, everything=everything)
+        resolutions = recover(executor, self.provider, account=account, everything=everything)
+        if account is None:
+            from voucher_gateway.payments.orders import recover_if_used
+
+            recover_if_used(self, other)
+        return resolutions
 
     def decide(self, key: OperationKey, *, succeeded: bool, by: str, reason: str) -> Resolution:
         """Record what a person found out about an operation that no reading can decide. It cannot be undone.

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.instants import format_micros
-from voucher_gateway.journal.holds import ACTIVE_STATES, UNDECIDED_EFFECTS
+from voucher_gateway.journal.holds import ACTIVE_STATES, UNDECIDED_EFFECTS, HoldState
 from voucher_gateway.journal.records import (
     OperationKey,
     OperationRecord,
@@ -57,6 +57,18 @@ _ACTIVE_HOLD: Final = PreparedStatement(
     .limit(1)
 )
 
+_REPLACEABLE: Final = PreparedStatement(
+    sa.select(holds.c.amount, holds.c.currency).where(
+        holds.c.provider == sa.bindparam("provider"),
+        holds.c.host == sa.bindparam("host"),
+        holds.c.fingerprint == sa.bindparam("fingerprint"),
+        holds.c.order_number == sa.bindparam("order"),
+        holds.c.exclusive,
+        sa.or_(*[holds.c.state == state.value for state in (HoldState.LIVE, HoldState.RELEASED)]),
+        holds.c.expires_at > sa.bindparam("at"),
+    )
+)
+
 _TAKES: Final = (Operation.REDEEM.value, Operation.CAPTURE.value)
 _GIVES: Final = (Operation.REFUND.value, Operation.TOP_UP.value)
 
@@ -76,6 +88,22 @@ def has_active_hold(
         _ACTIVE_HOLD.first_row(connection, {**vendor, "fingerprint": fingerprint}) is not None
         for fingerprint in fingerprints
     )
+
+
+def select_replaceable_value(
+    connection: Connection, *, provider: str, host: str, fingerprints: Iterable[str], order: str, at: datetime
+) -> Money | None:
+    """Return the most that an order has reserved on a voucher, where its next reservation would replace that.
+
+    A reservation that was given up counts until it ends, if the vendor has no request to end it.
+    """
+    voucher = {"provider": provider, "host": host, "order": order, "at": format_micros(at)}
+    amounts = [
+        Money(row["amount"], row["currency"])
+        for fingerprint in fingerprints
+        for row in _REPLACEABLE.all_rows(connection, {**voucher, "fingerprint": fingerprint})
+    ]
+    return max(amounts, default=None)
 
 
 def sum_changes(connection: Connection, *, account: str, voucher_id: str, currency: str) -> Money:

@@ -43,6 +43,7 @@ class LegState(enum.StrEnum):
         RELEASED: its reservation is given up, or ends by itself.
         RETURNING: its value is being given back.
         RETURNED: its value is given back.
+        REMOVED: the caller removed it from the payment, and nothing of it is held any more.
     """
 
     PLANNED = "planned"
@@ -56,6 +57,7 @@ class LegState(enum.StrEnum):
     RELEASED = "released"
     RETURNING = "returning"
     RETURNED = "returned"
+    REMOVED = "removed"
 
 
 class OtherState(enum.StrEnum):

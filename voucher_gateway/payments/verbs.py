@@ -30,6 +30,11 @@ class FoundVouchers(Protocol):
         ...
 
     @property
+    def asked(self) -> tuple[str, ...]:
+        """The accounts that answered."""
+        ...
+
+    @property
     def failed(self) -> Mapping[str, VoucherGatewayError]:
         """The accounts that could not be asked, and why."""
         ...

@@ -1,0 +1,262 @@
+"""The cancellation of a payment: what is reserved is released, what is taken is given back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+import attrs
+
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors import AlreadyRefunded, Declined, VoucherGatewayError
+from voucher_gateway.instants import now
+from voucher_gateway.models.results import Redemption, Refund
+from voucher_gateway.money import Money
+from voucher_gateway.payments.leg_calls import (
+    is_refusal,
+    leg_reference,
+    release_leg,
+    sentence_about,
+    settle_operation,
+    unknown_operation,
+)
+from voucher_gateway.payments.other_calls import NEEDS_MEANS, capture_other, return_other, void_other
+from voucher_gateway.payments.records import Cancellation, PaymentLeg, PaymentRecord
+from voucher_gateway.payments.references import refund_reference, return_reference
+from voucher_gateway.payments.states import OTHER, LegState, OtherState, PartState, PaymentState
+from voucher_gateway.payments.store import RefundedPart
+from voucher_gateway.payments.work import PaymentWork, run_side_by_side
+
+log: Final = logging.getLogger("voucher_gateway.payments")
+
+_VOIDED: Final = (OtherState.AUTHORIZING, OtherState.AUTHORIZED, OtherState.LOST, OtherState.VOIDING)
+_ENDED: Final = (OtherState.NONE, OtherState.VOIDED, OtherState.RETURNED, OtherState.KEPT)
+
+
+def cancel_payment(work: PaymentWork, *, accept_loss: bool = False) -> Cancellation:
+    """Decide to give everything back, and do it; or continue that.
+
+    Args:
+        work: the work on the payment.
+        accept_loss: whether to end the payment although a leg surely cannot be given back.
+
+    Returns:
+        what was done. It is not complete if something is not given back yet, or if that is not known.
+    """
+    if work.record.state not in (PaymentState.CANCELLING, PaymentState.CANCELLED):
+        decide_to_cancel(work)
+    if work.record.state is PaymentState.CANCELLED:
+        return Cancellation.of(work.record)
+    return continue_cancel(work, accept_loss=accept_loss)
+
+
+def decide_to_cancel(work: PaymentWork, *, following: PaymentRecord | None = None) -> None:
+    """Commit that a payment is cancelled. If nothing was ever sent for it, nothing is left to do.
+
+    Args:
+        work: the work on the payment.
+        following: the order's next payment, which is opened in the same commit.
+    """
+    is_done = _is_untouched(work)
+    state = PaymentState.CANCELLED if is_done else PaymentState.CANCELLING
+    work.commit(state=state, decided_at=now(), short_by=None, attention=None, erase=is_done, following=following)
+
+
+def continue_cancel(work: PaymentWork, *, accept_loss: bool = False) -> Cancellation:
+    """Carry out the decision to cancel, as far as it can be done now."""
+    work.take()
+    parts = work.store.parts(work.record.id) if work.record.refunds else []
+    run = _CancelRun(work, parts, accept_loss)
+    run.give_legs_back()
+    run.give_other_back()
+    sentences = run.sentences
+    if not sentences:
+        work.commit(state=PaymentState.CANCELLED, attention=None, erase=True)
+        log.info("payment %s: cancelled", work.record.id)
+    elif work.record.attention != "; ".join(sentences):
+        work.commit(attention="; ".join(sentences))
+        log.warning("payment %s: not everything is given back yet", work.record.id)
+    return Cancellation.of(work.record)
+
+
+def _is_untouched(work: PaymentWork) -> bool:
+    """Whether nothing was ever sent for a payment."""
+    record = work.record
+    if record.state is not PaymentState.OPEN:
+        return False
+    is_planned = all(leg.state is LegState.PLANNED and leg.generation == 1 for leg in record.legs)
+    return is_planned and record.other_state is OtherState.NONE and record.other_generation == 1
+
+
+@attrs.frozen(kw_only=True)
+class _LegEnd:
+    """What became of a leg.
+
+    Attributes:
+        returned: what was given back of what was taken; None if nothing was taken.
+        frees_at: when its reserved value is free again; None if it is free now.
+    """
+
+    returned: Money | None
+    frees_at: datetime | None
+
+
+@attrs.define
+class _CancelRun:
+    """One run over everything that is not given back yet.
+
+    Attributes:
+        work: the work on the payment.
+        parts: the parts of the refunds of the payment.
+        accept_loss: whether a leg that surely cannot be given back ends.
+        sentences: what is not given back yet, for a person.
+    """
+
+    work: PaymentWork
+    parts: Sequence[RefundedPart]
+    accept_loss: bool
+    sentences: list[str] = attrs.field(factory=list)
+
+    def give_legs_back(self) -> None:
+        """Settle every leg side by side, and commit what became of them."""
+        legs = [leg for leg in self.work.record.legs if not _is_ended(leg)]
+        results = run_side_by_side(legs, partial(_settle_leg, self.work, self.parts))
+        changes: dict[int, dict[str, Any]] = {}
+        for leg in legs:
+            result = results[leg.number]
+            if isinstance(result, _LegEnd):
+                state = LegState.RELEASED if result.returned is None else LegState.RETURNED
+                end = {"returned": result.returned, "held_until": result.frees_at, "problem": None}
+                changes[leg.number] = {"state": state, **end}
+            else:
+                changes[leg.number] = self._note(leg, result)
+        if changes:
+            self.work.commit(changes)
+
+    def give_other_back(self) -> None:
+        """Void or give back what the other means has, if it is inside the payment."""
+        work = self.work
+        if work.record.other_state in _ENDED:
+            return
+        if work.other is None:
+            self.sentences.append(NEEDS_MEANS)
+            return
+        try:
+            self._settle_other()
+        except Declined as error:
+            if self.accept_loss:
+                work.commit(other_state=OtherState.KEPT)
+            else:
+                self.sentences.append(f"the other means cannot be given back: {error.message}")
+        except VoucherGatewayError as error:
+            self.sentences.append(f"the other means: {error.message}")
+        except Exception as error:  # noqa: BLE001 - whatever the shop's means raises, its outcome is unknown
+            self.sentences.append(f"the outcome at the other means is not known: {type(error).__name__}")
+
+    def _settle_other(self) -> None:
+        work = self.work
+        if work.record.other_state is OtherState.CAPTURING:  # the same key again tells whether it was captured
+            try:
+                capture_other(work)
+            except Declined:
+                work.commit(other_state=OtherState.LOST)
+            else:
+                work.commit(other_state=OtherState.CAPTURED)
+        if work.record.other_state in _VOIDED:
+            void_other(work, OtherState.VOIDED)
+            return
+        left = work.record.other_amount
+        assert left is not None
+        for part in self.parts:
+            if part.leg == OTHER and part.state in (PartState.REFUNDED, PartState.PLANNED):
+                left -= part.amount
+        if left.amount > 0:
+            return_other(work, left)
+        else:
+            work.commit(other_state=OtherState.RETURNED)
+
+    def _note(self, leg: PaymentLeg, error: VoucherGatewayError) -> dict[str, Any]:
+        problem = f"{type(error).__name__}: {error.message}"
+        if self.accept_loss and is_refusal(error):
+            return {"state": LegState.LOST, "problem": problem, "taken": leg.taken or leg.amount}
+        self.sentences.append(sentence_about(leg, error))
+        return {"state": LegState.RETURNING, "problem": problem}
+
+
+def _is_ended(leg: PaymentLeg) -> bool:
+    is_accepted_loss = leg.state is LegState.LOST and leg.taken is not None
+    return is_accepted_loss or leg.state in (LegState.RELEASED, LegState.RETURNED, LegState.REMOVED)
+
+
+def _settle_leg(work: PaymentWork, parts: Sequence[RefundedPart], leg: PaymentLeg) -> _LegEnd:
+    """Give back everything of a leg, of each of its generations.
+
+    Raises:
+        VoucherGatewayError: if something is not given back, or if that is not known.
+    """
+    returned: Money | None = None
+    frees_at: datetime | None = None
+    for generation in range(1, leg.generation + 1):
+        redemption = _find_redemption(work, leg, generation)
+        if redemption is not None:
+            _settle_parts(work, parts, leg)
+            returned = (returned or Money.zero(leg.amount.currency)) + _give_back(work, leg, redemption)
+        elif leg.holdable:
+            release = release_leg(work, leg, generation)
+            ends = [end for end in (frees_at, release.frees_at) if end is not None]
+            frees_at = max(ends, default=None)
+    return _LegEnd(returned=returned, frees_at=frees_at)
+
+
+def _find_redemption(work: PaymentWork, leg: PaymentLeg, generation: int) -> Redemption | None:
+    """Return what took the value of a leg in one generation; None if nothing did.
+
+    Raises:
+        VoucherGatewayError: if that is not known.
+    """
+    verb = Operation.CAPTURE if leg.holdable else Operation.REDEEM
+    record = settle_operation(work, leg, verb, leg_reference(work, leg, generation))
+    if record is None:
+        return None
+    if record.state.is_unresolved:
+        raise unknown_operation(leg, record)
+    result = record.replay()
+    assert isinstance(result, Redemption)
+    return result
+
+
+def _settle_parts(work: PaymentWork, parts: Sequence[RefundedPart], leg: PaymentLeg) -> None:
+    """Make sure that it is known what the refunds of the payment gave back of a leg.
+
+    Raises:
+        VoucherGatewayError: if it is not known.
+    """
+    for part in parts:
+        if part.leg == leg.number and part.state is PartState.PLANNED:
+            reference = refund_reference(work.record.id, part.refund, leg.number)
+            record = settle_operation(work, leg, Operation.REFUND, reference)
+            if record is not None and record.state.is_unresolved:
+                raise unknown_operation(leg, record)
+
+
+def _give_back(work: PaymentWork, leg: PaymentLeg, redemption: Redemption) -> Money:
+    """Give back what is left to give back of a redemption, and return how much this cancellation gave back.
+
+    Raises:
+        VoucherGatewayError: if it is not given back, or if that is not known.
+    """
+    reference = return_reference(work.record.id, leg.number)
+    is_begun = work.verbs.operation(leg.account, Operation.REFUND, reference) is not None
+    if not is_begun and not work.verbs.refundable(redemption):
+        return Money.zero(leg.amount.currency)
+    refund: Refund
+    try:
+        refund = work.verbs.refund(leg.account, redemption, reference=reference, order=work.record.order)
+    except AlreadyRefunded:
+        if work.verbs.refundable(redemption):
+            raise
+        return Money.zero(leg.amount.currency)
+    return refund.money

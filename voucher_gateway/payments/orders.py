@@ -1,0 +1,163 @@
+"""Opens and finds the payments of orders."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+import sqlalchemy as sa
+
+from voucher_gateway.errors import InvalidRequest, PaymentConflict
+from voucher_gateway.instants import now
+from voucher_gateway.journal.keys import new_id
+from voucher_gateway.journal.sealing import require_cryptography
+from voucher_gateway.models.requests import nfc
+from voucher_gateway.money import Money, positive
+from voucher_gateway.payments.allocation import AllocationOrder
+from voucher_gateway.payments.cancellation import continue_cancel, decide_to_cancel
+from voucher_gateway.payments.means import OtherMeans
+from voucher_gateway.payments.payment import Payment
+from voucher_gateway.payments.records import PaymentRecord
+from voucher_gateway.payments.recovery import recover_payments
+from voucher_gateway.payments.schema import payments
+from voucher_gateway.payments.states import PaymentState
+from voucher_gateway.payments.store import PaymentStore
+from voucher_gateway.payments.verbs import VoucherVerbs
+from voucher_gateway.payments.work import lock_order, require_journal, start_work
+
+log: Final = logging.getLogger("voucher_gateway.payments")
+
+MAX_ORDER_LENGTH: Final = 200
+"""The length of the longest order number, in characters."""
+
+_REPLACEABLE: Final = (PaymentState.OPEN, PaymentState.AUTHORIZED)
+"""The states in which nothing is taken, and nothing is being taken."""
+
+
+def open_payment(
+    verbs: VoucherVerbs,
+    order: str,
+    total: Money,
+    *,
+    allocation: str,
+    other: OtherMeans | None,
+    renew: bool,
+    wait: float,
+) -> Payment:
+    """Return the payment of an order, and open it if there is none; see `Gateway.payment`.
+
+    Raises:
+        PaymentConflict: if there is one of another total that cannot be replaced.
+        InvalidRequest: if an argument is wrong.
+        ConfigurationError: if there is no journal, or the package for encryption is missing.
+    """
+    order, total = _checked_order(order), positive(total, field="total")
+    _check_allocation(allocation)
+    store = open_store(verbs)
+    record = store.find(order)
+    if record is None or not _is_same(record, total, renew):
+        with lock_order(store, order, wait=wait):
+            record = store.find(order)
+            if record is None:
+                require_cryptography()
+                record = _insert(store, _new_record(verbs, order, 1, total, allocation))
+            elif not _is_same(record, total, renew):
+                following = _new_record(verbs, order, record.attempt + 1, total, allocation)
+                record = _replace(verbs, store, record, following, other, renew=renew)
+    return Payment(verbs, store, record, other, wait)
+
+
+def find_payment(
+    verbs: VoucherVerbs, order: str, *, attempt: int | None, other: OtherMeans | None, wait: float
+) -> Payment | None:
+    """Return a payment of an order; None if there is none; see `Gateway.find_payment`."""
+    store = open_store(verbs)
+    record = store.find(_checked_order(order), attempt)
+    return None if record is None else Payment(verbs, store, record, other, wait)
+
+
+def open_store(verbs: VoucherVerbs) -> PaymentStore:
+    """Return the payments in the database of the gateway's journal.
+
+    Raises:
+        ConfigurationError: if there is no journal.
+    """
+    return PaymentStore(require_journal(verbs).database)
+
+
+def recover_if_used(verbs: VoucherVerbs, other: OtherMeans | None) -> list[PaymentRecord]:
+    """Complete the recorded decisions of all payments, if the database has ever had payments; see `Gateway.recover`."""
+    database = require_journal(verbs).database
+    with database.read() as connection:
+        is_used = sa.inspect(connection).has_table(payments.name)
+    return recover_payments(verbs, open_store(verbs), other) if is_used else []
+
+
+def _checked_order(order: str) -> str:
+    order = nfc(order)
+    if not 1 <= len(order) <= MAX_ORDER_LENGTH:
+        rule = f"1 to {MAX_ORDER_LENGTH} characters"
+        raise InvalidRequest(f"order must have {rule}", field="order", rule=rule)
+    return order
+
+
+def _check_allocation(allocation: str) -> None:
+    names = [order.value for order in AllocationOrder]
+    if allocation not in names:
+        rule = f"one of {', '.join(names)}"
+        raise InvalidRequest(f"allocation must be {rule}", field="allocation", rule=rule)
+
+
+def _is_same(record: PaymentRecord, total: Money, renew: bool) -> bool:
+    """Whether a payment is the one that a caller asks for."""
+    return record.total == total and not (renew and record.state is PaymentState.CANCELLED)
+
+
+def _new_record(verbs: VoucherVerbs, order: str, attempt: int, total: Money, allocation: str) -> PaymentRecord:
+    at = now()
+    return PaymentRecord(
+        id=new_id(require_journal(verbs).keys.tag("", "payment", f"{attempt} {order}")),
+        order=order,
+        attempt=attempt,
+        total=total,
+        allocation=allocation,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def _insert(store: PaymentStore, record: PaymentRecord) -> PaymentRecord:
+    with store.database.write() as connection:
+        store.insert(connection, record)
+    log.info("payment %s: opened", record.id)
+    return record
+
+
+def _replace(
+    verbs: VoucherVerbs,
+    store: PaymentStore,
+    record: PaymentRecord,
+    following: PaymentRecord,
+    other: OtherMeans | None,
+    *,
+    renew: bool,
+) -> PaymentRecord:
+    """Open the next payment of an order. The one before is cancelled, if nothing of it is taken.
+
+    Raises:
+        PaymentConflict: if that cannot be.
+    """
+    if record.state is PaymentState.CANCELLED and renew:
+        return _insert(store, following)
+    if record.state not in _REPLACEABLE:
+        advice = "pass renew=True to open another" if record.state is PaymentState.CANCELLED else "cancel it first"
+        raise PaymentConflict(
+            f"the order has a payment of {record.total} that is {record.state}, and {following.total} was asked for:"
+            f" {advice}"
+        )
+    with start_work(verbs, store, record, other) as work:
+        decide_to_cancel(work, following=following)
+        log.info("payment %s: replaced by payment %s of another total", record.id, following.id)
+        if work.record.state is not PaymentState.CANCELLED:
+            continue_cancel(work)
+    return following

@@ -1,0 +1,237 @@
+"""The payment of an order, as a shop uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from voucher_gateway.errors import PaymentConflict
+from voucher_gateway.masking import Code, Pin
+from voucher_gateway.money import Money
+from voucher_gateway.payments.authorization import authorize_payment
+from voucher_gateway.payments.cancellation import cancel_payment
+from voucher_gateway.payments.capture import capture_payment
+from voucher_gateway.payments.means import OtherMeans
+from voucher_gateway.payments.offers import find_leg
+from voucher_gateway.payments.plan import add_leg, check_limit, remove_leg, require_open
+from voucher_gateway.payments.records import Cancellation, PaymentLeg, PaymentRecord
+from voucher_gateway.payments.recovery import resume_payment
+from voucher_gateway.payments.states import LegState, PaymentState
+from voucher_gateway.payments.store import PaymentStore
+from voucher_gateway.payments.verbs import VoucherVerbs
+from voucher_gateway.payments.work import PaymentWork, lock_order, start_work
+
+
+class Payment:
+    """The payment of an order by several vouchers, and by another means such as a card. `Gateway.payment` returns it.
+
+    It is a view of committed rows: each method takes the lock of the order, reads the rows, works, and then shows the
+    new state. Any thread or process may have objects of the same payment.
+
+    Every method raises `OperationInProgress` if another worker works on the payment, and `DatabaseUnavailable` if the
+    database cannot be used.
+    """
+
+    def __init__(
+        self, verbs: VoucherVerbs, store: PaymentStore, record: PaymentRecord, other: OtherMeans | None, wait: float
+    ) -> None:
+        """Make it for a payment that was read or inserted."""
+        self._verbs = verbs
+        self._store = store
+        self._record = record
+        self._other = other
+        self._wait = wait
+
+    def __repr__(self) -> str:
+        record = self._record
+        return f"Payment(order={record.order!r}, attempt={record.attempt}, state={record.state.value!r})"
+
+    # --- what is known ---
+
+    @property
+    def record(self) -> PaymentRecord:
+        """Everything that is recorded of the payment, as this object has read it last."""
+        return self._record
+
+    @property
+    def id(self) -> str:
+        """The journal's id of the payment. The references of all its calls begin with it."""
+        return self._record.id
+
+    @property
+    def order(self) -> str:
+        """The shop's order number."""
+        return self._record.order
+
+    @property
+    def total(self) -> Money:
+        """What the order costs."""
+        return self._record.total
+
+    @property
+    def state(self) -> PaymentState:
+        """The state of the payment."""
+        return self._record.state
+
+    @property
+    def attention(self) -> str | None:
+        """Why a person or a look-up is needed; None if neither is."""
+        return self._record.attention
+
+    @property
+    def legs(self) -> tuple[PaymentLeg, ...]:
+        """The vouchers of the payment, in the order in which they were added."""
+        return tuple(leg for leg in self._record.legs if leg.state is not LegState.REMOVED)
+
+    @property
+    def due(self) -> Money:
+        """What the vouchers do not pay: another means must. It grows if the payment is short."""
+        return self._record.due
+
+    @property
+    def short_by(self) -> Money:
+        """How much is missing because a leg is lost; zero unless the payment is short."""
+        return self._record.short_by or Money.zero(self.total.currency)
+
+    @property
+    def captured(self) -> Money:
+        """What is taken: from the vouchers, and from the other means if it is inside the payment."""
+        return self._record.captured
+
+    @property
+    def authorized_until(self) -> datetime | None:
+        """The earliest end of a reservation; None if nothing is reserved. After it, `capture` reserves again."""
+        return self._record.authorized_until
+
+    def refresh(self) -> Payment:
+        """Read the payment again, and return it."""
+        record = self._store.get(self._record.id)
+        assert record is not None
+        self._record = record
+        return self
+
+    # --- vouchers ---
+
+    def add(
+        self,
+        code: str | Code,
+        pin: str | Pin | None = None,
+        *,
+        limit: Money | None = None,
+        account: str | None = None,
+    ) -> PaymentLeg:
+        """Add a voucher, and share the total out again. Nothing moves; the vendor is asked what is left.
+
+        A voucher that was added before is looked at again, and stays one leg.
+
+        Args:
+            code: the voucher's code, as a customer types it.
+            pin: the PIN, if there is one.
+            limit: the most to take of it; None for no limit, or for the limit that was given before.
+            account: the account to ask; None to ask every account whose `code_pattern` matches the code.
+
+        Returns:
+            the leg: its account, what is left, until when, and how much it pays.
+
+        Raises:
+            VoucherNotFound: if no account knows the code.
+            ProviderUnavailable: if it was not found, and an account that may have it could not be asked.
+            InvalidRequest: if several accounts have it: name one.
+            VoucherInactive, VoucherExpired, CurrencyMismatch, InsufficientValue: if it cannot pay.
+            UnsupportedOperation: if vouchers of its account cannot be spent.
+            PaymentConflict: if the payment is not open.
+        """
+        code, pin = Code.of(code), Pin.of_given(pin)
+        check_limit(limit, self._record)
+        require_open(self._record)
+        currency = self.total.currency
+        found = find_leg(self._verbs, code, pin, account=account, order=self.order, currency=currency)
+        with self._work() as work:
+            return add_leg(work, found, pin, limit)
+
+    def remove(self, leg: PaymentLeg | int) -> None:
+        """Remove a voucher, and share the total out again.
+
+        Args:
+            leg: the leg, or its number.
+
+        Raises:
+            InvalidRequest: if the payment has no such leg.
+            PaymentConflict: if the payment is not open.
+        """
+        with self._work() as work:
+            remove_leg(work, leg if isinstance(leg, int) else leg.number)
+
+    # --- the way of the money ---
+
+    def authorize(self) -> None:
+        """Hold what can be held, check the rest, and authorize the other means if it is inside: all or nothing.
+
+        A leg is ``held`` then, which the vendor guarantees until `PaymentLeg.held_until`, or ``checked``, if the vendor
+        cannot reserve. A repeated call goes on where the one before stopped, and does nothing twice.
+
+        Raises:
+            PaymentDeclined: if a leg or the other means cannot be had; `leg` and `cause` say which and why. The others
+                are released, and the payment is open.
+            PaymentConflict: if the payment is neither open nor authorized.
+            Exception: what the other means raised, if it is not known whether it was authorized. Call it again.
+        """
+        with self._work() as work:
+            authorize_payment(work)
+
+    def capture(self, *, due: Money | None = None) -> None:
+        """Take everything. The decision is committed first: from then on it goes forward only.
+
+        A repeated call goes on where the one before stopped, and so do `resume` and `Gateway.recover`.
+
+        Args:
+            due: what other means pay, which must be equal to `Payment.due`. It is needed if the payment is short: it
+                says that other means pay what is missing.
+
+        Raises:
+            PaymentShort: if a leg is lost. Capture again with the new `Payment.due`, or cancel.
+            PaymentConflict: if the payment is not authorized.
+            InvalidRequest: if another amount is due.
+            NotExecuted: if a vendor could not be reached. Resume the payment later.
+            OutcomeUnknown: if it is not known whether a leg was taken. Resume the payment later.
+            Exception: what the other means raised, if it is not known whether it was captured. Resume it later.
+        """
+        with self._work() as work:
+            capture_payment(work, due)
+
+    def cancel(self, *, accept_loss: bool = False) -> Cancellation:
+        """Give everything back: release what is held, refund what is taken. The decision is committed first.
+
+        A repeated call goes on where the one before stopped, and so do `resume` and `Gateway.recover`.
+
+        Args:
+            accept_loss: whether to end the payment although a leg surely cannot be given back, for example because its
+                voucher was deleted.
+
+        Returns:
+            what was given back, and when reserved value is free again. If it is not complete, `attention` says why.
+        """
+        with self._work() as work:
+            return cancel_payment(work, accept_loss=accept_loss)
+
+    def resume(self) -> None:
+        """Continue what another call or process began: an authorization, a capture, a cancellation or a refund.
+
+        Raises:
+            Exception: as `authorize` and `capture`.
+        """
+        with self._work() as work:
+            resume_payment(work)
+
+    @contextmanager
+    def _work(self) -> Iterator[PaymentWork]:
+        with lock_order(self._store, self.order, wait=self._wait):
+            record = self._store.get(self._record.id)
+            if record is None:
+                raise PaymentConflict("the payment is not in this database")
+            with start_work(self._verbs, self._store, record, self._other) as work:
+                try:
+                    yield work
+                finally:
+                    self._record = work.record
