@@ -16,6 +16,8 @@ GATEWAY: Final = (
     "Gateway",
     "Account",
     "FindResult",
+    "CodeCheck",
+    "CheckLimits",
     "Resolution",
     "OperationRecord",
     "OperationKey",

@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -40,6 +41,7 @@ OWN: dict[type[VoucherGatewayError], dict[str, Any]] = {
     Rejected: {"fields": (FieldError("amount", rule="MIN:0", code="X", message="too small"),)},
     MissingScope: {"scope": "use"},
     RateLimited: {"retry_after": 1.5},
+    errors.TooManyChecks: {"retry_at": datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)},
     OutcomeUnknown: {"ticket": TICKET},
     errors.PartlyRedeemed: {"taken": "3.00 EUR", "redemption_id": "r-1", "voucher_id": "v-1"},
     errors.PaymentDeclined: {"leg": 2, "cause": None},

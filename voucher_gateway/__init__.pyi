@@ -8,6 +8,8 @@ from voucher_gateway.capabilities import OptionRule as OptionRule
 from voucher_gateway.capabilities import OptionType as OptionType
 from voucher_gateway.capabilities import RepeatSafety as RepeatSafety
 from voucher_gateway.capabilities import Support as Support
+from voucher_gateway.checks.check import CodeCheck as CodeCheck
+from voucher_gateway.config.check_limits import CheckLimits as CheckLimits
 from voucher_gateway.config.loader import Config as Config
 from voucher_gateway.config.writer import NewLogin as NewLogin
 from voucher_gateway.config.writer import connect_account as connect_account
@@ -46,6 +48,7 @@ from voucher_gateway.errors import ReservationExpired as ReservationExpired
 from voucher_gateway.errors import ReservationReleased as ReservationReleased
 from voucher_gateway.errors import ReservationSuperseded as ReservationSuperseded
 from voucher_gateway.errors import Ticket as Ticket
+from voucher_gateway.errors import TooManyChecks as TooManyChecks
 from voucher_gateway.errors import UnsupportedOperation as UnsupportedOperation
 from voucher_gateway.errors import VoucherExpired as VoucherExpired
 from voucher_gateway.errors import VoucherGatewayError as VoucherGatewayError

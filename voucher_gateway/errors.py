@@ -9,6 +9,7 @@
     ├── Declined                    the vendor refused; nothing moved
     ├── AccessDenied                correct the credentials or the rights of the login; nothing moved
     ├── NotExecuted                 certainly not done; the same call may be made again
+    ├── TooManyChecks               too many codes were tried: wait until `retry_at`
     ├── OutcomeUnknown              may have happened: keep the `ticket` and resolve it, never simply repeat
     │   └── OutcomePending          the vendor has accepted it and will complete or cancel it later
     ├── MalformedResponse           the vendor's answer to a read breaks its contract
@@ -28,6 +29,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import attrs
@@ -305,6 +307,18 @@ class RateLimited(NotExecuted):
     def __init__(self, message: str, *, retry_after: float | None = None, **context: Any) -> None:
         super().__init__(message, **context)
         self.retry_after = retry_after
+
+
+class TooManyChecks(VoucherGatewayError):
+    """This caller, or all callers together, tried too many codes. The vendor was not asked.
+
+    Attributes:
+        retry_at: when the next code may be tried, in UTC.
+    """
+
+    def __init__(self, message: str, *, retry_at: datetime, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.retry_at = retry_at
 
 
 # --- the outcome is not known ---

@@ -46,6 +46,7 @@ from voucher_gateway.errors import ReservationExpired as ReservationExpired
 from voucher_gateway.errors import ReservationReleased as ReservationReleased
 from voucher_gateway.errors import ReservationSuperseded as ReservationSuperseded
 from voucher_gateway.errors import Ticket as Ticket
+from voucher_gateway.errors import TooManyChecks as TooManyChecks
 from voucher_gateway.errors import UnsupportedOperation as UnsupportedOperation
 from voucher_gateway.errors import VoucherExpired as VoucherExpired
 from voucher_gateway.errors import VoucherGatewayError as VoucherGatewayError

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from voucher_gateway.config.check_limits import CheckLimits
 from voucher_gateway.config.loader import default_config_path, load_config
 from voucher_gateway.emulation.registry import RISKS
 from voucher_gateway.errors import ConfigurationError
@@ -328,3 +329,27 @@ def test_everything_that_is_wrong_is_said_at_once_in_the_order_of_the_file(tmp_p
         "accounts.events.provider",
         "accounts.events.provder",
     ]
+
+
+# --- the limits of checks ---
+
+
+def test_the_limits_of_checks_are_read_and_have_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUESSES", "20")
+    given = {"caller_guesses": {"env": "GUESSES"}, "total_period_s": 60}
+    assert load_config({**account(), "checks": given}).checks == CheckLimits(
+        caller_guesses=20, caller_period_s=600, total_guesses=1000, total_period_s=60
+    )
+    assert load_config(account()).checks == CheckLimits()
+
+
+def test_wrong_limits_of_checks_are_named() -> None:
+    keys = "its keys: caller_guesses, caller_period_s, total_guesses, total_period_s"
+    given = {"caller_guess": 5, "caller_guesses": 0, "caller_period_s": 604_801, "total_guesses": "5"}
+    assert problems({**account(), "checks": given}) == [
+        f"config: checks.caller_guess: is not a key of the table checks; did you mean caller_guesses?; {keys}",
+        "config: checks.total_guesses: must be an integer, not a string",
+        "config: checks.caller_guesses: must be from 1 to 100000",
+        "config: checks.caller_period_s: must be from 1 to 604800",
+    ]
+    assert problem({**account(), "checks": [1]}) == "config: checks: must be a table, not an array"

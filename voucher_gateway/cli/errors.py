@@ -18,6 +18,7 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.cli.context import DECLINED, INTERRUPTED, NOT_DONE, OUR_BUG, UNKNOWN, UNREADABLE, WRONG, CliContext
 from voucher_gateway.cli.usage import help_hint, usage_sentence
 from voucher_gateway.errors import Ticket, VoucherGatewayError
+from voucher_gateway.instants import format_instant
 
 if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
@@ -127,6 +128,7 @@ _EXIT_CODES: Final[Mapping[type[Exception], int]] = {
     errors.Declined: DECLINED,
     errors.AccessDenied: WRONG,
     errors.NotExecuted: NOT_DONE,
+    errors.TooManyChecks: NOT_DONE,
     errors.OutcomeUnknown: UNKNOWN,
     errors.OutcomePending: NOT_DONE,
     errors.PartlyRedeemed: UNKNOWN,
@@ -217,6 +219,7 @@ _OPTIONAL_FIELDS: Final = (
     "emulation",
     "scope",
     "retry_after",
+    "retry_at",
     "problems",
     "evidence",
     "taken",
@@ -278,6 +281,8 @@ def _next(error: VoucherGatewayError) -> list[str]:
     """Return what to do about an error."""
     if isinstance(error, errors.RateLimited) and error.retry_after is not None:
         return [f"Wait {error.retry_after:g} seconds, then give the same command again."]
+    if isinstance(error, errors.TooManyChecks):
+        return [f"Give the same command again at {format_instant(error.retry_at)} or later."]
     ticket: Ticket | None = getattr(error, "ticket", None)
     if ticket is not None and ticket.operation_id is not None and ticket.reference is not None:
         arguments = (ticket.account, ticket.verb, ticket.reference)

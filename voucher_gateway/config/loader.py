@@ -12,10 +12,11 @@
     code_pattern = "^JTL-"
 
 An account has the keys ``provider``, ``code_pattern``, ``normalize_codes``, ``accept_risks`` and ``former_names``, and
-those of its provider: the attributes of its `settings_type`, read by `voucher_gateway.config.provider_settings`.
-Nothing is coerced, but a value may stand in an environment variable (`voucher_gateway.config.variables`). What differs
-between stages stands under ``[stages.NAME]`` (`voucher_gateway.config.stages`). An unknown key is an error. One error
-names everything that is wrong, one line each. No message quotes a value that could be a secret.
+those of its provider: the attributes of its `settings_type`, read by `voucher_gateway.config.provider_settings`. The
+table ``[checks]`` has the attributes of `CheckLimits`. Nothing is coerced, but a value may stand in an environment
+variable (`voucher_gateway.config.variables`). What differs between stages stands under ``[stages.NAME]``
+(`voucher_gateway.config.stages`). An unknown key is an error. One error names everything that is wrong, one line each.
+No message quotes a value that could be a secret.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway import registry
+from voucher_gateway.config.check_limits import CheckLimits, read_check_limits
 from voucher_gateway.config.provider_settings import ConfigProblems, Where, did_you_mean, read_settings, toml_type_name
 from voucher_gateway.config.stages import apply_stage
 from voucher_gateway.config.variables import is_variable, read_any, read_array
@@ -44,7 +46,7 @@ CONFIG_VARIABLE: Final = "VOUCHER_GATEWAY_CONFIG"
 """The environment variable that names the config file of the command line."""
 
 _DEFAULT_FILE: Final = "voucher-gateway.toml"
-_TOP_KEYS: Final = ("accounts", "journal", "journal_keys", "stages")
+_TOP_KEYS: Final = ("accounts", "checks", "journal", "journal_keys", "stages")
 _COMMON_KEYS: Final = ("provider", "code_pattern", "normalize_codes", "accept_risks", "former_names")
 _ACCOUNT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _PLAIN_WORDS: Final = re.compile(r"(?:[A-Za-z ,/]|'[^']{1,2}')+", re.ASCII)
@@ -91,11 +93,13 @@ class Config:
     Attributes:
         journal: the journal's database URL; None for no journal. It may hold a password and is kept out of repr.
         journal_keys: the journal's secret keys by id, the newest last; empty for the default key file.
+        checks: how many codes may be tried.
         accounts: the accounts by name, in the order of the file.
     """
 
     journal: str | None = attrs.field(default=None, repr=False)
     journal_keys: Mapping[str, SecretSource] = attrs.field(factory=dict, hash=False)
+    checks: CheckLimits = attrs.field(factory=CheckLimits)
     accounts: Mapping[str, AccountConfig] = attrs.field(hash=False)
 
 
@@ -155,6 +159,7 @@ def _config(source: Mapping[str, Any], stage: str | None, problems: ConfigProble
             problems.add((key,), f"is not a key of a configuration{did_you_mean(key, _TOP_KEYS)}")
     journal = _journal(table["journal"], problems, folder) if "journal" in table else None
     journal_keys = _journal_keys(table.get("journal_keys", {}), problems, folder)
+    checks = read_check_limits(table.get("checks", {}), problems)
     accounts = {}
     given = table.get("accounts", {})
     if not isinstance(given, Mapping):
@@ -169,7 +174,7 @@ def _config(source: Mapping[str, Any], stage: str | None, problems: ConfigProble
                 accounts[name] = account
         _check_former_names(accounts, problems)
     problems.raise_if_any()
-    return Config(journal=journal, journal_keys=journal_keys, accounts=accounts)
+    return Config(journal=journal, journal_keys=journal_keys, checks=checks, accounts=accounts)
 
 
 def _journal(given: Any, problems: ConfigProblems, folder: Path | None) -> str | None:

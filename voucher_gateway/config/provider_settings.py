@@ -113,7 +113,8 @@ def read_settings(
     where: Where,
     *,
     folder: Path | None,
-    reserved: Collection[str],
+    reserved: Collection[str] = (),
+    owner: str = "this provider",
 ) -> Any:
     """Return an instance of the settings class, or None after adding to `problems`.
 
@@ -124,6 +125,7 @@ def read_settings(
         where: the place of the account.
         folder: the folder of relative paths; None for the working directory.
         reserved: keys that every account has. A provider cannot declare them.
+        owner: names whose keys they are, in messages.
     """
     count = len(problems)
     attributes = {field.alias: field for field in attrs.fields(settings_type) if field.init}
@@ -132,9 +134,7 @@ def read_settings(
     for key in table:
         if key not in attributes:
             known = ", ".join(attributes) or "none"
-            problems.add(
-                (*where, key), f"is not a key of this provider{did_you_mean(key, attributes)}; its keys: {known}"
-            )
+            problems.add((*where, key), f"is not a key of {owner}{did_you_mean(key, attributes)}; its keys: {known}")
     for key, attribute in attributes.items():
         if key not in table and attribute.default is attrs.NOTHING:
             problems.add((*where, key), "is missing")

@@ -34,6 +34,13 @@ _HEAD: Final = """\
 # The journal makes a repeated command harmless: it knows of every changing call before it is sent.
 # A relative path begins at the folder of this file. PostgreSQL: "postgresql://USER@HOST/DATABASE"
 journal = "sqlite:///voucher-gateway.db"
+
+# How many codes that cannot be used one caller, and all callers together, may try in a period, in seconds.
+# [checks]
+# caller_guesses = 10
+# caller_period_s = 600
+# total_guesses = 1000
+# total_period_s = 3600
 """
 _NO_PROVIDER: Final = """
 # One table for each login at a vendor. `voucher-gateway init PROVIDER --config FILE` writes one of:

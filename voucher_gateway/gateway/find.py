@@ -9,7 +9,7 @@ from typing import Literal
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors import InvalidRequest, VoucherGatewayError, VoucherNotFound
+from voucher_gateway.errors import ConfigurationError, InvalidRequest, VoucherGatewayError, VoucherNotFound
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.voucher import Voucher
@@ -43,6 +43,18 @@ class FindResult:
     def voucher(self) -> Voucher | None:
         """The voucher, if there is exactly one."""
         return self.vouchers[0] if len(self.vouchers) == 1 else None
+
+
+def accounts_to_check(accounts: Sequence[Account]) -> Sequence[Account]:
+    """Return the accounts that may have a code which somebody typed: those with a `code_pattern`, or the only one.
+
+    Raises:
+        ConfigurationError: if there are several accounts, and none has a pattern.
+    """
+    with_pattern = [account for account in accounts if account.code_pattern is not None]
+    if not with_pattern and len(accounts) != 1:
+        raise ConfigurationError("no account has a code_pattern: set one, or give account")
+    return with_pattern or accounts
 
 
 def find_in_accounts(accounts: Sequence[Account], code: Code, pin: Pin | None, *, broadcast: bool) -> FindResult:

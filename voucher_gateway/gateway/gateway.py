@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation, OptionValue
+from voucher_gateway.checks.check import CodeCheck, is_usable, judge_code
 from voucher_gateway.commands import (
     ActivateVoucher,
     CaptureReservation,
@@ -29,12 +30,13 @@ from voucher_gateway.commands import (
     TopUpVoucher,
     UpdateVoucher,
 )
+from voucher_gateway.config.check_limits import CheckLimits
 from voucher_gateway.config.loader import Config, default_config_path, load_config
 from voucher_gateway.emulation.by_other_operations import refund_by_top_up
 from voucher_gateway.errors import ConfigurationError, IntegrityMismatch, InvalidRequest, Ticket
 from voucher_gateway.execution.direct import DirectExecutor
 from voucher_gateway.gateway.account import Account, check_command, require_capability, strategy_for
-from voucher_gateway.gateway.find import FindResult, find_in_accounts
+from voucher_gateway.gateway.find import FindResult, accounts_to_check, find_in_accounts
 from voucher_gateway.gateway.partial import (
     redeem_whole,
     require_partial_approval,
@@ -72,6 +74,7 @@ from voucher_gateway.telemetry.calls import observe_call
 
 if TYPE_CHECKING:
     # A journal needs SQLAlchemy, which takes longer to import than everything else. What needs it is imported late.
+    from voucher_gateway.checks.guard import CheckGuard
     from voucher_gateway.execution.executor import JournalExecutor
     from voucher_gateway.execution.recovery import Resolution
     from voucher_gateway.journal.journal import Journal
@@ -117,13 +120,18 @@ class Gateway:
     Args:
         accounts: the accounts, or providers by account name.
         journal: the journal, or the URL of an SQLite journal; None for no journal.
+        check_limits: how many codes may be tried by `check`; None for the defaults.
 
     Raises:
         ConfigurationError: if two accounts have the same name, or a former name is still in use.
     """
 
     def __init__(
-        self, accounts: Iterable[Account] | Mapping[str, VoucherProvider], *, journal: Journal | str | None = None
+        self,
+        accounts: Iterable[Account] | Mapping[str, VoucherProvider],
+        *,
+        journal: Journal | str | None = None,
+        check_limits: CheckLimits | None = None,
     ) -> None:
         if isinstance(accounts, Mapping):
             accounts = [Account(name=name, provider=provider) for name, provider in accounts.items()]
@@ -139,6 +147,7 @@ class Gateway:
                     )
         self._journal_executor = None if journal is None else _open_executor(journal, accounts)
         self._executor = self._journal_executor or DirectExecutor()
+        self._check_limits = check_limits or CheckLimits()
 
     @classmethod
     @hide_arguments
@@ -172,7 +181,7 @@ class Gateway:
 
         journal = open_journal(config.journal, config.journal_keys)
         try:
-            return cls(accounts, journal=journal)
+            return cls(accounts, journal=journal, check_limits=config.checks)
         except BaseException:
             journal.close()
             raise
@@ -276,8 +285,52 @@ class Gateway:
             print(result.state, result.voucher.account)  # found shop
             ```
         """
+        return self._find(self.accounts, Code.of(code), Pin.of_given(pin), broadcast=broadcast)
+
+    def check(
+        self, code: str | Code, pin: str | Pin | None = None, *, caller: str, account: str | None = None
+    ) -> CodeCheck:
+        """Tell a customer about a code, behind the guess guard: for forms that everybody can use.
+
+        Codes that cannot be used get one answer: unknown, expired, empty, not active, or with a wrong PIN. The limits
+        of the table ``checks`` of the configuration hold for all processes and machines with this journal.
+
+        Args:
+            code: the code as it was typed.
+            pin: the PIN, if there is one.
+            caller: who tries it, such as the client's IP address. All addresses of an IPv6 network of 64 bits are one
+                caller. The journal stores a keyed digest of it, and only for the length of a period.
+            account: only this account. Needed if several accounts are configured and none has a `code_pattern`.
+
+        Raises:
+            TooManyChecks: if this caller, or all callers together, tried too many codes that cannot be used.
+            ProviderUnavailable: if an account that may have the code could not be asked. Tell the customer to try
+                again later.
+            InvalidRequest: if two accounts have a usable voucher with this code, or `caller` cannot be one.
+            ConfigurationError: if there is no journal, or no account can be chosen.
+
+        Example:
+            ```python
+            answer = gateway.check("JTL-SPRING-0042", caller="203.0.113.7")
+            print(answer.usable, answer.remaining)  # True 100.00 EUR
+            ```
+        """
         code, pin = Code.of(code), Pin.of_given(pin)
-        result = find_in_accounts(self.accounts, code, pin, broadcast=broadcast)
+        accounts = accounts_to_check(self.accounts if account is None else (self.account(account),))
+        with self._check_guard().attempt(caller) as attempt:
+            result = self._find(accounts, code, pin, broadcast=accounts[0].code_pattern is None)
+            usable = [
+                voucher
+                for voucher in result.vouchers
+                if is_usable(voucher, self.provider(voucher.account).vendor_now())
+            ]
+            answer = judge_code(attempt, usable, result.asked, result.failed)
+        if answer.account is None:
+            return answer
+        return attrs.evolve(answer, masked_code=str(self.account(answer.account).normalize(code)))
+
+    def _find(self, accounts: Sequence[Account], code: Code, pin: Pin | None, *, broadcast: bool) -> FindResult:
+        result = find_in_accounts(accounts, code, pin, broadcast=broadcast)
         mismatches = {
             voucher.account: _other_voucher_error(voucher.account, Operation.FIND)
             for voucher in result.vouchers
@@ -1229,6 +1282,11 @@ class Gateway:
         configured = self.account(account)
         require_capability(configured, operation)
         return configured.provider
+
+    def _check_guard(self) -> CheckGuard:
+        from voucher_gateway.checks.guard import CheckGuard
+
+        return CheckGuard(self._require_journal().journal, self._check_limits)
 
     def _require_journal(self) -> JournalExecutor:
         if self._journal_executor is None:

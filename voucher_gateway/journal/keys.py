@@ -136,6 +136,10 @@ class JournalKeys:
         code = "".join(characters)
         return Code(code) if possible >= 2**MIN_CODE_BITS and rules.find_broken_rule(code) is None else None
 
+    def caller_digest(self, caller: str) -> str:
+        """Return a digest that recognises a caller again. After a change of the newest key it is another one."""
+        return self._mac(self.newest, "caller", caller).hex()
+
     def check_value(self, key_id: str) -> str:
         """Return a digest that is different for each key and does not reveal it."""
         return self._mac(key_id, "check").hex()

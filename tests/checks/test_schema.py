@@ -1,0 +1,36 @@
+"""The table of checks, in the journal's database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from voucher_gateway.checks.guard import CheckGuard
+from voucher_gateway.checks.schema import CHECKS, metadata
+from voucher_gateway.storage.engine import Database
+
+
+def test_the_newest_script_is_the_one_that_is_asked_for() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(CHECKS.scripts))
+    assert ScriptDirectory.from_config(config).get_current_head() == CHECKS.head
+
+
+def test_the_scripts_make_the_table_of_the_schema(either_url: str) -> None:
+    database = Database(either_url, CHECKS)
+    with database.write() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": CHECKS.version_table})
+        assert compare_metadata(context, metadata) == []
+    database.close()
+
+
+def test_the_table_is_made_beside_those_of_the_journal_when_the_first_code_is_tried(
+    either_url: str, open_guard: Callable[..., CheckGuard]
+) -> None:
+    for _ in range(2):
+        with open_guard(either_url).attempt("203.0.113.7"):
+            pass
