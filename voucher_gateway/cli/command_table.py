@@ -74,6 +74,7 @@ COMMANDS: Final[Panels] = {
         "list": ("vouchers_read:list_vouchers", "List the vouchers of an account."),
         "show": ("vouchers_read:show", "Show everything that is known of one voucher, by --id or by --code."),
         "find": ("vouchers_read:find", "Find out which account a code belongs to."),
+        "check": ("check:check", "Check a code that a customer typed, with limits against guessing."),
         "balance": ("vouchers_read:balance", "Show what a voucher is worth now, and until when."),
         "history": ("vouchers_read:history", "List what happened to a voucher, the oldest first."),
         "presentation": ("vouchers_read:presentation", "Show how the seller presents a voucher, for printing it."),
