@@ -26,12 +26,13 @@ def vendor(
     *own: Operation,
     denied: tuple[Operation, ...] = (),
     writes_value: bool = False,
+    expiry: Expiry = Expiry.NONE,
     reservations: ReservationRules | None = None,
 ) -> Capabilities:
     return Capabilities(
         operations={**{one: native() for one in own}, **dict.fromkeys(denied, DENIED)},
         codes=CodeRules(choosable=False, readable=False),
-        expiry=Expiry.NONE,
+        expiry=expiry,
         listing=ListingRules(page_size=1),
         can_overwrite_value=writes_value,
         reservations=reservations,
@@ -117,8 +118,22 @@ def test_accepting_one_risk_accepts_no_other() -> None:
     }
 
 
+@pytest.mark.parametrize("expiry", [Expiry.ABSOLUTE, Expiry.BOTH])
+def test_a_voucher_is_deactivated_by_an_end_of_validity_where_an_update_takes_one(expiry: Expiry) -> None:
+    dated = vendor(Operation.UPDATE, expiry=expiry)
+    assert by(dated) == {}
+    assert by(dated, "deactivate-by-expiry") == {Operation.DEACTIVATE: "deactivate-by-expiry"}
+
+
+@pytest.mark.parametrize("expiry", [Expiry.RELATIVE, Expiry.NONE])
+def test_a_validity_that_cannot_be_set_to_a_date_deactivates_nothing(expiry: Expiry) -> None:
+    assert by(vendor(Operation.UPDATE, expiry=expiry), *RISKS) == {}
+    assert by(vendor(expiry=Expiry.ABSOLUTE), *RISKS) == {}
+
+
 def test_every_risk_can_be_met() -> None:
     found = {*by(vendor(writes_value=True), *RISKS).values()}
+    found |= {*by(vendor(Operation.UPDATE, expiry=Expiry.ABSOLUTE), *RISKS).values()}
     found |= {*by(vendor(Operation.REDEEM, Operation.REFUND), *RISKS).values()}
     assert found == set(RISKS)
 

@@ -1,22 +1,32 @@
-"""Emulations by other operations: redeem by capture, release by expiry, reserve by redeem, refund by top-up."""
+"""Emulations by other operations.
+
+They are redeem by capture, release by expiry, reserve by redeem, refund by top-up, and deactivate by expiry.
+"""
 
 from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
 
 import attrs
 
 from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.commands import (
     CaptureReservation,
+    DeactivateVoucher,
     RedeemVoucher,
     RefundMovedVoucher,
     RefundRedemption,
     ReleaseReservation,
     ReserveValue,
     TopUpVoucher,
+    UpdateVoucher,
 )
 from voucher_gateway.emulation.by_update import top_up_by_update
 from voucher_gateway.errors import InvalidRequest
+from voucher_gateway.models.requests import VoucherChanges
 from voucher_gateway.models.results import Redemption, Refund, Release, Reservation, convert_result
+from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.steps import StepRunner
 
@@ -82,3 +92,14 @@ def refund_by_top_up(command: RefundMovedVoucher, steps: StepRunner, provider: V
     else:
         added = top_up_by_update(top_up, steps, provider)
     return convert_result(added, Refund, money=command.money, order=command.order, redemption_id=command.redemption.id)
+
+
+LONG_OVER: Final = timedelta(days=1)
+"""How far in the past the new end of validity is: a vendor may count validity in whole days of its own time zone."""
+
+
+def deactivate_by_expiry(command: DeactivateVoucher, steps: StepRunner, provider: VoucherProvider) -> Voucher:
+    """Deactivate by moving the end of validity into the past. The former end is not kept here."""
+    until = (provider.vendor_now() - LONG_OVER).replace(microsecond=0)
+    update = command.derive(UpdateVoucher, voucher_id=command.voucher_id, changes=VoucherChanges(valid_until=until))
+    return update.run(steps, provider)

@@ -14,6 +14,7 @@ import attrs
 from voucher_gateway.capabilities import Capabilities, Operation, OperationSupport, RepeatSafety, Support
 from voucher_gateway.emulation.by_other_operations import (
     capture_already_redeemed,
+    deactivate_by_expiry,
     redeem_by_capture,
     refund_by_top_up,
     release_already_redeemed,
@@ -75,6 +76,10 @@ def _can_overwrite_value(capabilities: Capabilities) -> bool:
     return capabilities.can_overwrite_value
 
 
+def _takes_ends_of_validity(capabilities: Capabilities) -> bool:
+    return capabilities.expiry.takes_instants
+
+
 _OVERWRITES: Final = "the voucher's value is overwritten: a change by another party at the same moment can be lost"
 
 _ROWS: Final = (
@@ -111,6 +116,18 @@ _ROWS: Final = (
         stands_for={Operation.TOP_UP: EmulatedOperation(run=top_up_by_update, decided_by=Operation.TOP_UP, requests=3)},
         is_possible=_can_overwrite_value,
         risk=f"{_OVERWRITES}, and the vendor keeps no history of it",
+    ),
+    Emulation(
+        name="deactivate-by-expiry",
+        stands_for={
+            Operation.DEACTIVATE: EmulatedOperation(run=deactivate_by_expiry, decided_by=Operation.UPDATE, requests=1)
+        },
+        needs=(Operation.UPDATE,),
+        is_possible=_takes_ends_of_validity,
+        risk=(
+            "the end of validity is moved into the past: the former one is lost at the vendor, an update undoes it, and"
+            " a vendor that takes value off expired vouchers still takes it"
+        ),
     ),
     Emulation(
         name="reserve-by-redeem",

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from voucher_gateway.capabilities import Capabilities, Expiry, Operation
+from voucher_gateway.capabilities import Capabilities, Expiry, Operation, Support
 from voucher_gateway.errors import Declined, OutcomeUnknown, VoucherNotFound
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.migration.plan.assess import is_stopped
@@ -147,7 +147,7 @@ class Undo:
 
     def _make_unspendable(self, row: VoucherRow, target_id: str, seen: VoucherReading, step: str) -> None:
         context, can = self._context, self._context.target_can
-        if can.of(Operation.DEACTIVATE).available:
+        if can.of(Operation.DEACTIVATE).support is Support.NATIVE:  # the emulation keeps no former end of validity
             if not is_stopped(seen.voucher.status):
                 self._change(Operation.DEACTIVATE, context.target, target_id, row, f"{step}-stop")
                 self._require_stopped(row, target_id, step)
@@ -170,7 +170,7 @@ class Undo:
         try:
             _check_unspent(seen, row, context.target)
         except CannotUndo:
-            if context.target_can.of(Operation.DEACTIVATE).available:
+            if context.target_can.of(Operation.DEACTIVATE).support is Support.NATIVE:
                 self._change(Operation.ACTIVATE, context.target, target_id, row, f"{step}-start")
             else:
                 self._expire(row, target_id, before, f"{step}-start")
