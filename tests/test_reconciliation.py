@@ -89,7 +89,7 @@ def test_what_the_journal_denies_is_missing_here(shop: Shop) -> None:
     with pytest.raises(OutcomeUnknown):
         shop.redeem(code)
     shop.running.inject("error-before", "GET *", times=0)
-    entry = shop.gateway.operations()[0]
+    entry = next(shop.gateway.operations())
     shop.gateway.decide(entry.key, succeeded=False, by="Ada", reason="a guess")
     shop.running.clear_faults()
     found = reconcile(shop.gateway, "shop")

@@ -9,12 +9,17 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
 
+from tests.support.many_operations import write_operations
+from voucher_gateway import Gateway
+from voucher_gateway.errors import DatabaseUnavailable
+from voucher_gateway.journal.records import OperationRecord
 from voucher_gateway.simulator import RunningSimulator
 from voucher_gateway_ticketing.simulator import TicketingSimulator
 
@@ -135,6 +140,70 @@ def test_operations_are_listed_by_outcome_and_account(run: Any, taken: RunningSi
     assert run("operations", "list", "--outcome", "nonsense").code == 2
 
 
+def test_operations_are_listed_by_what_a_person_knows_of_them_the_newest_first(
+    run: Any, kept: RunningSimulator, tmp_path: Path
+) -> None:
+    issue = ["issue", "shop", "20.00", "EUR", "--code", "JTL-OTHER-0001", "--activate", "--reference", "i"]
+    other = run("--json", *issue).done().objects[0]["result"]["id"]
+    run(*REDEEM, "a").done()
+    run("redeem", "shop", "JTL-OTHER-0001", "5.00", "EUR", "--order", "1002", "--reference", "b").done()
+    (tmp_path / "code.txt").write_text("JTL-OTHER-0001\n")
+
+    def references(*options: str) -> list[str]:
+        listed = run("--json", "operations", "list", *options).done().objects
+        return [f"{operation['verb']} {operation['reference']}" for operation in listed]
+
+    assert references()[:4] == ["redeem b", "redeem a", "activate i", "issue i"]
+    assert references("--limit", "1") == ["redeem b"]
+    assert references("--order", "1001") == ["redeem a"]
+    assert (
+        references("--voucher", other)
+        == references("--code", "JTL-OTHER-0001")
+        == ["redeem b", "activate i", "issue i"]
+    )
+    assert references("--code", "-", "--code-file", "code.txt") == ["redeem b", "activate i", "issue i"]
+    assert references("--reference", "a") == ["redeem a"]
+    assert references("--verb", "issue", "--account", "shop") == ["issue i", "issue gift"]
+    assert references("--since", "2026-01-01") == references()
+    assert references("--until", "2026-01-01") == references("--since", "2200-01-01T00:00:00Z") == []
+    assert run("operations", "list").done().out.splitlines()[1].split()[2:5] == ["shop", "redeem", "b"]
+
+
+def test_a_day_means_all_of_it(run: Any, kept: RunningSimulator) -> None:
+    run(*REDEEM, "a").done()
+    day = run("--json", "operations", "list", "--limit", "1").done().object["created_at"][:10]
+    assert len(run("--json", "operations", "list", "--since", day, "--until", day).done().objects) > 0
+    assert run("--json", "operations", "list", "--until", f"{day}T00:00:00Z").done().objects == []
+    for option in ("--since", "--until"):
+        for wrong in ("2026-02-30", "yesterday", "2026-11-29T10:00:00"):
+            ran = run("operations", "list", option, wrong)
+            assert (ran.code, wrong in ran.err, option in ran.err) == (2, False, True)
+
+
+def test_operations_are_printed_while_they_are_read(
+    run: Any, kept: RunningSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(*REDEEM, "a").done()
+    read = []
+    parse = OperationRecord.from_row
+
+    def from_row(row: Any) -> OperationRecord:
+        read.append(row["reference"])
+        if len(read) > 250:
+            raise DatabaseUnavailable("the disk is gone")
+        return parse(row)
+
+    gateway = Gateway.from_config(tmp_path / "voucher-gateway.toml")
+    assert gateway.journal is not None
+    write_operations(gateway.journal, 400, begin=datetime(2026, 1, 1, tzinfo=UTC))
+    gateway.close()
+    monkeypatch.setattr(OperationRecord, "from_row", from_row)
+    for form in ([], ["--json"]):
+        read.clear()
+        ran = run(*form, "operations", "list")
+        assert (ran.code, len(ran.out.splitlines())) == (3, 250 if form else 251)  # the table has a heading
+
+
 def test_one_operation_is_shown_whole(run: Any, taken: RunningSimulator) -> None:
     shown = run("operations", "show", "shop", "redeem", "a").done()
     assert shown.out.startswith("shop: redeem a is still unknown\n")
@@ -188,7 +257,7 @@ def test_recover_looks_everything_up_and_ends_with_4_while_something_stays_unkno
     assert found.split()[:5] == ["shop", "redeem", "b", "not", "executed"]
     assert "every movement that could be this one belongs to another operation" in " ".join(found.split())
     assert run("recover", "--all").done().err == "No operation is in doubt.\n"
-    assert outcomes(run) == [("a", "succeeded"), ("b", "not_executed")]
+    assert outcomes(run) == [("b", "not_executed"), ("a", "succeeded")]
 
 
 def test_a_killed_command_leaves_an_operation_that_recover_resolves(

@@ -96,7 +96,7 @@ def test_a_wait_for_the_lock_of_the_voucher_is_logged(box: Box, caplog: pytest.L
     entered.wait(10)
     box.redeem(voucher)
     worker.join()
-    record = box.gateway.operations(account="events")[-1]
+    record = next(box.gateway.operations(account="events"))
     waits = [line.getMessage() for line in caplog.records if "waited" in line.getMessage()]
     assert [text.partition(": waited ")[0] for text in waits] == [f"events: redeem {record.id}"]
     assert waits[0].endswith("s for the lock of the voucher")

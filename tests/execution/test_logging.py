@@ -100,7 +100,7 @@ def test_a_persons_decision(shop: Shop, code: str, caplog: pytest.LogCaptureFixt
 
 def test_an_abandoned_operation_is_taken_over(shop: Shop, code: str, caplog: pytest.LogCaptureFixture) -> None:
     shop.redeem(code, reference=REFERENCE)
-    record = shop.gateway.operations()[0]
+    record = next(shop.gateway.operations())
     with shop.journal.database.write() as connection:
         connection.exec_driver_sql("UPDATE voucher_gateway_operations SET state = 'open', owner = '00000000000000ff'")
     caplog.clear()
@@ -116,7 +116,7 @@ def test_an_abandoned_operation_is_taken_over(shop: Shop, code: str, caplog: pyt
 
 def test_a_wait_for_another_worker(shop: Shop, code: str, caplog: pytest.LogCaptureFixture) -> None:
     shop.redeem(code, reference=REFERENCE)
-    record = shop.gateway.operations()[0]
+    record = next(shop.gateway.operations())
     with shop.journal.database.write() as connection:
         connection.exec_driver_sql("UPDATE voucher_gateway_operations SET state = 'open'")
     caplog.clear()

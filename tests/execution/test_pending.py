@@ -215,7 +215,7 @@ def test_recover_asks_for_news_of_many(deferring_shop: DeferringShop) -> None:
     assert states.count(OperationState.PENDING) == 4
     assert deferring_shop.gateway.recover() == []  # none is due yet
     assert len(deferring_shop.gateway.recover(everything=True)) == 4
-    assert len(deferring_shop.gateway.operations(states=[OperationState.PENDING])) == 4
+    assert len(list(deferring_shop.gateway.operations(states=[OperationState.PENDING]))) == 4
     assert (deferring_shop.payments(), deferring_shop.vendor.cents) == (7, 8_000)
 
 

@@ -198,7 +198,7 @@ def test_a_ticket_of_a_call_without_a_journal_can_be_resolved_with_one(shop: Sho
         with pytest.raises(OutcomeUnknown) as caught:
             bare.redeem("shop", code, TEN, reference="no-journal")
     assert shop.gateway.resolve(caught.value.ticket.to_json()).state is OperationState.SUCCEEDED
-    assert shop.gateway.operations() == []
+    assert list(shop.gateway.operations()) == []
 
 
 def test_a_key_of_nothing_is_refused(shop: Shop) -> None:

@@ -66,7 +66,7 @@ def test_marks_differ_by_account_verb_and_reference(shop: Shop) -> None:
 def test_the_vendor_sees_what_the_journal_holds(shop: Shop) -> None:
     _, code = shop.voucher()
     shop.redeem(code, order="Bestellung 1001")
-    entry = shop.gateway.operations()[0]
+    entry = next(shop.gateway.operations())
     sent = shop.journal.requests_of(entry.id)
     movement = shop.running.ledger()[0]["movements"][0]
     assert movement["reference"] == sent[-1].intent.reference

@@ -258,7 +258,7 @@ def test_snapshots_share_the_journals_database(
     journal = open_journal(either_url)
     with Snapshots(either_url) as snapshots:
         snapshots.take(gateway, "shop")
-        assert journal.operations() == []
+        assert list(journal.iterate_operations()) == []
     journal.close()
     with Snapshots(either_url) as again:
         assert len(again.list_complete("shop")) == 1

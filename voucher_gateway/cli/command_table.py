@@ -22,7 +22,7 @@ Panels = Mapping[str, Mapping[str, tuple[str, str]]]
 
 _OPERATIONS: Final[Panels] = {
     "Commands": {
-        "list": ("operations:list_operations", "List the operations of the journal, the oldest first."),
+        "list": ("operations:list_operations", "List the operations of the journal, the newest first."),
         "show": ("operations:show_operation", "Show one operation: its outcome, its attempts and its result."),
         "decide": ("operations:decide", "Record what a person found out about an operation that stays unknown."),
         "backup": ("operations:backup", "Copy an SQLite journal into a file, while it is in use."),

@@ -167,6 +167,16 @@ IfHeld = Annotated[
         " same order; the default) or replace. Needs a journal.",
     ),
 ]
+OrderFilter = Annotated[str | None, typer.Option("--order", metavar="ORDER", help="Only of this order.")]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="MOMENT", help="Only from this day (UTC) or moment on, such as 2026-11-29."),
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="MOMENT", help="Only to the end of this day (UTC), or to before this moment."),
+]
+Newest = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Only the newest N.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show codes and PINs instead of masks. They are money.")]
 ValidUntil = Annotated[
     str | None,

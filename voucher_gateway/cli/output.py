@@ -162,6 +162,10 @@ class Output:
         self.flush()
         self._write_line(self.err, line)
 
+    def line(self, text: str) -> None:
+        """Print a line on stdout as it is, neither folded nor cut."""
+        self._write_line(self.out, text)
+
     def flush(self) -> None:
         """Flush stdout, so that the two streams keep their order."""
         self.out.file.flush()

@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +28,8 @@ FROM_STDIN: Final = "-"
 INSTANT: Final = "a moment with its offset from UTC, such as 2026-12-31T23:59:59Z"
 """What an option that gives an instant must be."""
 
+_DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_DAY_OR_INSTANT: Final = f"a day, such as 2026-12-31, or {INSTANT}"
 _LONGEST_LINE: Final = 4096
 _LASTING: Final = re.compile(r"([0-9]{1,4}) *(days|weeks|months|years)", re.ASCII)
 
@@ -111,6 +113,22 @@ def parse_instant_option(text: str | None, option: str, *, rule: str = INSTANT) 
     with suppress(ValueError):
         return parse_instant(text)
     raise InvalidRequest(f"{option} must be {rule}", field=option, rule=rule)
+
+
+def parse_period(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """Return the period that ``--since`` and ``--until`` give: from its beginning to the moment right after its end.
+
+    A day means all of it, in UTC.
+    """
+    return _begin_of(since, "--since"), _begin_of(until, "--until", next_day=True)
+
+
+def _begin_of(text: str | None, option: str, *, next_day: bool = False) -> datetime | None:
+    if text is None or not _DAY.fullmatch(text):
+        return parse_instant_option(text, option, rule=_DAY_OR_INSTANT)
+    with suppress(ValueError, OverflowError):
+        return datetime.combine(date.fromisoformat(text) + timedelta(days=next_day), time.min, UTC)
+    raise InvalidRequest(f"{option} must be a day of the calendar", field=option, rule="a day of the calendar")
 
 
 def parse_validity(text: str | None) -> Validity | None:

@@ -173,6 +173,9 @@ def _print_batch(
         for line in cells:
             output.show(details({column.title: cell for column, cell in zip(columns, line, strict=True)}), "")
         return columns
+    if fits and not output.out.is_terminal:
+        _print_lines(output, [titles, *cells] if first else cells, [column.right for column in columns])
+        return columns
     table = Table(
         box=None,
         show_header=first or output.out.is_terminal,
@@ -189,6 +192,16 @@ def _print_batch(
         table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in line))
     output.show(table)
     return columns
+
+
+def _print_lines(output: Output, lines: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
+    """Print lines of cells without colours. Nothing is measured twice, for tables of very many rows."""
+    sizes = [[cell_len(cell) for cell in line] for line in lines]
+    widths = [max(column) for column in zip(*sizes, strict=True)]
+    for line, size in zip(lines, sizes, strict=True):
+        gaps = [" " * (width - used) for width, used in zip(widths, size, strict=True)]
+        cells = [gap + cell if at_right else cell + gap for cell, gap, at_right in zip(line, gaps, right, strict=True)]
+        output.line("  ".join(cells).rstrip())
 
 
 def _fold_words(title: str, width: int) -> str:

@@ -1112,13 +1112,33 @@ class Gateway:
         return journal.find(OperationKey(account, Operation(verb), reference))
 
     def operations(
-        self, *, states: Iterable[OperationState] = (), account: str | None = None, limit: int | None = None
-    ) -> list[OperationRecord]:
-        """Return the journal's operations, the oldest first.
+        self,
+        *,
+        states: Iterable[OperationState | str] = (),
+        account: str | None = None,
+        verb: Operation | str | None = None,
+        reference: str | None = None,
+        order: str | None = None,
+        voucher: str | None = None,
+        code: str | Code | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+    ) -> Iterator[OperationRecord]:
+        """Iterate over the journal's operations, the newest first. Memory holds a hundred at a time.
+
+        An operation may go on while you iterate: its record is of the moment when it was read.
 
         Args:
             states: only operations in these states; all if there is none.
             account: only operations of this account.
+            verb: only operations of this verb, e.g. ``redeem``.
+            reference: only operations under this reference.
+            order: only operations of this order of the shop.
+            voucher: only operations on the voucher with this id, at any account.
+            code: only operations that named this code, and all others on the same voucher.
+            since: only operations that were recorded at this moment or later.
+            until: only operations that were recorded before this moment.
             limit: at most this many.
 
         Raises:
@@ -1126,12 +1146,28 @@ class Gateway:
 
         Example:
             ```python
-            gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1")
-            records = gateway.operations(states=[OperationState.SUCCEEDED])
-            print([record.key.verb for record in records])  # [...REDEEM...]
+            gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1", order="1001")
+            for record in gateway.operations(order="1001"):
+                print(record.key.verb, record.key.reference, record.state)  # redeem 1001-card-1 succeeded
             ```
         """
-        return self._require_journal().journal.operations(states=states, account=account, limit=limit)
+        journal = self._require_journal().journal
+        from voucher_gateway.gateway.operations import search_operations
+
+        return search_operations(
+            journal,
+            self.accounts,
+            states=states,
+            account=account,
+            verb=verb,
+            reference=reference,
+            order=order,
+            voucher=voucher,
+            code=Code.of_given(code),
+            since=since,
+            until=until,
+            limit=limit,
+        )
 
     def reservation(self, account: str, reference: str) -> Reservation:
         """Return the reservation that was made under a reference.

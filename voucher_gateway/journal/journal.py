@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.instants import format_micros, now, parse_instant
-from voucher_gateway.journal import queries, rows
+from voucher_gateway.journal import queries, rows, search
 from voucher_gateway.journal.fence import check_fences
 from voucher_gateway.journal.holds import Hold, Holds
 from voucher_gateway.journal.keys import JournalKeys, load_keys, require_right_keys
@@ -39,7 +39,8 @@ from voucher_gateway.journal.records import (
 )
 from voucher_gateway.journal.refunds import RefundSums, check_refund, refund_sums
 from voucher_gateway.journal.restore_guard import RESTORED_AT, RestoreGuard
-from voucher_gateway.journal.schema import JOURNAL, facts, operations
+from voucher_gateway.journal.schema import JOURNAL, facts
+from voucher_gateway.journal.search import OperationFilter
 from voucher_gateway.masking import Code, hide_arguments
 from voucher_gateway.models.results import RefundLimit, Release
 from voucher_gateway.models.voucher import Voucher
@@ -50,8 +51,6 @@ from voucher_gateway.storage.engine import Database
 
 log: Final = logging.getLogger("voucher_gateway.journal")
 
-_BATCH: Final = 100
-"""How many operations are read at a time: few, because a caller may ask a vendor about each before the next."""
 _RESTORED_AT: Final = sa.select(facts.c.value).where(facts.c.name == RESTORED_AT)
 
 
@@ -100,28 +99,14 @@ class Journal:
         """Return what an operation of several requests left behind at the vendor, because it went no further."""
         return find_leftovers(record, self.requests_of(record.id))
 
-    def operations(
-        self,
-        *,
-        states: Iterable[OperationState] = (),
-        account: str | None = None,
-        limit: int | None = None,
-    ) -> list[OperationRecord]:
-        """Return operations by id, which is the order of their creation.
-
-        Args:
-            states: only operations in these states; all if there is none.
-            account: only operations of this account.
-            limit: at most this many.
-        """
-        query = rows.operations_query(states=states, account=account).order_by(operations.c.id).limit(limit)
-        with self.database.read() as connection:
-            return [OperationRecord.from_row(row) for row in connection.execute(query).mappings()]
+    def search(self, wanted: OperationFilter, *, limit: int | None = None) -> Iterator[OperationRecord]:
+        """Iterate over operations, the newest first: `voucher_gateway.journal.search.iterate_operations`."""
+        return search.iterate_operations(self.database, wanted, limit=limit)
 
     def iterate_operations(
         self, *, states: Iterable[OperationState] = (), account: str | None = None, due: datetime | None = None
     ) -> Iterator[OperationRecord]:
-        """Iterate over operations by id, which is the order of their creation. Memory holds a hundred at a time.
+        """Iterate over operations, the oldest first. Memory holds a hundred at a time.
 
         An operation may be written while the caller iterates: its record is of the moment when it was read.
 
@@ -130,8 +115,8 @@ class Journal:
             account: only operations of this account.
             due: only operations whose next look-up is due at this moment.
         """
-        query = rows.operations_query(states=states, account=account, due=due)
-        return map(OperationRecord.from_row, self.database.iterate_rows(query, operations.c.id, batch=_BATCH))
+        wanted = OperationFilter(states=frozenset(states), account=account, due=due)
+        return search.iterate_operations(self.database, wanted, newest_first=False)
 
     def active_holds(self, *, account: str, at: datetime) -> list[tuple[Hold, OperationRecord]]:
         """Return the reservations of an account that may still hold value at a moment of the vendor's clock."""

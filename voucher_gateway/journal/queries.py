@@ -25,7 +25,7 @@ from voucher_gateway.journal.schema import holds, moved, operations, requests
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect
 from voucher_gateway.storage.engine import Database
-from voucher_gateway.storage.statements import PreparedStatement
+from voucher_gateway.storage.statements import PreparedStatement, without_index
 
 OVERWRITE: Final = "update"
 """The step of every request that overwrites a value: the native update's and the emulations'."""
@@ -109,10 +109,10 @@ def select_replaceable_value(
 def sum_changes(connection: Connection, *, account: str, voucher_id: str, currency: str) -> Money:
     """Return what the account's successful operations changed of a voucher's value: negative where they took."""
     query = sa.select(operations.c.verb, operations.c.amount, operations.c.currency, operations.c.result).where(
-        operations.c.account == account,
+        without_index(operations.c.account) == account,
         operations.c.voucher_id == voucher_id,
-        operations.c.state == OperationState.SUCCEEDED.value,
-        operations.c.verb.in_([*_TAKES, *_GIVES]),
+        without_index(operations.c.state) == OperationState.SUCCEEDED.value,
+        without_index(operations.c.verb).in_([*_TAKES, *_GIVES]),
     )
     total = Money.zero(currency)
     for row in connection.execute(query):

@@ -21,6 +21,7 @@ from voucher_gateway.journal.schema import operations
 from voucher_gateway.models.results import Redemption, RefundLimit
 from voucher_gateway.money import Money
 from voucher_gateway.storage.locks import lock_in_transaction
+from voucher_gateway.storage.statements import without_index
 
 
 @attrs.frozen(kw_only=True)
@@ -118,10 +119,12 @@ def _amount_redeemed(connection: Connection, limit: RefundLimit) -> Money:
     """Return what was redeemed: as the journal recorded it, else as the caller says."""
     redemption = limit.redemption
     of_voucher: Any = _at_vendor(limit) & (operations.c.voucher_id == redemption.voucher_id)
-    of_reference: Any = (operations.c.account == limit.account) & (operations.c.reference == redemption.reference)
+    of_reference: Any = (without_index(operations.c.account) == limit.account) & (
+        operations.c.reference == redemption.reference
+    )
     query = sa.select(operations.c.result).where(
-        operations.c.verb.in_([Operation.REDEEM.value, Operation.CAPTURE.value]),
-        operations.c.state == OperationState.SUCCEEDED.value,
+        without_index(operations.c.verb).in_([Operation.REDEEM.value, Operation.CAPTURE.value]),
+        without_index(operations.c.state) == OperationState.SUCCEEDED.value,
         operations.c.result.is_not(None),
         of_reference if redemption.voucher_id is None or limit.vendor is None else of_voucher,
     )

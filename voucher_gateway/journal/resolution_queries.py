@@ -23,7 +23,7 @@ from voucher_gateway.journal.schema import facts, holds, operations, requests
 from voucher_gateway.masking import Code
 from voucher_gateway.models.results import Movement, Redemption, Refund, TopUp
 from voucher_gateway.outcome import Intent, Result
-from voucher_gateway.storage.statements import PreparedStatement
+from voucher_gateway.storage.statements import PreparedStatement, without_index
 
 log: Final = logging.getLogger("voucher_gateway.journal")
 
@@ -35,7 +35,7 @@ _LATEST: Final = PreparedStatement(
         operations.c.host == sa.bindparam("host"),
         operations.c.fingerprint == sa.bindparam("fingerprint"),
         operations.c.login.is_not_distinct_from(sa.bindparam("login")),
-        operations.c.state == OperationState.SUCCEEDED.value,
+        without_index(operations.c.state) == OperationState.SUCCEEDED.value,
         operations.c.voucher_id.is_not(None),
     )
     .order_by(operations.c.id.desc())

@@ -25,6 +25,7 @@ from voucher_gateway.models.results import Movement, Redemption, TopUp
 from voucher_gateway.models.voucher import MovementKind, MovementState
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Intent, Result
+from voucher_gateway.storage.statements import without_index
 
 RESTORED: Final = "restored"
 """The fact that says that a journal was restored and may not be written yet."""
@@ -187,7 +188,7 @@ def _own_tag(connection: Connection, account: str, host: str, movement: Movement
     """
     if movement.kind is MovementKind.REFUND:
         known = sa.select(operations.c.result).where(
-            operations.c.verb == Operation.REFUND.value,
+            without_index(operations.c.verb) == Operation.REFUND.value,
             operations.c.host == host,
             operations.c.voucher_id == movement.voucher_id,
             operations.c.result.is_not(None),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
@@ -12,7 +11,6 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import OperationInProgress, Ticket
-from voucher_gateway.instants import format_micros
 from voucher_gateway.journal.records import (
     UNRESOLVED,
     OperationKey,
@@ -123,20 +121,6 @@ def select_operation_by_id(connection: Connection, operation_id: str) -> Operati
     """Return the operation of an id; None if there is none."""
     row = _BY_ID.first_row(connection, {"operation_id": operation_id})
     return None if row is None else OperationRecord.from_row(row)
-
-
-def operations_query(
-    *, states: Iterable[OperationState], account: str | None, due: datetime | None = None
-) -> sa.Select[Any]:
-    """Return the query of `Journal.iterate_operations`, which has the same arguments."""
-    query = sa.select(operations)
-    if values := [state.value for state in states]:
-        query = query.where(operations.c.state.in_(values))
-    if account is not None:
-        query = query.where(operations.c.account == account)
-    if due is not None:
-        query = query.where((operations.c.check_at.is_(None)) | (operations.c.check_at <= format_micros(due)))
-    return query
 
 
 def select_requests(connection: Connection, operation_id: str) -> list[RequestRecord]:

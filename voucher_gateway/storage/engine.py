@@ -128,7 +128,7 @@ class Database:
         return pooled_transaction(self._reader, self.safe_url)
 
     def iterate_rows(
-        self, query: sa.Select[Any], key: sa.Column[Any], *, batch: int = _BATCH
+        self, query: sa.Select[Any], key: sa.Column[Any], *, batch: int = _BATCH, descending: bool = False
     ) -> Iterator[Mapping[str, Any]]:
         """Yield the rows of a query in the order of a unique column.
 
@@ -138,12 +138,13 @@ class Database:
             query: without an order and a limit.
             key: a column of the query, unique among its rows.
             batch: how many rows are read at a time.
+            descending: whether the order is descending.
 
         Raises:
             DatabaseUnavailable: if the database cannot be reached, or a statement failed.
         """
-        first = query.order_by(key).limit(batch)
-        following = first.where(key > sa.bindparam("after"))
+        first = query.order_by(key.desc() if descending else key).limit(batch)
+        following = first.where(key < sa.bindparam("after") if descending else key > sa.bindparam("after"))
         parameters: dict[str, Any] = {}
         while True:
             with self.read() as connection:

@@ -16,6 +16,16 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql.compiler import SQLCompiler
 
 
+def without_index(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """Return the text of a column for a condition that must not choose the column's index.
+
+    SQLite keeps no statistics of our tables. It may take the index of a column of few values, such as a state, where
+    the index of another condition leaves fewer rows.
+    """
+    text: sa.ColumnElement[Any] = column.concat(sa.literal_column("''"))
+    return text
+
+
 class PreparedStatement:
     """A statement that is compiled once for SQLite, and given to its driver directly. Other databases use SQLAlchemy.
 

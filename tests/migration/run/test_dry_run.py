@@ -123,7 +123,7 @@ def test_a_doubt_that_was_decided_is_none_any_more(make_pair: Callable[..., Vend
     pair.target.clear_faults()
     journal = pair.gateway.journal
     assert journal is not None
-    for one in journal.operations(states=[OperationState.UNKNOWN], account="target"):
+    for one in journal.iterate_operations(states=[OperationState.UNKNOWN], account="target"):
         pair.gateway.decide(one.key, succeeded=False, by="somebody", reason="it is not there")
     told = pair.run(dry_run=True)
     done = pair.run()

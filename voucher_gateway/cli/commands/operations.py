@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -15,6 +15,7 @@ from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import LOOK_INTO_THE_JOURNAL, advising, cli_context_of
 from voucher_gateway.cli.errors import decide_sentence
 from voucher_gateway.cli.output import Output, printable
+from voucher_gateway.cli.parsing import parse_code, parse_period
 from voucher_gateway.cli.tables import TableColumn, details, fields_of, print_rows, texts_of
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.journal.records import OperationState
@@ -40,6 +41,7 @@ _STYLES: Final = {
     OperationState.UNKNOWN: "bold magenta",
     OperationState.PENDING: "yellow",
 }
+_FLUSHED_EVERY: Final = 100
 _NO_DETAILS: Final = ("account", "reference", "order")
 _IN_TITLE: Final = ("account", "verb", "reference", "outcome", "result")
 
@@ -174,7 +176,7 @@ def _command_of_record(record: OperationRecord) -> str:
 
 
 _COLUMNS: Final = (
-    TableColumn("since (UTC)", attrgetter("updated_at")),
+    TableColumn("begun (UTC)", attrgetter("created_at")),
     TableColumn("account", attrgetter("key.account")),
     TableColumn("verb", _command_of_record),
     TableColumn("reference", attrgetter("key.reference")),
@@ -191,24 +193,72 @@ def list_operations(
         typer.Option("--outcome", help="Only those that ended so; `open`: a worker runs it, or crashed."),
     ] = None,
     account: given.AccountOption = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many, the oldest first.")] = None,
+    verb: Annotated[
+        str | None,
+        typer.Option("--verb", metavar="VERB", help="Only this operation.", autocompletion=given.complete_operation),
+    ] = None,
+    order: given.OrderFilter = None,
+    reference: Annotated[
+        str | None, typer.Option("--reference", metavar="REFERENCE", help="Only under this reference.")
+    ] = None,
+    voucher: Annotated[
+        str | None, typer.Option("--voucher", metavar="ID", help="Only on the voucher with this id.")
+    ] = None,
+    code: Annotated[
+        str | None,
+        typer.Option("--code", metavar="CODE", help="Only on the voucher with this code; - reads it, as elsewhere."),
+    ] = None,
+    code_file: given.CodeFile = None,
+    since: given.Since = None,
+    until: given.Until = None,
+    limit: given.Newest = None,
 ) -> None:
-    """List the operations of the journal, the oldest first.
+    """List the operations of the journal, the newest first.
 
-    It shows their amounts, their outcomes and since when (UTC) they have them. Nothing is sent. Those in doubt:
-    --outcome unknown; those that the vendor has accepted and not decided: --outcome pending. `recover` looks both up.
+    It shows when (UTC) they were begun, their amounts and their outcomes. Nothing is sent. An operation must match all
+    options that are given. Those in doubt: --outcome unknown; those that the vendor has accepted and not decided:
+    --outcome pending. `recover` looks both up.
 
     Examples:
         voucher-gateway operations list --outcome unknown
+        voucher-gateway operations list --order 1001
+        voucher-gateway operations list --since 2026-11-01 --limit 100 --json
     """
     session = cli_context_of(context)
+    begin, end = parse_period(since, until)
     with session.gateway(account) as gateway:
-        records = gateway.operations(states=() if outcome is None else (outcome,), account=account, limit=limit)
-    if session.output.as_json:
-        for record in records:
-            session.output.object(operation_fields(record))
-    elif not print_rows(session.output, records, _COLUMNS):
-        session.output.note("There are none.")
+        records = gateway.operations(
+            states=() if outcome is None else (outcome,),
+            account=account,
+            verb=None if verb is None else parse_operation(verb),
+            reference=reference,
+            order=order,
+            voucher=voucher,
+            code=parse_code(code, code_file),
+            since=begin,
+            until=end,
+            limit=limit,
+        )
+        _print_operations(session.output, records)
+
+
+def _print_operations(output: Output, records: Iterable[OperationRecord]) -> None:
+    """Print operations as they are read, a hundred at a time."""
+    if not output.as_json:
+        if not print_rows(output, _while_read(output, records), _COLUMNS):
+            output.note("There are none.")
+        return
+    for number, record in enumerate(_while_read(output, records), 1):
+        output.object(operation_fields(record))
+        if number % _FLUSHED_EVERY == 0:
+            output.flush()
+
+
+def _while_read(output: Output, records: Iterable[OperationRecord]) -> Iterator[OperationRecord]:
+    """Yield operations until the reader of stdout has closed it."""
+    for record in records:
+        output.end_if_unread()
+        yield record
 
 
 def show_operation(

@@ -40,25 +40,43 @@ def upgrade() -> None:
         sa.Column("decision", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_voucher_gateway_operations"),
         sa.UniqueConstraint(
-            "account", "verb", "reference", name="uq_voucher_gateway_operations_account_verb_reference"
+            "reference", "account", "verb", name="uq_voucher_gateway_operations_reference_account_verb"
         ),
     )
     op.create_index(
-        "ix_voucher_gateway_operations_state_check_at",
+        "ix_voucher_gateway_operations_state_id",
         "voucher_gateway_operations",
-        ["state", "check_at"],
+        ["state", "id"],
         unique=False,
     )
     op.create_index(
-        "ix_voucher_gateway_operations_provider_host_voucher_id",
+        "ix_voucher_gateway_operations_account_id",
         "voucher_gateway_operations",
-        ["provider", "host", "voucher_id"],
+        ["account", "id"],
         unique=False,
     )
     op.create_index(
-        "ix_voucher_gateway_operations_provider_host_fingerprint",
+        "ix_voucher_gateway_operations_verb_id",
         "voucher_gateway_operations",
-        ["provider", "host", "fingerprint"],
+        ["verb", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_voucher_gateway_operations_order_number_id",
+        "voucher_gateway_operations",
+        ["order_number", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_voucher_gateway_operations_voucher_id_provider_host",
+        "voucher_gateway_operations",
+        ["voucher_id", "provider", "host"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_voucher_gateway_operations_fingerprint_provider_host",
+        "voucher_gateway_operations",
+        ["fingerprint", "provider", "host"],
         unique=False,
     )
     op.create_index(
