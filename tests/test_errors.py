@@ -120,6 +120,7 @@ OUTCOMES = {
     "PartlyRedeemed": ("succeeded", False),
     "PaymentShort": ("succeeded", False),
     "PaymentConflict": MOVED_NOTHING,
+    "SaleConflict": MOVED_NOTHING,
     "MalformedResponse": MOVED_NOTHING,
     "ReferenceConflict": MOVED_NOTHING,
     "OperationInProgress": MOVED_NOTHING,

@@ -47,6 +47,7 @@ from voucher_gateway.errors import Rejected as Rejected
 from voucher_gateway.errors import ReservationExpired as ReservationExpired
 from voucher_gateway.errors import ReservationReleased as ReservationReleased
 from voucher_gateway.errors import ReservationSuperseded as ReservationSuperseded
+from voucher_gateway.errors import SaleConflict as SaleConflict
 from voucher_gateway.errors import Ticket as Ticket
 from voucher_gateway.errors import TooManyChecks as TooManyChecks
 from voucher_gateway.errors import UnsupportedOperation as UnsupportedOperation
@@ -133,6 +134,11 @@ from voucher_gateway.rules import AmountKind as AmountKind
 from voucher_gateway.rules import AmountRules as AmountRules
 from voucher_gateway.rules import CodeNormalization as CodeNormalization
 from voucher_gateway.rules import CodeRules as CodeRules
+from voucher_gateway.sales.records import Revocation as Revocation
+from voucher_gateway.sales.records import RevocationMethod as RevocationMethod
+from voucher_gateway.sales.records import SaleRecord as SaleRecord
+from voucher_gateway.sales.records import SaleState as SaleState
+from voucher_gateway.sales.sale import Sale as Sale
 from voucher_gateway.version import __version__ as __version__
 
 __all__: list[str]

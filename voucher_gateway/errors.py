@@ -16,6 +16,7 @@
     ├── PartlyRedeemed              less than the amount was taken: accept it or refund it
     ├── PaymentShort                a leg of a payment is lost: capture the rest by other means, or cancel
     ├── PaymentConflict             the payment has another total, or its state does not allow the call
+    ├── SaleConflict                the state of the sale does not allow the call
     ├── ReferenceConflict           the reference was already used for another call
     ├── OperationInProgress         another worker runs this call, or an unknown operation must be resolved first
     └── ConcurrentModification      another party changed the voucher at the same time; a person must decide
@@ -528,6 +529,10 @@ class ReferenceConflict(VoucherGatewayError):
 
 class PaymentConflict(VoucherGatewayError):
     """The order has a payment of another total that cannot be replaced, or its state does not allow the call."""
+
+
+class SaleConflict(VoucherGatewayError):
+    """The state of the sale does not allow the call: it is revoked, for example, or its code was delivered."""
 
 
 class OperationInProgress(VoucherGatewayError):

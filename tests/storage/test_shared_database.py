@@ -18,11 +18,12 @@ from voucher_gateway.migration.schema import SCHEMA as MIGRATIONS
 from voucher_gateway.payments.schema import PAYMENTS
 from voucher_gateway.provider_api import DatabaseUnavailable
 from voucher_gateway.reports.schema import SNAPSHOTS
+from voucher_gateway.sales.schema import SALES
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.schema_upgrade import Schema
 from voucher_gateway_local.tables import VOUCHERS as LOCAL
 
-SCHEMAS = (JOURNAL, MIGRATIONS, SNAPSHOTS, PAYMENTS, LOCAL)
+SCHEMAS = (JOURNAL, MIGRATIONS, SNAPSHOTS, PAYMENTS, SALES, LOCAL)
 
 
 @pytest.fixture(

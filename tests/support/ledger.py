@@ -10,7 +10,7 @@ import attrs
 
 from voucher_gateway.simulator import RunningSimulator
 
-_NOT_SPENDABLE: Final = frozenset({"inactive", "expired", "pending", "blocked", "deactivated"})
+NOT_SPENDABLE: Final = frozenset({"inactive", "expired", "pending", "blocked", "deactivated"})
 
 
 @attrs.frozen
@@ -72,7 +72,7 @@ class Ledger:
         vouchers: dict[str, LedgerVoucher] = {}
         for entry in self.simulator.ledger():
             until = None if entry["valid_until"] is None else datetime.fromisoformat(str(entry["valid_until"]))
-            active = entry["status"] not in _NOT_SPENDABLE and (until is None or until > now)
+            active = entry["status"] not in NOT_SPENDABLE and (until is None or until > now)
             code = str(entry["code"])
             assert code not in vouchers, "two vouchers have the same code"
             vouchers[code] = LedgerVoucher(

@@ -135,6 +135,7 @@ _EXIT_CODES: Final[Mapping[type[Exception], int]] = {
     errors.MalformedResponse: UNREADABLE,
     errors.PaymentShort: DECLINED,
     errors.PaymentConflict: WRONG,
+    errors.SaleConflict: WRONG,
     errors.ReferenceConflict: WRONG,
     errors.OperationInProgress: NOT_DONE,
     errors.ConcurrentModification: UNKNOWN,
@@ -184,6 +185,7 @@ _ADVICE: Final[Mapping[type[Exception], str]] = {
         " `voucher-gateway payments cancel`."
     ),
     errors.PaymentConflict: "`voucher-gateway payments show` shows the state of the payment.",
+    errors.SaleConflict: "`voucher-gateway sell show` shows the state of the sale.",
     errors.ReferenceConflict: (
         "Take a new reference for a new operation; `voucher-gateway operations show` shows the old one."
     ),

@@ -84,6 +84,9 @@ if TYPE_CHECKING:
     from voucher_gateway.payments.payment import Payment
     from voucher_gateway.payments.records import PaymentRecord
     from voucher_gateway.payments.states import PaymentState
+    from voucher_gateway.sales.desk import SalesDesk
+    from voucher_gateway.sales.records import SaleRecord, SaleState
+    from voucher_gateway.sales.sale import Sale
 
 R = TypeVar("R", bound=Result)
 
@@ -1087,6 +1090,79 @@ class Gateway:
             states=states, order=order, needs_attention=needs_attention, since=since, limit=limit
         )
 
+    # --- sales ---
+
+    def sale(self, name: str, account: str, new: NewVoucher, *, order: str | None = None, wait: float = 0.0) -> Sale:
+        """Open the sale of a voucher, or return the one that has this name. Nothing is sent.
+
+        The code is derived from the journal's key and the sale, as far as the vendor lets us choose it.
+
+        Args:
+            name: your own name for this one voucher, such as the order's number and the position. It is unique among
+                all sales.
+            account: the name of the account that issues the voucher.
+            new: the voucher, without `active`.
+            order: the shop's order number; the order of `new` or the name by default.
+            wait: how long the methods of the sale wait for another worker on it, in seconds.
+
+        Raises:
+            ReferenceConflict: if the sale of this name is of another account, voucher or order.
+            ConfigurationError: if there is no journal; or if the voucher has a code or a PIN of your choice, and the
+                package for encryption is not installed.
+
+        Example:
+            ```python
+            sale = gateway.sale("1002-1", "shop", NewVoucher(initial=Money(50, "EUR")))
+            sale.prepare()  # issued, and inactive
+            sale.fulfil()  # after the payment
+            print(sale.state, sale.code)  # fulfilled ••••...
+            sale.delivered()  # once the buyer has the code
+            ```
+        """
+        return self._sales_desk().open(name, account, new, order=order, wait=wait)
+
+    def find_sale(self, name: str, *, wait: float = 0.0) -> Sale | None:
+        """Return the sale of a name; None if it does not exist.
+
+        Args:
+            name: the name of the sale.
+            wait: how long the methods of the sale wait for another worker on it, in seconds.
+
+        Example:
+            ```python
+            gateway.sale("1002-1", "shop", NewVoucher(initial=Money(50, "EUR"))).fulfil()
+            print(gateway.find_sale("1002-1").state)  # fulfilled
+            ```
+        """
+        return self._sales_desk().find(name, wait=wait)
+
+    def sales(
+        self,
+        *,
+        states: Iterable[SaleState] = (),
+        account: str | None = None,
+        batch: str | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> Iterator[SaleRecord]:
+        """Yield the sales, the newest first.
+
+        Args:
+            states: only sales in these states; all if there is none.
+            account: only sales of this account.
+            batch: only sales of this print batch.
+            since: only sales that were opened at this moment or later.
+            limit: at most this many.
+
+        Example:
+            ```python
+            gateway.sale("1002-1", "shop", NewVoucher(initial=Money(50, "EUR"))).fulfil()
+            for record in gateway.sales(states=[SaleState.FULFILLED]):
+                print(record.name, record.initial)  # 1002-1 50.00 EUR
+            ```
+        """
+        return self._sales_desk().iterate(states=states, account=account, batch=batch, since=since, limit=limit)
+
     # --- operations of the journal ---
 
     def operation(self, account: str, verb: Operation | str, reference: str) -> OperationRecord | None:
@@ -1243,15 +1319,15 @@ class Gateway:
     ) -> list[Resolution]:
         """Ask the vendors about every operation that is unknown or that a crashed worker left open.
 
-        Then complete what was decided about payments: captures, cancellations and refunds that a worker left open. It
-        makes no decision. `payments` shows what still needs attention.
+        An operation that stays unknown is looked up at longer and longer intervals. Then complete what was decided
+        about payments and sales, and what a worker left open: captures, cancellations and refunds of payments, sales to
+        be fulfilled or revoked. It makes no decision. `payments` and `sales` show what still waits.
 
-        An operation that stays unknown is looked up at longer and longer intervals. Several machines may run this at
-        the same time, for example from cron. It moves money only where it was decided that a payment is captured,
-        cancelled or refunded.
+        Several machines may run this at the same time, for example from cron. It moves money only where that was
+        decided.
 
         Args:
-            account: only operations of this account, and no payments.
+            account: only operations and sales of this account, and no payments.
             everything: whether to look up operations that are not due yet, too.
             other: the other means of payments that have it inside. Without it, their vouchers are completed, and the
                 rest waits.
@@ -1267,12 +1343,13 @@ class Gateway:
         """
         executor = self._require_journal()
         from voucher_gateway.execution.recovery import recover
+        from voucher_gateway.payments.orders import recover_if_used
+        from voucher_gateway.sales.desk import complete_sales
 
         resolutions = recover(executor, self.provider, account=account, everything=everything)
         if account is None:
-            from voucher_gateway.payments.orders import recover_if_used
-
             recover_if_used(self, other)
+        complete_sales(self, account=account)
         return resolutions
 
     def decide(self, key: OperationKey, *, succeeded: bool, by: str, reason: str) -> Resolution:
@@ -1294,6 +1371,11 @@ class Gateway:
         return decide(executor, self.provider, key, succeeded=succeeded, by=by, reason=reason)
 
     # --- helpers ---
+
+    def _sales_desk(self) -> SalesDesk:
+        from voucher_gateway.sales.desk import open_desk
+
+        return open_desk(self)
 
     def _give_back(self, redemption: Redemption, reference: str, *, order: str | None, wait: float) -> Refund:
         return self.refund(redemption.account, redemption, reference=reference, order=order, wait=wait)

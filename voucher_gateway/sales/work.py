@@ -1,0 +1,273 @@
+"""The calls of one sale: they issue its voucher, make it spendable, and stop it.
+
+Whatever may have happened before, each of them can be made again: its reference is always the same, so the journal
+replays it, finds out about it, or makes it for the first time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import attrs
+
+from voucher_gateway.capabilities import Operation, Support
+from voucher_gateway.emulation.registry import unsupported_error
+from voucher_gateway.errors import (
+    Declined,
+    InsufficientValue,
+    MalformedResponse,
+    OperationInProgress,
+    UnsupportedOperation,
+    VoucherExpired,
+    VoucherGatewayError,
+    VoucherInactive,
+    VoucherNotFound,
+)
+from voucher_gateway.instants import format_micros
+from voucher_gateway.journal.records import OperationState
+from voucher_gateway.masking import Code
+from voucher_gateway.models.requests import VoucherChanges
+from voucher_gateway.models.voucher import Status, Voucher
+from voucher_gateway.money import Money
+from voucher_gateway.sales.codes import SaleCodes
+from voucher_gateway.sales.content import has_own_pin, read_content
+from voucher_gateway.sales.records import (
+    RevocationMethod,
+    SaleRow,
+    activate_reference,
+    issue_reference,
+    restore_reference,
+    stop_reference,
+)
+from voucher_gateway.sales.store import SaleStore
+from voucher_gateway.sales.verbs import SaleVerbs, SellingAccount
+
+CODE_LOST: Final = (
+    "the vendor made the code, its answer was lost, and this login cannot read the code: revoke the sale, and sell"
+    " another voucher"
+)
+_TAKES: Final = 5
+"""How often the rest of a voucher is taken in one go: its owner may spend some of it in between."""
+
+
+@attrs.define
+class SaleWork:
+    """Makes the calls of a sale, as its only worker.
+
+    Attributes:
+        verbs: the gateway.
+        store: where the row is written.
+        codes: opens and seals codes.
+        account: the account of the sale.
+        row: the sale as it is now.
+    """
+
+    verbs: SaleVerbs
+    store: SaleStore
+    codes: SaleCodes
+    account: SellingAccount
+    row: SaleRow
+
+    def update(self, **values: Any) -> None:
+        """Commit columns of the sale."""
+        self.row = self.store.update(self.row, **values)
+
+    # --- making it spendable ---
+
+    def issue(self) -> None:
+        """Issue the voucher, unless that is done."""
+        row = self.row
+        if row.voucher_id is not None:
+            return
+        code = self.codes.require_code(row, self.account) if row.own_code else None
+        new = attrs.evolve(
+            read_content(row.content), code=code, pin=self.codes.pin_of(row), active=False if row.inactive else None
+        )
+        voucher = self.verbs.issue(self.account.name, new, reference=issue_reference(row), order=row.order_number)
+        vendors_code = None if row.own_code else voucher.code
+        vendors_pin = None if has_own_pin(row.content) else voucher.pin
+        sealed = self.codes.sealed(row.id, vendors_code, vendors_pin)
+        until = None if voucher.valid_until is None else format_micros(voucher.valid_until)
+        self.update(voucher_id=self._id_of(voucher, code), valid_until=until, **sealed)
+
+    def _id_of(self, voucher: Voucher, code: Code | None) -> str:
+        """Return the id of a voucher; a person who decided that it was issued may not know it."""
+        if voucher.id or code is None:
+            return voucher.id
+        return self.verbs.balance(self.account.name, code).voucher_id
+
+    def make_spendable(self) -> None:
+        """Issue the voucher and activate it, or undo what stopped it."""
+        self.issue()
+        for _, _, call in self._opening_calls():
+            call()
+
+    def _opening_calls(self) -> list[tuple[Operation, str, Callable[[], object]]]:
+        """Return the calls after the issue that make the voucher spendable in this generation."""
+        row, name = self.row, self.account.name
+        id, order = row.voucher_id or "", row.order_number
+        method = None if row.method is None else RevocationMethod(row.method)
+        if method is RevocationMethod.DEACTIVATED or (row.inactive and method in (None, RevocationMethod.NOT_ISSUED)):
+            reference = activate_reference(row)
+            activate = partial(self.verbs.activate, name, id, reference=reference, order=order)
+            return [(Operation.ACTIVATE, reference, activate)]
+        if method is RevocationMethod.EXPIRED:
+            reference = restore_reference(row, f"g{row.generation}")
+            changes = VoucherChanges(valid_until=row.end_of_validity)
+            update = partial(self.verbs.update, name, id, changes, reference=reference, order=order)
+            return [(Operation.UPDATE, reference, update)]
+        if method is RevocationMethod.EMPTIED:
+            return [self._refund_call(number) for number in range(1, row.stops + 1) if self._was_taken(number)]
+        return []
+
+    def _was_taken(self, number: int) -> bool:
+        taking = self.verbs.operation(self.account.name, Operation.REDEEM, stop_reference(self.row, number))
+        return taking is not None and taking.state is OperationState.SUCCEEDED
+
+    def _refund_call(self, number: int) -> tuple[Operation, str, Callable[[], object]]:
+        row, name, reference = self.row, self.account.name, restore_reference(self.row, str(number))
+        redemption = self.verbs.redemption(name, stop_reference(row, number))
+        refund = partial(self.verbs.refund, name, redemption, reference=reference, order=row.order_number)
+        return Operation.REFUND, reference, refund
+
+    # --- stopping it ---
+
+    def may_be_issued(self) -> bool:
+        """Whether the voucher exists, or may exist."""
+        if self.row.voucher_id is not None:
+            return True
+        record = self.verbs.operation(self.account.name, Operation.ISSUE, issue_reference(self.row))
+        return record is not None and record.state.may_have_happened
+
+    def require_stoppable(self) -> None:
+        """Check that the account can stop a voucher from being spent.
+
+        Raises:
+            UnsupportedOperation, MissingScope: if it can neither deactivate nor redeem one.
+        """
+        can = self.account.capabilities
+        if can.of(Operation.DEACTIVATE).available or can.of(Operation.REDEEM).available:
+            return
+        raise unsupported_error(self.account.provider, Operation.DEACTIVATE, can.of(Operation.DEACTIVATE))
+
+    def require_restorable(self, method: RevocationMethod) -> None:
+        """Check that the account can undo a revocation.
+
+        Raises:
+            UnsupportedOperation, MissingScope: if it cannot.
+        """
+        operation = _UNDONE_BY.get(method)
+        if method is RevocationMethod.GONE:
+            raise UnsupportedOperation(
+                "the vendor does not have the voucher any more: sell another one", account=self.account.name
+            )
+        if operation is None or self.account.capabilities.of(operation).available:
+            return
+        support = self.account.capabilities.of(operation)
+        raise unsupported_error(self.account.provider, operation, support)
+
+    def settle(self) -> VoucherGatewayError | None:
+        """Find out about every call that may still make the voucher spendable, and return why one stays unknown.
+
+        Such a call is made again until it is known to have happened, and the voucher is stopped after it: a call that
+        arrives late would undo the stop.
+        """
+        for operation, reference, call in self._opening_calls():
+            record = self.verbs.operation(self.account.name, operation, reference)
+            if record is None or not record.state.is_unresolved:
+                continue
+            self.update(stops=self.row.stops + 1)  # an earlier stop may be undone by now
+            try:
+                call()
+            except Declined:
+                continue
+            except VoucherGatewayError as error:
+                return error
+        return None
+
+    def stop(self) -> tuple[RevocationMethod, Money]:
+        """Stop the voucher from being spent, and return how, and what is left on it, without what this sale took."""
+        support = self.account.capabilities.of(Operation.DEACTIVATE)
+        try:
+            if not support.available:
+                return RevocationMethod.EMPTIED, self._empty()
+            self._deactivate()
+            is_emulated = support.support is Support.EMULATED
+            method = RevocationMethod.EXPIRED if is_emulated else RevocationMethod.DEACTIVATED
+            return method, self._read_remaining()
+        except VoucherNotFound:
+            return RevocationMethod.GONE, Money.zero(self.row.currency)
+
+    def _deactivate(self) -> None:
+        row = self.row
+        reference = stop_reference(row, row.stops)
+        try:
+            self.verbs.deactivate(self.account.name, self._id(), reference=reference, order=row.order_number)
+        except VoucherNotFound:
+            raise
+        except Declined:
+            if self.verbs.get(self.account.name, self._id()).status not in _STOPPED:
+                raise
+
+    def _empty(self) -> Money:
+        """Take what is left on the voucher, and return what is left afterwards."""
+        code = self._known_code()
+        for _ in range(_TAKES):
+            if self.row.taking is None:
+                remaining = self._read_remaining()
+                if remaining.amount <= 0:
+                    return remaining
+                self.update(stops=self.row.stops + 1, taking=f"{remaining.amount:f}")
+            row, money = self.row, self.row.money(self.row.taking)
+            reference = stop_reference(row, row.stops)
+            try:
+                self.verbs.redeem(self.account.name, code, money, reference=reference, order=row.order_number)
+            except Declined as error:
+                self.update(taking=None)
+                if isinstance(error, VoucherExpired | VoucherInactive):
+                    return money
+                if not isinstance(error, InsufficientValue):
+                    raise
+            else:
+                self.update(taking=None, taken=f"{(row.money(row.taken) + money).amount:f}")
+        raise OperationInProgress("the owner spends the voucher at this moment: try again", account=self.account.name)
+
+    def _read_remaining(self) -> Money:
+        can, name = self.account.capabilities, self.account.name
+        remaining = None
+        if can.get_returns_balance and can.of(Operation.GET).available:
+            remaining = self.verbs.get(name, self._id()).remaining
+        if remaining is None:
+            remaining = self.verbs.balance(name, self._known_code()).remaining
+        return remaining
+
+    def _id(self) -> str:
+        assert self.row.voucher_id is not None
+        return self.row.voucher_id
+
+    def _known_code(self) -> Code:
+        """Return the voucher's code; the vendor is asked for one that was delivered and is not kept here any more.
+
+        Raises:
+            MalformedResponse: if the vendor does not show it.
+        """
+        code = self.codes.code_of(self.row, self.account)
+        if code is None:
+            code = self.verbs.get(self.account.name, self._id(), secrets=True).code
+        if code is None:
+            raise MalformedResponse(
+                "the code is not kept here any more, and the vendor does not show it: stop the voucher at the vendor",
+                account=self.account.name,
+            )
+        return code
+
+
+_UNDONE_BY: Final = {
+    RevocationMethod.DEACTIVATED: Operation.ACTIVATE,
+    RevocationMethod.EXPIRED: Operation.UPDATE,
+    RevocationMethod.EMPTIED: Operation.REFUND,
+}
+_STOPPED: Final = frozenset({Status.INACTIVE, Status.DEACTIVATED, Status.EXPIRED, Status.USED_UP})
+"""Statuses in which a voucher that the vendor refuses to deactivate cannot be spent."""
