@@ -4,21 +4,68 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Generic, TypeVar
 
 import attrs
 
-from tests.model_check.callers import Step, callers
+from tests.model_check.callers import callers
 from tests.model_check.invariants import broken
+from tests.model_check.payment_rules import PaymentRules
+from tests.model_check.payment_system import Card, Leg, Payment, broken_payment
+from tests.model_check.payment_workers import payment_steps
 from tests.model_check.rules import Rules
 from tests.model_check.system import Operation, System
 from tests.model_check.workers import surroundings, workers
 
+S = TypeVar("S", bound=Hashable)
+R = TypeVar("R")
+
+
+@attrs.frozen
+class Story(Generic[S, R]):
+    """Where an exploration begins, what can happen, and what must hold.
+
+    Attributes:
+        start: the first state.
+        steps: gives what can happen next in a state under some rules, with the state after it.
+        broken: gives the promise that a state breaks; None if it keeps all of them.
+    """
+
+    start: S
+    steps: Callable[[S, R], Iterator[tuple[str, S]]]
+    broken: Callable[[S], str | None]
+
+
+def _operation_steps(system: System, rules: Rules) -> Iterator[tuple[str, System]]:
+    yield from callers(system, rules)
+    yield from workers(system, rules)
+    yield from surroundings(system, rules)
+
+
+def _operations(start: System) -> Story[System, Rules]:
+    return Story(start, _operation_steps, broken)
+
+
+def _payment(start: Payment) -> Story[Payment, PaymentRules]:
+    return Story(start, payment_steps, broken_payment)
+
+
 STORIES = {
-    "two refunds": System(operations=(Operation("refund"), Operation("refund")), refunds=(-1,)),
-    "two redemptions": System(operations=(Operation("redeem"), Operation("redeem"))),
+    "two refunds": _operations(System(operations=(Operation("refund"), Operation("refund")), refunds=(-1,))),
+    "two redemptions": _operations(System(operations=(Operation("redeem"), Operation("redeem")))),
 }
 """What the two buyers are about to do; the story with fewer states first."""
+
+PAYMENT_STORIES = {
+    "a payment that is open": _payment(
+        Payment("open", legs=(Leg(holdable=True), Leg(holdable=False, state="planned")))
+    ),
+    "a payment that is authorized": _payment(
+        Payment("authorized", card=Card("authorized", "live", keys=frozenset({("authorize", 0)})))
+    ),
+}
+"""A payment of two legs and a card; the story with fewer states first."""
 
 
 @attrs.frozen
@@ -38,43 +85,37 @@ class Exploration:
     trace: tuple[str, ...] = ()
 
 
-def explore(start: System, rules: Rules) -> Exploration:
-    """Reach every state from a start, or the first that breaks a promise."""
+def explore(story: Story[S, R], rules: R) -> Exploration:
+    """Reach every state from the start of a story, or the first that breaks a promise."""
     begun = time.perf_counter()
-    came_from: dict[System, tuple[System, str] | None] = {start: None}
-    queue = deque([start])
+    came_from: dict[S, tuple[S, str] | None] = {story.start: None}
+    queue = deque([story.start])
     while queue:
-        system = queue.popleft()
-        promise = broken(system)
+        state = queue.popleft()
+        promise = story.broken(state)
         if promise is not None:
-            return Exploration(len(came_from), time.perf_counter() - begun, promise, _way(came_from, system))
-        for what, after in _steps(system, rules):
+            return Exploration(len(came_from), time.perf_counter() - begun, promise, _way(came_from, state))
+        for what, after in story.steps(state, rules):
             if after not in came_from:
-                came_from[after] = (system, what)
+                came_from[after] = (state, what)
                 queue.append(after)
     return Exploration(len(came_from), time.perf_counter() - begun)
 
 
-def counter_example(rules: Rules) -> tuple[str, Exploration] | None:
+def counter_example(stories: Mapping[str, Story[S, R]], rules: R) -> tuple[str, Exploration] | None:
     """Return the first story in which a promise is broken, and how; None if there is none."""
-    for name, start in STORIES.items():
-        found = explore(start, rules)
+    for name, story in stories.items():
+        found = explore(story, rules)
         if found.promise is not None:
             return name, found
     return None
 
 
-def _steps(system: System, rules: Rules) -> Iterator[Step]:
-    yield from callers(system, rules)
-    yield from workers(system, rules)
-    yield from surroundings(system, rules)
-
-
-def _way(came_from: dict[System, tuple[System, str] | None], system: System) -> tuple[str, ...]:
+def _way(came_from: Mapping[S, tuple[S, str] | None], state: S) -> tuple[str, ...]:
     way: list[str] = []
-    step = came_from[system]
+    step = came_from[state]
     while step is not None:
-        system, what = step
+        state, what = step
         way.append(what)
-        step = came_from[system]
+        step = came_from[state]
     return tuple(reversed(way))
