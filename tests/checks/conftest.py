@@ -44,7 +44,7 @@ def open_guard() -> Iterator[Callable[..., CheckGuard]]:
         def open_one(url: str, **limits: int) -> CheckGuard:
             journal = open_journal(url, make_journal_keys(JOURNAL_KEYS))
             stack.callback(journal.close)
-            return CheckGuard(journal, CheckLimits(**limits))
+            return CheckGuard(journal, CheckLimits(unusable_time_s=0, **limits))
 
         yield open_one
 

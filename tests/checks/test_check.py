@@ -83,7 +83,7 @@ def gateway(shelf: Shelf, journal: Journal) -> Gateway:
         code_pattern=re.compile("^SHOP-"),
         normalize_codes={CodeNormalization.UPPER_CASE, CodeNormalization.NO_BLANKS},
     )
-    return Gateway([account], journal=journal, check_limits=CheckLimits(caller_guesses=3))
+    return Gateway([account], journal=journal, check_limits=CheckLimits(caller_guesses=3, unusable_time_s=0))
 
 
 def costs(gateway: Gateway) -> list[int]:
@@ -165,7 +165,7 @@ def test_a_vendor_that_is_down_is_not_an_unknown_voucher_and_costs_nothing(gatew
 def both(journal: Journal) -> tuple[Gateway, Shelf, Shelf]:
     shelves = (Shelf("shop", {"SHOP-0042": GOOD}), Shelf("events", {"SHOP-0043": without(account="events")}))
     accounts = [Account(name=shelf.account, provider=shelf, code_pattern=re.compile("^SHOP-")) for shelf in shelves]
-    return Gateway(accounts, journal=journal), *shelves
+    return Gateway(accounts, journal=journal, check_limits=CheckLimits(unusable_time_s=0)), *shelves
 
 
 def test_a_code_that_one_vendor_does_not_know_is_not_unknown_while_another_is_down(
@@ -234,7 +234,7 @@ def vendors(
     running = {"jtl": start_vendor("jtl"), "ticketing": start_vendor("ticketing")}
     config = {
         "journal": sqlite_url,
-        "checks": {"caller_guesses": 50},
+        "checks": {"caller_guesses": 50, "unusable_time_s": 0},
         "accounts": {
             "shop": account_at(running["jtl"], code_pattern="^JTL-", normalize_codes=["upper-case", "no-blanks"]),
             "events": account_at(running["ticketing"], code_pattern="^EV-", currency="EUR"),

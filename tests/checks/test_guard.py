@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from tests.checks.conftest import Clock
 
 CALLER = "203.0.113.7"
-LIMITS = CheckLimits(caller_guesses=3, caller_period_s=600, total_guesses=5, total_period_s=3600)
+LIMITS = CheckLimits(caller_guesses=3, caller_period_s=600, total_guesses=5, unusable_time_s=0)
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_a_customer_with_good_codes_is_not_refused_soon(guard: CheckGuard, clock
 
 
 def test_by_the_defaults_a_customer_may_try_91_good_codes_or_10_bad_ones(clock: Clock, journal: Journal) -> None:
-    guard = CheckGuard(journal, CheckLimits())
+    guard = CheckGuard(journal, CheckLimits(unusable_time_s=0))
     for _ in range(91):
         try_usable(guard, "good")
     refusal(guard, "good")
@@ -264,6 +265,45 @@ def test_no_code_is_looked_up_uncounted(
     monkeypatch.setattr(journal.database, "write", refuse)
     with pytest.raises(DatabaseUnavailable), guard.attempt(CALLER):
         raise AssertionError("looked up")
+
+
+# --- the time of an answer ---
+
+
+def find_nothing(guard: CheckGuard, lasts_s: float) -> None:
+    with guard.attempt(CALLER):
+        time.sleep(lasts_s)
+        raise VoucherNotFound("no")
+
+
+@pytest.mark.parametrize("lasts_s", [0.0, 0.03, 0.07])
+def test_an_answer_that_a_code_cannot_be_used_takes_a_multiple_of_a_time(journal: Journal, lasts_s: float) -> None:
+    step_s = 0.05
+    guard = CheckGuard(journal, CheckLimits(unusable_time_s=step_s))
+    start = time.monotonic()
+    with guard.attempt(CALLER) as attempt:
+        time.sleep(lasts_s)
+        attempt.reject()
+    rejected_s = time.monotonic() - start
+    start = time.monotonic()
+    with pytest.raises(VoucherNotFound):
+        find_nothing(guard, lasts_s)
+    refused_s = time.monotonic() - start
+    steps = 2 if lasts_s > step_s else 1
+    for taken_s in (rejected_s, refused_s):
+        assert steps * step_s <= taken_s < steps * step_s + 0.04
+
+
+def test_no_other_answer_is_delayed(journal: Journal) -> None:
+    guard = CheckGuard(journal, CheckLimits(caller_guesses=1, unusable_time_s=5))
+    start = time.monotonic()
+    with guard.attempt("good"):
+        pass
+    fail(guard, ProviderUnavailable("down"), "down")
+    fail(guard, CurrencyMismatch("USD"), "other currency")
+    fail(guard, MalformedResponse("odd"), "odd")
+    refusal(guard, "odd")
+    assert time.monotonic() - start < 2
 
 
 # --- the rows ---

@@ -13,6 +13,14 @@ CODE = "JTL-7K2M-9QXD-4HTP"
 CALLER = ("--caller", "203.0.113.7")
 
 
+@pytest.fixture
+def kept(kept: RunningSimulator, tmp_path: Path) -> RunningSimulator:
+    """The same without a delay of answers, and with two guesses for a caller."""
+    with (tmp_path / "voucher-gateway.toml").open("a") as config:
+        config.write("\n[checks]\nunusable_time_s = 0\ncaller_guesses = 2\n")
+    return kept
+
+
 def test_a_code_that_can_be_used_is_0_and_shows_what_is_left(run: Any, kept: RunningSimulator) -> None:
     ran = run("check", CODE, "--account", "shop").done()
     assert ran.out.splitlines()[0] == "50.00 EUR can be used"
@@ -34,11 +42,7 @@ def test_a_code_that_cannot_be_used_is_1_with_the_one_answer(run: Any, kept: Run
     assert (ran.code, ran.object["usable"], ran.object["remaining"]) == (1, False, None)
 
 
-def test_too_many_codes_are_3_with_a_time_and_other_callers_go_on(
-    run: Any, kept: RunningSimulator, tmp_path: Path
-) -> None:
-    with (tmp_path / "voucher-gateway.toml").open("a") as config:
-        config.write("\n[checks]\ncaller_guesses = 2\n")
+def test_too_many_codes_are_3_with_a_time_and_other_callers_go_on(run: Any, kept: RunningSimulator) -> None:
     for _ in range(2):
         assert run("check", "JTL-GONE", *CALLER).code == 1
     ran = run("--json", "check", "JTL-GONE", *CALLER)

@@ -344,12 +344,19 @@ def test_the_limits_of_checks_are_read_and_have_defaults(monkeypatch: pytest.Mon
 
 
 def test_wrong_limits_of_checks_are_named() -> None:
-    keys = "its keys: caller_guesses, caller_period_s, total_guesses, total_period_s"
-    given = {"caller_guess": 5, "caller_guesses": 0, "caller_period_s": 604_801, "total_guesses": "5"}
+    keys = "its keys: caller_guesses, caller_period_s, total_guesses, total_period_s, unusable_time_s"
+    given = {
+        "caller_guess": 5,
+        "caller_guesses": 0,
+        "caller_period_s": 604_801,
+        "total_guesses": "5",
+        "unusable_time_s": -1,
+    }
     assert problems({**account(), "checks": given}) == [
         f"config: checks.caller_guess: is not a key of the table checks; did you mean caller_guesses?; {keys}",
         "config: checks.total_guesses: must be an integer, not a string",
         "config: checks.caller_guesses: must be from 1 to 100000",
         "config: checks.caller_period_s: must be from 1 to 604800",
+        "config: checks.unusable_time_s: must be from 0 to 10",
     ]
     assert problem({**account(), "checks": [1]}) == "config: checks: must be a table, not an array"

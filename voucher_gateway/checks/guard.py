@@ -9,6 +9,9 @@ A caller is counted with all its costs. All callers together are counted with th
 with good vouchers do not use up what is for guesses. A refused check costs nothing, so a caller who goes on trying is
 not refused for longer.
 
+The answer that a code cannot be used is delayed, so that its time tells nothing. The limits keep the number of threads
+that wait small.
+
 The package `limits` was weighed and not taken: it has no storage in an SQL database (version 5.8), and it cannot take
 back what it has counted, which a good code and a vendor that is down need.
 """
@@ -154,6 +157,7 @@ class CheckGuard:
             InvalidRequest: if `caller` cannot be one.
             DatabaseUnavailable: if it cannot be counted. The block is not run.
         """
+        started = time.monotonic()
         check = self._admit(self._keys.caller_digest(normalize_caller(caller)))
         attempt = Attempt()
         try:
@@ -163,9 +167,21 @@ class CheckGuard:
                 self._correct(_SET_COST, {"check": check, "new_cost": USABLE})
             elif not attempt.is_guess and not isinstance(error, _GUESSES):
                 self._correct(_DELETE, {"check": check})
+            elif isinstance(error, Declined):
+                self._wait(started)
             raise
-        if not attempt.is_guess:
+        if attempt.is_guess:
+            self._wait(started)
+        else:
             self._correct(_SET_COST, {"check": check, "new_cost": USABLE})
+
+    def _wait(self, started: float) -> None:
+        """Wait until the answer has taken a multiple of the time that is set: its time must not tell the reason.
+
+        At JTL a code that exists costs two requests where a PIN is given, and an unknown code one.
+        """
+        if step_s := self._limits.unusable_time_s:
+            time.sleep(step_s - (time.monotonic() - started) % step_s)
 
     def _admit(self, digest: str) -> str:
         """Count a guess, and return its id.

@@ -14,12 +14,13 @@ from voucher_gateway.errors import ConfigurationError
 _MAX_GUESSES: Final = 100_000
 _MAX_PERIOD_S: Final = 7 * 24 * 3600
 """A caller's row is deleted after the longer of the two periods."""
+_MAX_TIME_S: Final = 10
 
 
-def _require_range(maximum: int) -> Any:
-    def check(_: object, __: object, value: int) -> None:
-        if not 1 <= value <= maximum:
-            raise ConfigurationError(f"must be from 1 to {maximum}")
+def _require_range(maximum: int, *, minimum: int = 1) -> Any:
+    def check(_: object, __: object, value: float) -> None:
+        if not minimum <= value <= maximum:
+            raise ConfigurationError(f"must be from {minimum} to {maximum}")
 
     return check
 
@@ -33,12 +34,15 @@ class CheckLimits:
         caller_period_s: The length of that period, in seconds.
         total_guesses: How many codes that cannot be used all callers together may try in their period.
         total_period_s: The length of that period, in seconds.
+        unusable_time_s: An answer that a code cannot be used takes a multiple of this time, in seconds, so that its
+            time tells nothing about the code; 0 for no delay.
     """
 
     caller_guesses: int = attrs.field(default=10, validator=_require_range(_MAX_GUESSES))
     caller_period_s: int = attrs.field(default=600, validator=_require_range(_MAX_PERIOD_S))
     total_guesses: int = attrs.field(default=1000, validator=_require_range(_MAX_GUESSES))
     total_period_s: int = attrs.field(default=3600, validator=_require_range(_MAX_PERIOD_S))
+    unusable_time_s: float = attrs.field(default=1.0, validator=_require_range(_MAX_TIME_S, minimum=0))
 
     @property
     def caller_period(self) -> timedelta:

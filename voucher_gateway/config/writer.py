@@ -41,6 +41,7 @@ journal = "sqlite:///voucher-gateway.db"
 # caller_period_s = 600
 # total_guesses = 1000
 # total_period_s = 3600
+# unusable_time_s = 1.0
 """
 _NO_PROVIDER: Final = """
 # One table for each login at a vendor. `voucher-gateway init PROVIDER --config FILE` writes one of:
