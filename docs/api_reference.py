@@ -14,6 +14,9 @@ PAGES: Final = Path(__file__).parent / "api"
 
 GATEWAY: Final = (
     "Gateway",
+    "AsyncGateway",
+    "AsyncPayment",
+    "AsyncSale",
     "Account",
     "FindResult",
     "CodeCheck",

@@ -1,0 +1,104 @@
+"""Makes the asynchronous method of a method that blocks, with the same arguments."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
+
+from voucher_gateway.async_gateway.threads import CallThreads
+
+P = ParamSpec("P")
+T = TypeVar("T")
+B = TypeVar("B")
+B_co = TypeVar("B_co", covariant=True)
+S = TypeVar("S", bound="Wrapper[Any]")
+W = TypeVar("W")
+
+_END: Final = object()
+
+
+class Wrapper(Protocol[B_co]):
+    """An object whose methods run those of another object on threads."""
+
+    @property
+    def blocking(self) -> B_co:
+        """The object whose methods block."""
+        ...
+
+    @property
+    def threads(self) -> CallThreads:
+        """Where they run."""
+        ...
+
+
+def run_on_thread(
+    method: Callable[Concatenate[B, P], T],
+) -> Callable[Concatenate[Wrapper[B], P], Coroutine[Any, Any, T]]:
+    """Return the asynchronous method that runs a method of the wrapped object on a thread.
+
+    Args:
+        method: a function of the class of the wrapped object. The result has its name, arguments and documentation.
+    """
+
+    @functools.wraps(method)
+    async def run(self: Wrapper[B], /, *arguments: P.args, **keywords: P.kwargs) -> T:
+        return await self.threads.run(method, self.blocking, *arguments, **keywords)
+
+    return run
+
+
+def run_and_wrap(
+    method: Callable[Concatenate[B, P], T], wrap: Callable[[T, CallThreads], W]
+) -> Callable[Concatenate[Wrapper[B], P], Coroutine[Any, Any, W]]:
+    """Return the asynchronous method that runs a method on a thread, and wraps what it returns.
+
+    Args:
+        method: a function of the class of the wrapped object.
+        wrap: makes the asynchronous object of the result.
+    """
+
+    @functools.wraps(method)
+    async def run(self: Wrapper[B], /, *arguments: P.args, **keywords: P.kwargs) -> W:
+        return wrap(await self.threads.run(method, self.blocking, *arguments, **keywords), self.threads)
+
+    return run
+
+
+def run_for_self(method: Callable[[B], B]) -> Callable[[S], Coroutine[Any, Any, S]]:
+    """Return the asynchronous method that runs a method on a thread, and returns the wrapper.
+
+    Args:
+        method: a function of the class of the wrapped object, which returns that object.
+    """
+
+    async def run(self: S, /) -> S:
+        await self.threads.run(method, self.blocking)
+        return self
+
+    functools.update_wrapper(run, method)
+    return run
+
+
+def iterate_on_thread(
+    method: Callable[Concatenate[B, P], Iterator[T]],
+) -> Callable[Concatenate[Wrapper[B], P], AsyncIterator[T]]:
+    """Return the method that reads each entry of an iterator on a thread.
+
+    Args:
+        method: a function of the class of the wrapped object. If its iterator has a ``close``, that is called at the
+            end, also where the reader stops early.
+    """
+
+    @functools.wraps(method)
+    async def iterate(self: Wrapper[B], /, *arguments: P.args, **keywords: P.kwargs) -> AsyncIterator[T]:
+        entries = await self.threads.run(method, self.blocking, *arguments, **keywords)
+        try:
+            while (entry := await self.threads.run(next, entries, _END)) is not _END:
+                yield entry  # type: ignore[misc]  # it is not the end
+        finally:
+            close = getattr(entries, "close", None)
+            if close is not None:
+                await self.threads.run(close)
+
+    return iterate

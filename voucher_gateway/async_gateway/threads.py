@@ -1,0 +1,73 @@
+"""The threads on which an `AsyncGateway` runs its calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final, ParamSpec, TypeVar
+
+from voucher_gateway import fork_safety
+from voucher_gateway.errors import InvalidRequest, VoucherGatewayError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log: Final = logging.getLogger("voucher_gateway.calls")
+
+
+class CallThreads:
+    """Threads that run calls for event loops. Calls beyond their number wait, and their tasks with them.
+
+    The default threads of an event loop are shared with everything else of a program. A vendor that does not answer
+    would block all of them.
+
+    Args:
+        count: how many calls can run at the same time.
+
+    Raises:
+        InvalidRequest: if `count` is below one.
+    """
+
+    def __init__(self, count: int) -> None:
+        if count < 1:
+            raise InvalidRequest("threads must be above zero", field="threads", rule="at least 1")
+        self._count = count
+        self.renew_after_fork()
+        fork_safety.register(self)
+
+    def renew_after_fork(self) -> None:
+        """Make new threads: a child has none of its parent."""
+        self._pool = ThreadPoolExecutor(self._count, thread_name_prefix="voucher-gateway")
+
+    async def run(self, function: Callable[P, T], /, *arguments: P.args, **keywords: P.kwargs) -> T:
+        """Call a function on a thread, with the context of the task, and return its result.
+
+        If the task is cancelled while the call waits for a thread, the call is not made. If it is cancelled later, the
+        call ends on its thread and its result or error is dropped.
+        """
+        fork_safety.renew_if_forked()
+        context = contextvars.copy_context()
+        future = self._pool.submit(context.run, functools.partial(function, *arguments, **keywords))
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if not future.cancel():
+                future.add_done_callback(_log_dropped)
+            raise
+
+    async def close(self) -> None:
+        """Wait until the calls that run have ended, and end the threads."""
+        fork_safety.renew_if_forked()
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, functools.partial(self._pool.shutdown, wait=True))
+
+
+def _log_dropped(future: Future[Any]) -> None:
+    error = None if future.cancelled() else future.exception()
+    outcome = error.outcome if isinstance(error, VoucherGatewayError) else None
+    text = "succeeded" if error is None else f"{outcome or 'failed'} ({type(error).__name__})"
+    log.warning("a call ended after its task was cancelled: %s; the same reference returns its outcome", text)
