@@ -226,6 +226,11 @@ class Gateway:
         """All accounts, in the order of the configuration."""
         return tuple(self._accounts.values())
 
+    @property
+    def check_limits(self) -> CheckLimits:
+        """How many codes that cannot be used may be tried; see `check`."""
+        return self._check_limits
+
     def account(self, name: str) -> Account:
         """Return an account.
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import attrs
 
 from voucher_gateway.capabilities import Operation
+from voucher_gateway.checks.guard import Attempt, CheckGuard
 from voucher_gateway.errors import (
     CurrencyMismatch,
+    Declined,
     InsufficientValue,
     InvalidRequest,
     ProviderUnavailable,
@@ -19,7 +23,7 @@ from voucher_gateway.errors import (
 )
 from voucher_gateway.instants import format_instant
 from voucher_gateway.journal.queries import select_replaceable_value
-from voucher_gateway.masking import Code, Pin
+from voucher_gateway.masking import Code, Pin, drop_frames
 from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.payments.verbs import VoucherAccount, VoucherVerbs
@@ -50,13 +54,36 @@ class FoundLeg:
     holdable: bool
 
 
+@contextmanager
+def count_check(verbs: VoucherVerbs, caller: str | None) -> Iterator[Attempt]:
+    """Count the code that the block looks up, as `CheckGuard.attempt` does; without a caller count nothing.
+
+    Raises:
+        TooManyChecks: if the caller, or all callers together, tried too many codes. The block is not run.
+        InvalidRequest: if `caller` cannot be one.
+    """
+    if caller is None:
+        yield Attempt()
+        return
+    with CheckGuard(require_journal(verbs), verbs.check_limits).attempt(caller) as attempt:
+        yield attempt
+
+
 def find_leg(
-    verbs: VoucherVerbs, code: Code, pin: Pin | None, *, account: str | None, order: str, currency: str
+    verbs: VoucherVerbs,
+    attempt: Attempt,
+    code: Code,
+    pin: Pin | None,
+    *,
+    account: str | None,
+    order: str,
+    currency: str,
 ) -> FoundLeg:
     """Look a voucher up, and check that it can pay. Nothing moves.
 
     Args:
         verbs: the gateway.
+        attempt: the attempt of the guess guard.
         code: the code, as it was typed.
         pin: the PIN, if there is one.
         account: the account to ask; None to ask every account whose pattern matches the code.
@@ -65,12 +92,13 @@ def find_leg(
 
     Raises:
         VoucherNotFound: if no account knows the code.
+        WrongPin: if the PIN is wrong.
         ProviderUnavailable: if it was not found, and an account that may have it could not be asked.
         InvalidRequest: if several accounts have it.
         VoucherInactive, VoucherExpired, CurrencyMismatch, InsufficientValue: if it cannot pay.
         UnsupportedOperation: if value cannot be taken at its account.
     """
-    voucher = _find_voucher(verbs, code, pin, account)
+    voucher = _find_voucher(verbs, attempt, code, pin, account)
     found = verbs.account(voucher.account)
     code = found.normalize(code)
     holdable = is_holdable(found)
@@ -128,7 +156,7 @@ def check_voucher(
         raise CurrencyMismatch(f"the voucher is in {remaining.currency}, the order in {currency}", account=account.name)
 
 
-def _find_voucher(verbs: VoucherVerbs, code: Code, pin: Pin | None, account: str | None) -> Voucher:
+def _find_voucher(verbs: VoucherVerbs, attempt: Attempt, code: Code, pin: Pin | None, account: str | None) -> Voucher:
     if account is not None:
         chosen = verbs.account(account)
         return chosen.provider.find(chosen.normalize(code), pin)
@@ -140,6 +168,11 @@ def _find_voucher(verbs: VoucherVerbs, code: Code, pin: Pin | None, account: str
         raise InvalidRequest(
             f"several accounts have this code ({names}): name one as account", field="account", rule="one of them"
         )
+    refusals = [error for error in result.failed.values() if isinstance(error, Declined)]
+    if result.asked or refusals:
+        attempt.reject()
+    if refusals and len(refusals) == len(result.failed):
+        raise drop_frames(refusals[0])
     if result.failed:
         names = ", ".join(result.failed)
         raise ProviderUnavailable(f"the code was not found, and these accounts could not be asked: {names}")

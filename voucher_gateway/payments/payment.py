@@ -13,7 +13,7 @@ from voucher_gateway.payments.authorization import authorize_payment
 from voucher_gateway.payments.cancellation import cancel_payment
 from voucher_gateway.payments.capture import capture_payment
 from voucher_gateway.payments.means import OtherMeans
-from voucher_gateway.payments.offers import find_leg
+from voucher_gateway.payments.offers import count_check, find_leg
 from voucher_gateway.payments.plan import add_leg, check_limit, remove_leg, require_open
 from voucher_gateway.payments.records import Cancellation, PaymentLeg, PaymentRecord
 from voucher_gateway.payments.recovery import resume_payment
@@ -120,6 +120,7 @@ class Payment:
         *,
         limit: Money | None = None,
         account: str | None = None,
+        caller: str | None = None,
     ) -> PaymentLeg:
         """Add a voucher, and share the total out again. Nothing moves; the vendor is asked what is left.
 
@@ -130,11 +131,14 @@ class Payment:
             pin: the PIN, if there is one.
             limit: the most to take of it; None for no limit, or for the limit that was given before.
             account: the account to ask; None to ask every account whose `code_pattern` matches the code.
+            caller: who typed the code, such as the client's IP address, to count it as `Gateway.check` does; None if
+                it need not be counted.
 
         Returns:
             the leg: its account, what is left, until when, and how much it pays.
 
         Raises:
+            TooManyChecks: if `caller`, or all callers together, tried too many codes that cannot be used.
             VoucherNotFound: if no account knows the code.
             ProviderUnavailable: if it was not found, and an account that may have it could not be asked.
             InvalidRequest: if several accounts have it: name one.
@@ -146,7 +150,8 @@ class Payment:
         check_limit(limit, self._record)
         require_open(self._record)
         currency = self.total.currency
-        found = find_leg(self._verbs, code, pin, account=account, order=self.order, currency=currency)
+        with count_check(self._verbs, caller) as attempt:
+            found = find_leg(self._verbs, attempt, code, pin, account=account, order=self.order, currency=currency)
         with self._work() as work:
             return add_leg(work, found, pin, limit)
 

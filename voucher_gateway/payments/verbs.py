@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from voucher_gateway.capabilities import Capabilities, Operation
+from voucher_gateway.config.check_limits import CheckLimits
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.results import Balance, Redemption, Refund, Release, Reservation
@@ -68,6 +69,9 @@ class VoucherVerbs(Protocol):
 
     @property
     def journal(self) -> Journal | None: ...  # noqa: D102 - as in `Gateway`
+
+    @property
+    def check_limits(self) -> CheckLimits: ...  # noqa: D102 - as in `Gateway`
 
     def account(self, name: str) -> VoucherAccount: ...  # noqa: D102 - as in `Gateway`
 
