@@ -47,6 +47,7 @@ OWN: dict[type[VoucherGatewayError], dict[str, Any]] = {
     errors.PaymentDeclined: {"leg": 2, "cause": None},
     errors.PaymentShort: {"short_by": Money("3.00", "EUR"), "leg": 2, "cause": None},
     errors.MalformedResponse: {"problems": ("amount", "currency")},
+    errors.MalformedFile: {"problem_count": 3, "wrong_lines": 2, "listed_in": "vouchers.csv.problems.txt"},
     ConcurrentModification: {"evidence": {"before": "10.00", "after": "7.00"}, "ticket": TICKET},
 }
 COMMON: dict[str, Any] = {

@@ -33,6 +33,7 @@ from voucher_gateway.errors import FieldError as FieldError
 from voucher_gateway.errors import InsufficientValue as InsufficientValue
 from voucher_gateway.errors import IntegrityMismatch as IntegrityMismatch
 from voucher_gateway.errors import InvalidRequest as InvalidRequest
+from voucher_gateway.errors import MalformedFile as MalformedFile
 from voucher_gateway.errors import MalformedResponse as MalformedResponse
 from voucher_gateway.errors import MissingScope as MissingScope
 from voucher_gateway.errors import NotExecuted as NotExecuted

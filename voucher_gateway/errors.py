@@ -13,6 +13,7 @@
     ├── OutcomeUnknown              may have happened: keep the `ticket` and resolve it, never simply repeat
     │   └── OutcomePending          the vendor has accepted it and will complete or cancel it later
     ├── MalformedResponse           the vendor's answer to a read breaks its contract
+    │   └── MalformedFile           a file of vouchers has mistakes; correct the file
     ├── PartlyRedeemed              less than the amount was taken: accept it or refund it
     ├── PaymentShort                a leg of a payment is lost: capture the rest by other means, or cancel
     ├── PaymentConflict             the payment has another total, or its state does not allow the call
@@ -31,7 +32,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import attrs
 
@@ -518,6 +519,42 @@ class IntegrityMismatch(MalformedResponse):
 
     An adapter raises it while it reads the answer to a changing call. It becomes the reason of an `OutcomeUnknown`.
     """
+
+
+_MAX_QUOTED: Final = 20
+"""The maximum of problems in a message; `MalformedFile.problems` has more."""
+
+
+class MalformedFile(MalformedResponse):
+    """A file of vouchers has mistakes. It is the user's own file, and no vendor answered.
+
+    Attributes:
+        problems: the first problems, at most 200 of them, with line and column, without a value.
+        problem_count: the number of all problems.
+        wrong_lines: the number of lines that have a problem.
+        listed_in: the path of the file that lists all problems; None if none was written.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        problems: tuple[str, ...] = (),
+        problem_count: int | None = None,
+        wrong_lines: int | None = None,
+        listed_in: str | None = None,
+        **context: Any,
+    ) -> None:
+        super().__init__(message, problems=problems, **context)
+        self.problem_count = len(problems) if problem_count is None else problem_count
+        self.wrong_lines = self.problem_count if wrong_lines is None else wrong_lines
+        self.listed_in = listed_in
+
+    def __str__(self) -> str:
+        """Return the message with the first problems."""
+        rest = self.problem_count - _MAX_QUOTED
+        problems = "; ".join([*self.problems[:_MAX_QUOTED], *([f"and {rest} more"] if rest > 0 else [])])
+        return f"{super().__str__()}: {problems}" if problems else super().__str__()
 
 
 # --- another call is in the way ---

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
@@ -52,6 +52,19 @@ class ValueReading:
     valid_until: datetime | None = None
     passthrough: Any = attrs.field(default=None, repr=False)
     code: Code | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class SourceForm:
+    """How the data of an account is read, if it is not the reply of a vendor but a file of the user.
+
+    Attributes:
+        sentences: what a person has to confirm about it.
+        settings: the settings of the account by which it is read in the same way again.
+    """
+
+    sentences: tuple[str, ...] = ()
+    settings: Mapping[str, object] = attrs.field(factory=dict, hash=False)
 
 
 class VoucherProvider(abc.ABC):
@@ -130,6 +143,17 @@ class VoucherProvider(abc.ABC):
         with self.vouchers(VoucherQuery(limit=1)) as listing:
             next(listing, None)
         return AccountCheck()
+
+    def prepare_source(self, on_read: Callable[[int], None] | None = None) -> SourceForm:
+        """Prepare to list all vouchers, before a migration lists them, and return how they are read.
+
+        Args:
+            on_read: is called repeatedly with the number of vouchers that were read, if all of them are read now.
+
+        Raises:
+            MalformedFile: if the account is a file that cannot be read, or that has no voucher.
+        """
+        return SourceForm()
 
     def close(self) -> None:  # noqa: B027 - a provider without connections has nothing to close
         """Close the connections. The provider must not be used afterwards."""

@@ -31,6 +31,7 @@ from voucher_gateway.errors import FieldError as FieldError
 from voucher_gateway.errors import InsufficientValue as InsufficientValue
 from voucher_gateway.errors import IntegrityMismatch as IntegrityMismatch
 from voucher_gateway.errors import InvalidRequest as InvalidRequest
+from voucher_gateway.errors import MalformedFile as MalformedFile
 from voucher_gateway.errors import MalformedResponse as MalformedResponse
 from voucher_gateway.errors import MissingScope as MissingScope
 from voucher_gateway.errors import NotExecuted as NotExecuted
@@ -131,6 +132,7 @@ from voucher_gateway.payment_rules import RefundLink as RefundLink
 from voucher_gateway.payment_rules import ReservationRules as ReservationRules
 from voucher_gateway.payment_rules import RestAfterCapture as RestAfterCapture
 from voucher_gateway.provider import INTERFACE as INTERFACE
+from voucher_gateway.provider import SourceForm as SourceForm
 from voucher_gateway.provider import ValueReading as ValueReading
 from voucher_gateway.provider import VoucherProvider as VoucherProvider
 from voucher_gateway.request_hooks import has_before_send_hook as has_before_send_hook

@@ -25,8 +25,10 @@ from voucher_gateway.provider_api import (
     fork_safety,
     hide_frames,
 )
-from voucher_gateway_file.formats import CsvFormat, FileFormat, JsonLines
-from voucher_gateway_file.index import FileIndex, NewLine
+from voucher_gateway_file.csv_format import CsvFormat
+from voucher_gateway_file.formats import FileFormat, JsonLines
+from voucher_gateway_file.index import FileIndex
+from voucher_gateway_file.records import NewLine
 from voucher_gateway_file.settings import FileSettings
 
 WAIT_S: Final = 30.0
@@ -176,14 +178,14 @@ class VoucherFile:
 
     Attributes:
         path: the file's absolute path.
-        form: its format.
         index: its index, up to date inside of `open`.
     """
 
     def __init__(self, account: str, settings: FileSettings) -> None:
         """Make the object; the file is not opened yet."""
         self.path = Path(settings.path).absolute()
-        self.form: FileFormat = JsonLines() if settings.actual_format == "jsonl" else CsvFormat()
+        self._new_form: FileFormat = JsonLines() if settings.actual_format == "jsonl" else CsvFormat(settings)
+        self._problems = settings.problems
         self._account = account
         self._private = settings.reveal
         self.renew_after_fork()
@@ -191,8 +193,13 @@ class VoucherFile:
 
     def renew_after_fork(self) -> None:
         """Make a new lock and an empty index: a thread of the parent may have held the lock, or loaded a part."""
-        self.index = FileIndex(self._account, self.form)
+        self.index = FileIndex(self._account, self._new_form, self._problems)
         self._thread_lock = threading.Lock()
+
+    @property
+    def form(self) -> FileFormat:
+        """The format of the file, as it was read."""
+        return self.index.form
 
     @property
     def columns(self) -> Sequence[str]:
@@ -208,7 +215,7 @@ class VoucherFile:
             writing: whether a record is to be appended.
 
         Raises:
-            MalformedResponse: if anything in it is wrong.
+            MalformedFile: if anything in it is wrong.
             ProviderUnavailable: if it cannot be read or locked.
             ConfigurationError: if other users could read the codes that are to be written.
         """

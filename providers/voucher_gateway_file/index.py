@@ -1,8 +1,8 @@
 """The index of a file of vouchers: where its records are, and which of them has an id or a code.
 
-A file is read through once before it is used, and every problem in it is reported at once. If the file only grew since,
+A file is read through once before it is used, and all its problems are reported together. If the file only grew since,
 only its new records are parsed: a digest of the indexed bytes shows that they are unchanged. A file that changed in
-another way is read again. About 250 bytes a voucher are kept.
+another way is read again. About 80 bytes a voucher are kept.
 """
 
 from __future__ import annotations
@@ -10,134 +10,70 @@ from __future__ import annotations
 import hashlib
 import os
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import BinaryIO, Final
 
-import attrs
+from voucher_gateway.provider_api import Code, DuplicateCode, Voucher
+from voucher_gateway_file.formats import FileFormat
+from voucher_gateway_file.place_map import PlaceMap
+from voucher_gateway_file.problems import ProblemList
+from voucher_gateway_file.records import LONGEST, Record, first_line, iter_records
+from voucher_gateway_file.voucher_record import ParsedRecord, Problem, make_voucher
 
-from voucher_gateway.provider_api import Code, DuplicateCode, MalformedResponse, Voucher
-from voucher_gateway_file.formats import FileFormat, file_error
-from voucher_gateway_file.voucher_record import problems_of, voucher_from
-
-LONGEST: Final = 1 << 20
-"""The maximum of bytes in a record, so that a quote that is not closed does not take a whole file."""
-
-BOM: Final = b"\xef\xbb\xbf"
-
-
-@attrs.frozen
-class Record:
-    """One record.
-
-    Attributes:
-        line: the number of its first line, from 1.
-        start: the offset of its first byte in the file.
-        end: the offset of the next record.
-        body: its bytes, with the line break if there is one.
-        closed: whether it ends with a line break, and every quote is closed.
-    """
-
-    line: int
-    start: int
-    end: int
-    body: bytes
-    closed: bool
-
-
-@attrs.frozen
-class NewLine:
-    """A record to write. Its repr does not show the bytes.
-
-    Attributes:
-        body: its bytes, with the line break.
-    """
-
-    body: bytes = attrs.field(repr=False)
-
-
-def iter_records(file: BinaryIO, *, start: int, line: int, quoted: bool) -> Iterator[Record]:
-    """Yield the records of a file from an offset on, without blank lines and a byte order mark.
-
-    Args:
-        file: the file.
-        start: the offset of a record, in bytes.
-        line: the number of its line.
-        quoted: whether a record can have line breaks within double quotes (CSV).
-    """
-    file.seek(start)
-    if start == 0 and file.read(len(BOM)) == BOM:
-        start = len(BOM)
-    file.seek(start)
-    while body := _read_record(file, quoted):
-        end = start + len(body)
-        if body.strip(b" \t\r\n"):
-            closed = body.endswith(b"\n") and not (quoted and _is_open(body))
-            yield Record(line, start, end, body, closed)
-        line += body.count(b"\n")
-        start = end
-
-
-def _read_record(file: BinaryIO, quoted: bool) -> bytes:
-    body = file.readline(LONGEST + 1)
-    if not quoted or not _is_open(body):
-        return body
-    parts = [body]
-    length, is_open = len(body), True
-    while is_open and length <= LONGEST and (rest := file.readline(LONGEST + 1)):
-        parts.append(rest)
-        length += len(rest)
-        is_open ^= _is_open(rest)
-    return b"".join(parts)
-
-
-def _is_open(body: bytes) -> bool:
-    """Return whether a quote is not closed. RFC 4180 writes a quote within a cell twice."""
-    return body.count(b'"') % 2 == 1
-
-
-MAX_PROBLEMS: Final = 200
-"""The maximum of problems that are reported."""
-_MAX_QUOTED: Final = 20
-"""The maximum of problems in the message; `MalformedResponse.problems` has all."""
+_SAMPLE: Final = 1000
+"""The number of records from which the form of a file is guessed."""
+_REPORT_EVERY: Final = 1000
+"""The number of records after which the progress is reported."""
 
 
 class FileIndex:
     """The index of one file. Use it in one thread at a time.
 
     Attributes:
-        columns: the names of the columns, if the format has a header and the file is not empty.
+        form: the format of the file, as far as it was read.
+        columns: the fields of the columns, if the format has a header and the file is not empty.
+        header: the header; empty if there is none.
         end: the offset of the end of the last complete record, in bytes.
         cut_off: the line of a last record that is incomplete and left out; None if there is none.
         masked: the line of a voucher whose code is masked; None if there is none.
         readable: the line of a voucher whose code is not masked; None if there is none.
+        on_read: is called repeatedly with the number of records that were read; None for no such calls.
     """
 
+    form: FileFormat
     columns: Sequence[str]
+    header: bytes
     end: int
     cut_off: int | None
     masked: int | None
     readable: int | None
 
-    def __init__(self, account: str, form: FileFormat) -> None:
+    def __init__(self, account: str, form: FileFormat, problems: Path | None = None) -> None:
         """Make the index of an empty file.
 
         Args:
             account: the account's name.
-            form: the file's format.
+            form: the format of a new file.
+            problems: the file that lists all problems; None for no such file.
         """
         self._account = account
-        self._form = form
+        self._new_form = form
+        self._problems_path = problems
+        self.on_read: Callable[[int], None] | None = None
         self.clear()
 
     def clear(self) -> None:
         """Make it the index of an empty file."""
-        self.columns, self.end = (), 0
+        self.form = self._new_form
+        self.columns, self.header, self.end = (), b"", 0
         self.cut_off = self.masked = self.readable = None
         self._line = 1
         self._starts = array("Q")
         self._lines = array("Q")
-        self._ids: dict[str, int] = {}
-        self._codes: dict[str, int] = {}  # plain text, half the size of `Code`; no repr shows it
+        self._ids = PlaceMap()
+        self._codes = PlaceMap()
         self._loaded: tuple[int, ...] = ()
         self._digest, self._digested = _new_digest(), 0
 
@@ -148,7 +84,7 @@ class FileIndex:
         """Read the new records of a file that only grew, or a file that changed in another way. It must be locked.
 
         Raises:
-            MalformedResponse: naming line and column of everything that is wrong with it.
+            MalformedFile: naming line and column of everything that is wrong with it.
         """
         state = _file_state(file)
         if self._loaded == state:
@@ -176,31 +112,35 @@ class FileIndex:
 
     def with_id(self, file: BinaryIO, id: str) -> Voucher | None:
         """Return the voucher with an id."""
-        place = self._ids.get(id)
-        return None if place is None else self.page(file, place, 1)[0]
+        vouchers = (self.page(file, place, 1)[0] for place in self._ids.candidates(id))
+        return next((voucher for voucher in vouchers if voucher.id == id), None)
 
     def with_code(self, file: BinaryIO, code: Code) -> Voucher | None:
         """Return the voucher with a code."""
-        place = self._codes.get(code.reveal())
-        return None if place is None else self.page(file, place, 1)[0]
+        vouchers = (self.page(file, place, 1)[0] for place in self._codes.candidates(code.reveal()))
+        return next((voucher for voucher in vouchers if voucher.code == code), None)
 
-    def check_free(self, voucher: Voucher) -> None:
+    def check_free(self, file: BinaryIO, voucher: Voucher) -> None:
         """Check that no voucher of the file has the id or the code of this one.
 
         Raises:
             DuplicateCode: if another voucher has it.
         """
-        for name, line in self._find_duplicates(voucher):
-            raise DuplicateCode(f"duplicate {name}: line {line} has the same {name}")
+        places = {"id": self._place_of(file, self._ids, "id", voucher.id)}
+        if voucher.code is not None:
+            places["code"] = self._place_of(file, self._codes, "code", voucher.code.reveal())
+        for name, place in places.items():
+            if place is not None:
+                raise DuplicateCode(f"duplicate {name}: line {self._lines[place]} has the same {name}")
 
     def add_appended(self, file: BinaryIO) -> None:
         """Add the record that this process appended under the lock, after a `refresh`."""
         self.cut_off = None
         for record in self._records(file):
-            if self._form.header and not self.columns:
-                self._add_header(record)
+            if self.form.header and not self.columns:
+                self._add_header(file, record)
             else:
-                self._add(record, self._voucher(record.body, record.line))
+                self._add(file, record, self.form.read(record.body, self.columns))
         self._mark_loaded(file)
 
     def _only_grew(self, file: BinaryIO, state: tuple[int, ...]) -> bool:
@@ -220,90 +160,129 @@ class FileIndex:
         self._loaded = _file_state(file)
 
     def _records(self, file: BinaryIO) -> Iterator[Record]:
-        return iter_records(file, start=self.end, line=self._line, quoted=self._form.allows_quoted_line_breaks)
+        return iter_records(file, start=self.end, line=self._line, quoted=self.form.allows_quoted_line_breaks)
 
     def _load(self, file: BinaryIO) -> None:
         self.cut_off = None
-        problems: list[str] = []
-        for record in self._records(file):
-            if not record.closed and self._form.could_be_cut_off(record.body) and not self._is_complete(record):
-                self.cut_off = record.line
-                break
-            if self._form.header and not self.columns:
-                self._add_header(record)
-                continue
-            if len(record.body) > LONGEST:
-                problems.append(
-                    problem_text(record.line, "", f"is longer than {LONGEST} bytes, or a quote is not closed")
-                )
-                break
-            problems += self._read(record)
-            if len(problems) >= MAX_PROBLEMS:
-                problems.append("and perhaps more")
-                break
-        if problems:
-            raise _malformed_error(problems)
+        with ProblemList(self._problems_path) as problems:
+            records = self._records(file)
+            while record := next(records, None):
+                if not record.closed and self._is_cut_off(record):
+                    self.cut_off = record.line
+                    break
+                if self.form.header and not self.columns:
+                    self._add_header(file, record)
+                    continue
+                if rule := self._endless_rule(record):
+                    problems.add(record.line, [("", rule)])
+                    if b"\n" not in record.body:
+                        break
+                    self._pass(first_line(record))  # the next line may be a record again
+                    records = self._records(file)
+                    continue
+                parsed = self.form.read(record.body, self.columns)
+                # A record with problems is in the index too, so that the lines with the same code are found.
+                rules = [*parsed.problems, *self._add(file, record, parsed)]
+                if rules:
+                    # One cell can be wrong for two fields: both amounts of a row have its one currency.
+                    problems.add(record.line, list(dict.fromkeys((self.form.place(at), rule) for at, rule in rules)))
+                if self.on_read is not None and not len(self) % _REPORT_EVERY:
+                    self.on_read(len(self))
+            problems.raise_if_any()
+
+    def _is_cut_off(self, record: Record) -> bool:
+        """Return whether a record that is not closed is the part of a record that a killed writer left."""
+        if len(record.body) > LONGEST or not self.form.could_be_cut_off(record.body) or self._is_complete(record):
+            return False
+        return not self.form.has_later_rows(record.body, self.columns)
 
     def _is_complete(self, record: Record) -> bool:
         """Return whether a record that ends without a line break is complete."""
-        if self._form.header and not self.columns:
-            return record.body == self._form.top().rstrip(b"\r\n")
-        return not self._form.parse(record.body, self.columns)[1]
+        if self.form.header and not self.columns:
+            return record.body == self.form.top().rstrip(b"\r\n")
+        return not self.form.read(record.body, self.columns).problems
 
-    def _read(self, record: Record) -> list[str]:
-        """Add the voucher of a record, and return the record's problems."""
-        given, problems = self._form.parse(record.body, self.columns)
-        duplicates: list[tuple[str, int]] = []
-        try:
-            voucher = voucher_from(self._account, given, id=_id_of(record.line))
-        except ExceptionGroup as group:
-            problems += problems_of(group)
-        else:
-            if not problems:
-                duplicates = self._find_duplicates(voucher)
-                self._add(record, voucher)
-        problems += [(name, f"duplicate {name}: line {line} has the same {name}") for name, line in duplicates]
-        # One cell can be wrong for two fields: both amounts of a row have its one currency.
-        return list(dict.fromkeys(problem_text(record.line, self._form.place(at), rule) for at, rule in problems))
+    def _endless_rule(self, record: Record) -> str:
+        """Return why a record has no end, in words; empty if it has one, or only no line break after it."""
+        too_long = f"is longer than {LONGEST} bytes" if len(record.body) > LONGEST else ""
+        if record.closed or not self.form.allows_quoted_line_breaks or record.body.count(b'"') % 2 == 0:
+            return too_long
+        reason = f"{too_long}: " if too_long else ""
+        return (
+            f"{reason}a quote is opened in this line and not closed, so the lines after it would belong to the same"
+            " cell; close the quote, or write it twice if it belongs to the text"
+        )
 
-    def _add_header(self, record: Record) -> None:
-        self.columns = self._form.columns(record.body)
+    def _add_header(self, file: BinaryIO, record: Record) -> None:
+        following = iter_records(file, start=record.end, line=record.line, quoted=self.form.allows_quoted_line_breaks)
+        self.form = self._new_form.adapted(record.body, [other.body for other in islice(following, _SAMPLE)])
+        file.seek(record.end)
+        self.columns = self.form.columns(record.body)
+        self.header = record.body
         self._pass(record)
 
-    def _add(self, record: Record, voucher: Voucher) -> None:
-        place = len(self)
+    def _add(self, file: BinaryIO, record: Record, parsed: ParsedRecord) -> list[Problem]:
+        """Add a record. Return problems that say which earlier line has the same id or code."""
+        place, fields = len(self._starts), parsed.fields
         self._starts.append(record.start)
         self._lines.append(record.line)
-        self._ids.setdefault(voucher.id, place)
-        if voucher.code is not None:
-            self._codes.setdefault(voucher.code.reveal(), place)
-            self.readable = self.readable or record.line
-        elif "code" in voucher.unread:
-            self.masked = self.masked or record.line
         self._pass(record)
+        id, code = fields.get("id") or _id_of(record.line), fields.get("code")
+        problems: list[Problem] = []
+        if (earlier := self._ids.add(id, place)) is not None:
+            problems += self._duplicate(file, self._ids, "id", id, place, earlier)
+        if code is not None:
+            self.readable = self.readable or record.line
+            text = code.reveal()
+            if (earlier := self._codes.add(text, place)) is not None:
+                problems += self._duplicate(file, self._codes, "code", text, place, earlier)
+        elif parsed.given.get("code") is not None:
+            self.masked = self.masked or record.line
+        return problems
+
+    def _duplicate(
+        self, file: BinaryIO, places: PlaceMap, name: str, text: str, place: int, earlier: int | None
+    ) -> list[Problem]:
+        """Return the problem of a second record with an id or code. Another text with the same hash is added.
+
+        Args:
+            file: the file.
+            places: the map of the ids or of the codes.
+            name: ``id`` or ``code``.
+            text: the id or the code.
+            place: the place of the record.
+            earlier: the place of an earlier record that may have the same one; None if there is none.
+        """
+        unequal = 0
+        while earlier is not None:
+            if self._text_at(file, earlier, name) == text:
+                return [(name, f"duplicate {name}: line {self._lines[earlier]} has the same {name}")]
+            unequal += 1
+            earlier = places.add(text, place, unequal=unequal)
+        return []
+
+    def _text_at(self, file: BinaryIO, place: int, name: str) -> str | None:
+        """Return the id or code of the record at a place."""
+        begin, end = self._starts[place], self._end_of(place)
+        fields = self.form.read(os.pread(file.fileno(), end - begin, begin), self.columns).fields
+        if name == "id":
+            return fields.get("id") or _id_of(self._lines[place])
+        code = fields.get("code")
+        return None if code is None else code.reveal()
+
+    def _place_of(self, file: BinaryIO, places: PlaceMap, name: str, text: str) -> int | None:
+        """Return the place of the record with an id or code; None if there is none."""
+        return next((place for place in places.candidates(text) if self._text_at(file, place, name) == text), None)
 
     def _pass(self, record: Record) -> None:
         self.end = record.end
         self._line = record.line + record.body.count(b"\n")
 
-    def _find_duplicates(self, voucher: Voucher) -> list[tuple[str, int]]:
-        """Return which of id and code another voucher has, and the line of that voucher."""
-        places = {"id": self._ids.get(voucher.id)}
-        if voucher.code is not None:
-            places["code"] = self._codes.get(voucher.code.reveal())
-        return [(name, self._lines[place]) for name, place in places.items() if place is not None]
-
     def _end_of(self, place: int) -> int:
-        return self._starts[place + 1] if place + 1 < len(self) else self.end
+        return self._starts[place + 1] if place + 1 < len(self._starts) else self.end
 
     def _voucher(self, body: bytes, line: int) -> Voucher:
-        given, _ = self._form.parse(body, self.columns)  # a record with problems is not in the index
-        return voucher_from(self._account, given, id=_id_of(line))
-
-
-def problem_text(line: int, where: str, rule: str) -> str:
-    """Return the sentence about a problem."""
-    return f"line {line}{where and f', {where}'}: {rule}"
+        return make_voucher(self._account, self.form.read(body, self.columns), id=_id_of(line))
 
 
 def _id_of(line: int) -> str:
@@ -326,8 +305,3 @@ def _update_digest(digest: hashlib.blake2b, file: BinaryIO, start: int, end: int
     while start < end and (chunk := os.pread(file.fileno(), min(end - start, LONGEST), start)):
         digest.update(chunk)
         start += len(chunk)
-
-
-def _malformed_error(problems: Sequence[str]) -> MalformedResponse:
-    rest = f"; and {len(problems) - _MAX_QUOTED} more" if len(problems) > _MAX_QUOTED else ""
-    return file_error(f"the file has problems: {'; '.join(problems[:_MAX_QUOTED])}{rest}", problems)

@@ -12,8 +12,8 @@ import attrs
 
 from voucher_gateway.provider_api import Interval, InvalidRequest, NewVoucher, Status, Validity, Voucher, now
 from voucher_gateway_file.formats import FileFormat
-from voucher_gateway_file.index import LONGEST, NewLine
-from voucher_gateway_file.voucher_record import Object, object_from, problems_of, voucher_from
+from voucher_gateway_file.records import LONGEST, NewLine
+from voucher_gateway_file.voucher_record import Object, make_voucher, object_from
 
 _DAYS: Final = {Interval.DAYS: 1, Interval.WEEKS: 7}
 _MONTHS: Final = {Interval.MONTHS: 1, Interval.YEARS: 12}
@@ -101,15 +101,12 @@ def _find_lost_field(
     form: FileFormat, columns: Sequence[str], body: bytes, voucher: Voucher, *, reveal: bool
 ) -> str | None:
     """Return the first field that reading the record would not return; None if there is none."""
-    given, problems = form.parse(body, columns)
-    try:
-        read_back = voucher_from(voucher.account, given, id=voucher.id)
-    except ExceptionGroup as group:
-        problems += problems_of(group)
-    if problems:
-        return problems[0][0].partition(".")[0] or "voucher"
+    parsed = form.read(body, columns)
+    if parsed.problems:
+        return parsed.problems[0][0].partition(".")[0] or "voucher"
+    read_back = make_voucher(voucher.account, parsed, id=voucher.id)
     expected = voucher if reveal else attrs.evolve(voucher, code=None, pin=None)
-    return next((name for name in _fields(given) if getattr(read_back, name) != getattr(expected, name)), None)
+    return next((name for name in _fields(parsed.given) if getattr(read_back, name) != getattr(expected, name)), None)
 
 
 def _fields(given: Object) -> list[str]:

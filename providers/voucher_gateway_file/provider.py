@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -21,6 +22,7 @@ from voucher_gateway.provider_api import (
     OutcomeUnknown,
     Page,
     Pin,
+    SourceForm,
     UnsupportedOperation,
     Voucher,
     VoucherGatewayError,
@@ -35,6 +37,8 @@ from voucher_gateway.provider_api import (
 from voucher_gateway_file.capabilities import DECLARED, PAGE_SIZE
 from voucher_gateway_file.file_store import PartialWrite, VoucherFile, identity
 from voucher_gateway_file.filters import predicate
+from voucher_gateway_file.formats import file_error
+from voucher_gateway_file.index import FileIndex
 from voucher_gateway_file.issue import record, voucher_to_write
 from voucher_gateway_file.settings import FileSettings
 
@@ -133,7 +137,8 @@ class FileProvider(VoucherProvider):
             total = count + cut_off if matches is None else None
             return Page(items=vouchers, total=total, pages=-(-count // size), size=size)
 
-        return Listing(
+        return _FileListing(
+            store.index,
             fetch,
             key=attrgetter("id"),
             workers=1,
@@ -141,6 +146,29 @@ class FileProvider(VoucherProvider):
             resume=query.resume,
             scope=query.fingerprint(self.account, self.host, str(size)),
         )
+
+    def prepare_source(self, on_read: Callable[[int], None] | None = None) -> SourceForm:
+        """Read the whole file, and return its form.
+
+        Args:
+            on_read: is called repeatedly with the number of vouchers that were read.
+
+        Raises:
+            MalformedFile: if it has problems, or no voucher.
+        """
+        store, path = self._file, self._file.path
+        store.index.on_read = on_read
+        try:
+            with store.open(Operation.VOUCHERS) as file:
+                index = store.index
+                if file is None:
+                    raise file_error(f"{path.name} cannot be imported", ("the file does not exist",))
+                if not len(index):
+                    cut_off = index.cut_off and f"line {index.cut_off} is incomplete, and the file has no other voucher"
+                    raise file_error(f"{path.name} cannot be imported", (cut_off or "the file has no voucher",))
+                return SourceForm(sentences=index.form.sentences(index.header), settings=index.form.settings())
+        finally:
+            store.index.on_read = None
 
     # --- issuing ---
 
@@ -164,7 +192,7 @@ class FileProvider(VoucherProvider):
             self._check_not_mixed(voucher)
             with hide_frames():
                 line = record(store.form, store.columns, voucher, reveal=self.settings.reveal)
-            store.index.check_free(voucher)
+            store.index.check_free(file, voucher)
             intent = self.intent(
                 Operation.ISSUE,
                 reference=reference,
@@ -245,6 +273,19 @@ class FileProvider(VoucherProvider):
         if (voucher.initial, written_at) != (intent.money, intent.notes.get("written_at")):
             return _unknown("the file has a voucher with this id that was written at another time")
         return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason="it is in the file")
+
+
+class _FileListing(Listing[Voucher]):
+    """A listing whose report names the line of a record that was left out."""
+
+    def __init__(self, index: FileIndex, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._file_index = index
+
+    def _finish(self) -> None:
+        super()._finish()
+        if self._file_index.cut_off is not None and "count" in self._problems:
+            self._problems["count"] = f"line {self._file_index.cut_off} is incomplete, and was left out"
 
 
 def _unknown(reason: str) -> Outcome:

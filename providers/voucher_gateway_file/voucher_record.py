@@ -10,7 +10,7 @@ import enum
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from voucher_gateway.provider_api import (
     JSON_NULL,
@@ -36,6 +36,7 @@ LIKE_A_NAME: Final = re.compile(r"[A-Za-z_ ]{1,40}", re.ASCII)
 _SECRETS: Final = ("code", "pin")
 """The fields that can be masked."""
 
+_NONE_UNREAD: Final[frozenset[str]] = frozenset()
 _NOTHING: Final = (None, JSON_NULL)
 
 Object = dict[str, Any]
@@ -55,19 +56,24 @@ class FieldProblem(ValueError):
         self.part = part
 
 
-def voucher_from(account: str, given: Object, *, id: str) -> Voucher:
-    """Return the voucher of an object. A masked code or PIN is None, and listed in `unread`.
+class ParsedRecord(NamedTuple):
+    """What was read of one record.
 
-    Args:
-        account: the account's name.
-        given: the object; its ``account`` stays in `Voucher.raw`.
-        id: the id, if the object has none.
-
-    Raises:
-        ExceptionGroup: of `FieldProblem`, one for each invalid field; ``problems_of`` returns them.
+    Attributes:
+        given: the object of the record; its ``account`` stays in `Voucher.raw`.
+        fields: the values of the fields of a voucher. A masked code or PIN is None.
+        problems: what is wrong.
     """
+
+    given: Object
+    fields: dict[str, Any]
+    problems: list[Problem]
+
+
+def read_object(given: Object) -> ParsedRecord:
+    """Return the fields of an object, and its problems."""
     fields: dict[str, Any] = {}
-    problems = []
+    problems: list[Problem] = []
     for name, value in given.items():
         read = READERS.get(name)
         try:
@@ -76,21 +82,29 @@ def voucher_from(account: str, given: Object, *, id: str) -> Voucher:
                 continue
             fields[name] = None if value is None else read(value)
         except FieldProblem as wrong:
-            problems.append(_prefix_problem(wrong, name))
+            problems.append((f"{name}.{wrong.part}" if wrong.part else name, str(wrong)))
     initial, remaining = fields.get("initial"), fields.get("remaining")
     if initial is not None and remaining is not None and initial.currency != remaining.currency:
-        problems.append(_prefix_problem(FieldProblem("must have the currency of the initial value"), "remaining"))
-    if problems:
-        raise ExceptionGroup("wrong fields", problems)
-    fields["account"] = account
-    fields["id"] = fields.get("id") or id
-    unread = frozenset(name for name in _SECRETS if given.get(name) is not None and fields[name] is None)
+        problems.append(("remaining", "must have the currency of the initial value"))
+    return ParsedRecord(given, fields, problems)
+
+
+def make_voucher(account: str, record: ParsedRecord, *, id: str) -> Voucher:
+    """Return the voucher of a record without problems. A masked code or PIN is None, and listed in `unread`.
+
+    Args:
+        account: the account's name.
+        record: the record.
+        id: the id, if the record has none.
+    """
+    given, fields = record.given, {**record.fields, "account": account}
+    if not fields.get("id"):
+        fields["id"] = id
+    unread = _NONE_UNREAD
+    for name in _SECRETS:
+        if given.get(name) is not None and fields[name] is None:
+            unread |= {name}
     return Voucher(**fields, raw=given, unread=unread)
-
-
-def problems_of(group: ExceptionGroup[FieldProblem]) -> list[Problem]:
-    """Return the problems of the fields of one object."""
-    return [(exception.part, str(exception)) for exception in group.exceptions if isinstance(exception, FieldProblem)]
 
 
 def object_from(voucher: Voucher, *, reveal: bool) -> Object:
@@ -105,13 +119,9 @@ def object_from(voucher: Voucher, *, reveal: bool) -> Object:
     return {name: to_json(value, reveal=reveal) for name, value in values.items() if value not in _NOTHING}
 
 
-def _unknown(name: str) -> FieldProblem:
+def _unknown(name: str) -> Problem:
     known = f"no field of a voucher; the fields are {', '.join(READERS)}"
-    return (
-        FieldProblem(f"is {known}", name)
-        if LIKE_A_NAME.fullmatch(name)
-        else FieldProblem(f"has a name that is {known}")
-    )
+    return (name, f"is {known}") if LIKE_A_NAME.fullmatch(name) else ("", f"has a name that is {known}")
 
 
 def _prefix_problem(wrong: FieldProblem, name: str) -> FieldProblem:

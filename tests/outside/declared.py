@@ -33,7 +33,7 @@ from voucher_gateway.journal.schema import metadata as journal_tables
 from voucher_gateway.migration.schema import metadata as migration_tables
 from voucher_gateway.reports.schema import metadata as report_tables
 from voucher_gateway_file import FileSettings
-from voucher_gateway_file.formats import COLUMNS, WRITTEN
+from voucher_gateway_file.csv_form import COLUMNS, WRITTEN
 from voucher_gateway_jtl import JtlSettings
 from voucher_gateway_local import LocalSettings
 from voucher_gateway_local.tables import metadata as local_tables

@@ -136,6 +136,7 @@ _EXIT_CODES: Final[Mapping[type[Exception], int]] = {
     errors.PaymentShort: DECLINED,
     errors.PaymentConflict: WRONG,
     errors.SaleConflict: WRONG,
+    errors.MalformedFile: WRONG,
     errors.ReferenceConflict: WRONG,
     errors.OperationInProgress: NOT_DONE,
     errors.ConcurrentModification: UNKNOWN,
@@ -186,6 +187,7 @@ _ADVICE: Final[Mapping[type[Exception], str]] = {
     ),
     errors.PaymentConflict: "`voucher-gateway payments show` shows the state of the payment.",
     errors.SaleConflict: "`voucher-gateway sell show` shows the state of the sale.",
+    errors.MalformedFile: "Correct the file, then give the same command again.",
     errors.ReferenceConflict: (
         "Take a new reference for a new operation; `voucher-gateway operations show` shows the old one."
     ),
@@ -197,6 +199,9 @@ _ADVICE: Final[Mapping[type[Exception], str]] = {
     ),
 }
 """What to do about an error, by its class or base class."""
+
+_MAX_PROBLEMS: Final = 20
+"""The maximum of problems of a file that are printed."""
 
 _OUTCOME_STYLES: Final = {"unknown": "bold magenta", "pending": "yellow"}
 
@@ -223,6 +228,9 @@ _OPTIONAL_FIELDS: Final = (
     "retry_after",
     "retry_at",
     "problems",
+    "problem_count",
+    "wrong_lines",
+    "listed_in",
     "evidence",
     "taken",
     "redemption_id",
@@ -265,6 +273,8 @@ def error_object(error: VoucherGatewayError) -> dict[str, Any]:
 
 def error_lines(error: VoucherGatewayError) -> list[str]:
     """Return the lines about an error for people: what is wrong, what it means for the money, and what to do."""
+    if isinstance(error, errors.MalformedFile):
+        return _file_lines(error)
     text = f"{error} ({type(error).__name__})"
     # An error of the configuration has a line for each problem; line breaks of a vendor stay escaped.
     lines = text.split("\n") if isinstance(error, errors.ConfigurationError) else [text]
@@ -276,6 +286,18 @@ def error_lines(error: VoucherGatewayError) -> list[str]:
         lines.append("Nothing moved." if ours else _MONEY[error.outcome])
     if isinstance(error, errors.ConcurrentModification):
         lines += [f"{name}: {reading}" for name, reading in error.evidence.items()]
+    return lines + _next(error)
+
+
+def _file_lines(error: errors.MalformedFile) -> list[str]:
+    """Return the lines about a file of the user: each of the first problems has its own."""
+    shown = error.problems[:_MAX_PROBLEMS]
+    where = "" if error.account is None else f"{error.account}: "
+    lines = [f"{where}{error.message} ({type(error).__name__})", *shown]
+    if (left := error.problem_count - len(shown)) > 0:
+        lines.append(f"and {left} more")
+    if error.listed_in is not None:
+        lines.append(f"All problems are listed in {error.listed_in}")
     return lines + _next(error)
 
 

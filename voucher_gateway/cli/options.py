@@ -184,5 +184,47 @@ ValidUntil = Annotated[
 ]
 Sku = Annotated[str | None, typer.Option("--sku", metavar="SKU", help="The article.")]
 Batch = Annotated[str | None, typer.Option("--batch", metavar="BATCH", help="The campaign or group.")]
+Delimiter = Annotated[
+    Literal[",", ";", "tab", "|"] | None,
+    typer.Option("--delimiter", help="CSV: what separates two cells. Guessed when a file is read."),
+]
+DecimalSign = Annotated[
+    Literal["point", "comma"] | None,
+    typer.Option("--decimal", help="CSV: the decimal sign of amounts. Guessed when a file is read."),
+]
+DateOrder = Annotated[
+    Literal["iso", "ymd", "dmy", "mdy"] | None,
+    typer.Option("--date-order", help="CSV: the order of year, month and day; iso for RFC 3339 only. Guessed."),
+]
+TimeZone = Annotated[
+    str | None,
+    typer.Option("--time-zone", metavar="ZONE", help="CSV: where dates without a zone are, such as Europe/Berlin."),
+]
+Encoding = Annotated[
+    Literal["utf-8", "windows-1252"] | None, typer.Option("--encoding", help="CSV: how characters are stored.")
+]
+FileCurrency = Annotated[
+    str | None, typer.Option("--currency", metavar="CURRENCY", help="CSV: the currency of rows that name none.")
+]
+ColumnNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="NAME=FIELD",
+        help='CSV: what a column with another name is, such as "Card number=code"; NAME=- leaves it out. May be'
+        " repeated.",
+    ),
+]
+ByteOrderMark = Annotated[
+    bool | None,
+    typer.Option("--byte-order-mark", help="CSV: begin the file with one, by which a spreadsheet recognises UTF-8."),
+]
+
+
+def file_settings(**options: object) -> dict[str, object]:
+    """Return the settings of a file that were given as options."""
+    return {name: value for name, value in options.items() if value not in (None, [])}
+
+
 WORKERS: Final = 8
 """How many vouchers a migration, an export or an import moves at a time, unless another number is given."""

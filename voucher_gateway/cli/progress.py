@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +29,12 @@ def progress_printer(output: Output) -> Iterator[ProgressPrinter]:
         yield ProgressPrinter(output, bar)
 
 
+def print_file_form(output: Output, name: str, sentences: Sequence[str]) -> None:
+    """Print how a file of the user is read."""
+    for sentence in sentences:
+        output.note(f"{name}: {sentence}")
+
+
 class ProgressPrinter:
     """Prints progress in the way that fits the output, and not too often.
 
@@ -42,6 +48,13 @@ class ProgressPrinter:
         self._bar = bar
         self._task = None if bar is None else bar.add_task("", total=None)
         self._printed_at = time.monotonic()
+
+    def print_file_read(self, count: int) -> None:
+        """Print how many vouchers of a file were checked."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=count, description="checked in the file")
+        elif not self._output.as_json and self._is_due(_LINE_EVERY_S):
+            self._output.note(f"{count} vouchers of the file checked")
 
     def print_read(self, count: int) -> None:
         """Print how many vouchers were read for a plan."""

@@ -16,6 +16,9 @@ _UNKNOWN_OPTION: Final = "No such option"
 _MIN_CODE_LENGTH: Final = 4
 """No vendor that we know of has shorter codes, so a shorter word is repeated: `lst`, `abc`."""
 
+_SUFFIXES: Final = (".csv", ".jsonl", ".toml")
+"""The suffixes of our files. A code does not end so, and a mistyped path has to be seen."""
+
 _WORD: Final = re.compile(r"[a-z]+(-[a-z]+)*", re.ASCII)
 _QUOTED: Final = re.compile(r"'([a-z][a-z-]*)'", re.ASCII)
 _SIMILARITY: Final = 0.7
@@ -52,7 +55,9 @@ def _values(arguments: Sequence[str]) -> set[str]:
 
 
 def _is_mistyped(value: str, message: str) -> bool:
-    """Return whether a value is a mistyped command, or a mistyped one of the words that a message offers."""
+    """Return whether a value is a path of ours, a mistyped command, or one of the words that a message offers."""
+    if value.lower().endswith(_SUFFIXES):
+        return True
     tables = [COMMANDS, *GROUPS.values()]
     commands = [name for table in tables for panel in table.values() for name in panel]
     return find_similar(value, {*commands, *_QUOTED.findall(message)} - {value}) is not None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
 from voucher_gateway import registry
+from voucher_gateway.config.provider_settings import ConfigProblems, read_settings
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.gateway import Gateway
@@ -28,9 +29,19 @@ def is_file_name(name: str) -> bool:
     return Path(name).suffix.lower() in FILE_SUFFIXES
 
 
+def problems_path(path: str) -> str:
+    """Return the path of the file that lists the problems of a file of vouchers, beside that file."""
+    return f"{path}.problems.txt"
+
+
 @contextmanager
 def add_file_accounts(
-    gateway: Gateway, *names: str, reveal: bool = False, mask: bool = False, file_format: FileFormat | None = None
+    gateway: Gateway,
+    *names: str,
+    reveal: bool = False,
+    mask: bool = False,
+    file_format: FileFormat | None = None,
+    settings: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Iterator[Gateway]:
     """Yield a gateway with all accounts of another one, and an account for each name that is the path of a file.
 
@@ -42,9 +53,10 @@ def add_file_accounts(
         reveal: whether codes and PINs may be written into the files.
         mask: whether masked codes are written, if codes may not be written.
         file_format: the format of the files. If it is given, every name that is not an account is the path of a file.
+        settings: other settings of the files, by path, such as the ``delimiter`` of CSV.
 
     Raises:
-        ConfigurationError: if a name is neither an account nor such a path.
+        ConfigurationError: if a name is neither an account nor such a path, or a setting is wrong.
     """
     accounts = {account.name: account for account in gateway.accounts}
     paths = [name for name in dict.fromkeys(names) if name not in accounts]
@@ -54,7 +66,8 @@ def add_file_accounts(
             f"there is no account of this name, and it is not a path that ends in {' or '.join(FILE_SUFFIXES)};"
             f" accounts: {', '.join(accounts)}"
         )
-    files = [_file_account(path, reveal=reveal, mask=mask, file_format=file_format) for path in paths]
+    common = {"reveal": reveal, "mask": mask, "format": file_format}
+    files = [_file_account(path, {**common, **(settings or {}).get(path, {})}) for path in paths]
     try:
         yield Gateway([*gateway.accounts, *files], journal=gateway.journal)
     finally:
@@ -62,9 +75,12 @@ def add_file_accounts(
             file.provider.close()
 
 
-def _file_account(path: str, *, reveal: bool, mask: bool, file_format: FileFormat | None) -> Account:
+def _file_account(path: str, given: Mapping[str, object]) -> Account:
     if len(path) > _MAX_PATH_LENGTH:
         raise ConfigurationError(f"the path of a file has at most {_MAX_PATH_LENGTH} characters; use a relative path")
     provider_type = registry.load(_PROVIDER)
-    settings = provider_type.settings_type(path=path, reveal=reveal, mask=mask, format=file_format)
+    problems = ConfigProblems(path)
+    table = {"path": path, **{name: value for name, value in given.items() if value is not None}}
+    settings = read_settings(provider_type.settings_type, table, problems, (), folder=None, reserved=())
+    problems.raise_if_any()
     return Account(name=path, provider=provider_type(path, settings), former_names=())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,13 @@ import attrs
 
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.migration.file_accounts import FILE_SUFFIXES, FileFormat, add_file_accounts, is_file_name
+from voucher_gateway.migration.file_accounts import (
+    FILE_SUFFIXES,
+    FileFormat,
+    add_file_accounts,
+    is_file_name,
+    problems_path,
+)
 from voucher_gateway.migration.plan.losses import LOSSES, find_unaccepted_risks, require_accepted_risks
 from voucher_gateway.migration.plan.make import make_plan
 from voucher_gateway.migration.plan.model import Action
@@ -29,6 +35,7 @@ from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.verify.checks import Difference
 from voucher_gateway.migration.verify.compare import SourceChange, changes_since_plan, compare_masked_file
 from voucher_gateway.migration.verify.verify import verify_plan
+from voucher_gateway.provider import SourceForm
 
 WORKERS: Final = 8
 """The default number of vouchers that are read or written at a time."""
@@ -78,6 +85,7 @@ def export_vouchers(
     *,
     reveal: bool = False,
     file_format: FileFormat | None = None,
+    file_settings: Mapping[str, object] | None = None,
     plan: Path | None = None,
     workers: int = WORKERS,
     on_read: Callable[[int], None] | None = None,
@@ -94,6 +102,7 @@ def export_vouchers(
         reveal: whether to write codes and PINs. Whoever has the file can then spend the vouchers. Otherwise the codes
             are masked, and the file cannot be imported.
         file_format: the format of the file, if its name does not end in ``.jsonl`` or ``.csv``.
+        file_settings: other settings of the file, such as the ``delimiter`` of CSV.
         plan: the file of the plan; by default beside the file, as ``FILE.plan.jsonl``.
         workers: how many vouchers are read at a time.
         on_read: is called repeatedly with the number of vouchers that were read for the plan.
@@ -117,7 +126,13 @@ def export_vouchers(
             rule="a new file",
         )
     with add_file_accounts(
-        gateway, account, target, reveal=reveal, mask=not reveal, file_format=file_format
+        gateway,
+        account,
+        target,
+        reveal=reveal,
+        mask=not reveal,
+        file_format=file_format,
+        settings={target: file_settings or {}},
     ) as extended:
         if file.exists():
             _require_same_form(extended, target, file, reveal=reveal)
@@ -133,8 +148,11 @@ def import_vouchers(
     policy: Policy | None = None,
     dry_run: bool = False,
     file_format: FileFormat | None = None,
+    file_settings: Mapping[str, object] | None = None,
     plan: Path | None = None,
     workers: int = WORKERS,
+    on_file_read: Callable[[int], None] | None = None,
+    on_file_form: Callable[[Sequence[str]], None] | None = None,
     on_read: Callable[[int], None] | None = None,
     on_progress: OnProgress | None = None,
 ) -> TransferReport:
@@ -151,8 +169,12 @@ def import_vouchers(
         policy: the policy; by default the strictest one, or that of the plan to continue.
         dry_run: whether only to make a plan. The plan is deleted at the end.
         file_format: the format of the file, if its name does not end in ``.jsonl`` or ``.csv``.
+        file_settings: other settings of the file, such as the ``delimiter`` of CSV. By default the problems of the file
+            are listed beside it, as ``FILE.problems.txt``.
         plan: the file of the plan; by default beside the file, as ``FILE.ACCOUNT.plan.jsonl``.
         workers: how many vouchers are issued at a time.
+        on_file_read: is called repeatedly with the number of vouchers of the file that were checked.
+        on_file_form: is called with sentences that say how the file is read, before anything is written.
         on_read: is called repeatedly with the number of vouchers that were read for the plan.
         on_progress: is called a few times a second while vouchers are issued, on the thread of the caller.
 
@@ -163,12 +185,17 @@ def import_vouchers(
         InvalidRequest: if the file has no readable codes, a risk is not accepted, or the plan to continue has another
             policy.
         ConfigurationError: if there is no journal or no such account, or the file is not a file of vouchers.
+        MalformedFile: if the file has problems, or no voucher.
         VoucherGatewayError: if a side cannot be read.
     """
     _require_format(file, file_format)
     source = str(file.absolute())
-    with add_file_accounts(gateway, account, source, file_format=file_format) as extended, ExitStack() as stack:
-        _require_readable_codes(extended, source, file)
+    settings = {source: {"problems": problems_path(source), **(file_settings or {})}}
+    accounts = add_file_accounts(gateway, account, source, file_format=file_format, settings=settings)
+    with accounts as extended, ExitStack() as stack:
+        form = _prepare_source(extended, source, file, on_file_read)
+        if form.sentences and on_file_form is not None:
+            on_file_form(form.sentences)
         if dry_run:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="voucher-gateway-"))
             transfer = _Transfer(extended, source, account, Path(folder) / "plan.jsonl", workers, on_read)
@@ -308,15 +335,19 @@ def _require_format(file: Path, file_format: FileFormat | None) -> None:
         )
 
 
-def _require_readable_codes(gateway: Gateway, source: str, file: Path) -> None:
+def _prepare_source(
+    gateway: Gateway, source: str, file: Path, on_file_read: Callable[[int], None] | None
+) -> SourceForm:
+    """Read the whole file, so that all its problems are reported now, and return its form."""
     provider = gateway.provider(source)
-    provider.check()  # reads the whole file, so that all its problems are reported now
+    form = provider.prepare_source(on_file_read)
     if not provider.capabilities.codes.readable:
         raise InvalidRequest(
             f"{file.name} has masked codes, so no voucher can be issued from it: export it again with `reveal`",
             field="file",
             rule="with readable codes",
         )
+    return form
 
 
 def _require_same_form(gateway: Gateway, target: str, file: Path, *, reveal: bool) -> None:

@@ -116,13 +116,13 @@ def test_two_writers_that_take_turns_read_only_what_the_other_one_wrote(
         second.issue(new(code=f"B-{number}"), reference=f"b-{number}")
     form = first._file.form
     parsed: list[bytes] = []
-    parse = form.parse
+    read = form.read
 
-    def parse_and_count(body: bytes, columns: Sequence[str]) -> object:
+    def read_and_count(body: bytes, columns: Sequence[str]) -> object:
         parsed.append(body)
-        return parse(body, columns)
+        return read(body, columns)
 
-    monkeypatch.setattr(form, "parse", parse_and_count)
+    monkeypatch.setattr(form, "read", read_and_count)
     assert first.find("B-19").code == Code("B-19")
     assert len(parsed) == 2  # the new record, and once more for the voucher that is returned
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from voucher_gateway_file.formats import CsvFormat, escape_formula, unescape_formula
+from voucher_gateway_file.csv_format import CsvFormat
+from voucher_gateway_file.formula_cells import escape_formula, unescape_formula
 
 FORMULA_STARTS = "=+-@＝＋－＠﹢﹣−"
 NASTY = st.text(alphabet=st.sampled_from(list("=+-@＝＠\t\r\n ;,|'\"“a1\0\u200b\u00a0")), max_size=12)

@@ -22,7 +22,7 @@ from voucher_gateway import (
     UnsupportedOperation,
 )
 from voucher_gateway.request_hooks import use_before_send_hook
-from voucher_gateway_file.formats import WRITTEN
+from voucher_gateway_file.csv_form import WRITTEN
 
 if TYPE_CHECKING:
     from tests.providers.file.conftest import Open

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -13,7 +14,7 @@ import typer
 
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import DECLINED, DONE, CliContext, cli_context_of
-from voucher_gateway.cli.progress import progress_printer
+from voucher_gateway.cli.progress import print_file_form, progress_printer
 from voucher_gateway.cli.tables import count_text, print_rows, tally_columns
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.migration.plan.model import Action
@@ -56,6 +57,13 @@ def plan(
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Codes and PINs may be written into a file that is the target.")
     ] = False,
+    delimiter: given.Delimiter = None,
+    decimal: given.DecimalSign = None,
+    date_order: given.DateOrder = None,
+    time_zone: given.TimeZone = None,
+    encoding: given.Encoding = None,
+    currency: given.FileCurrency = None,
+    columns: given.ColumnNames = None,
 ) -> None:
     """Plan how the vouchers of SOURCE go to TARGET, and say what becomes of each. Nothing is changed at either vendor.
 
@@ -69,7 +77,7 @@ def plan(
     Examples:
         voucher-gateway migrate plan shop events --out move.plan
     """
-    from voucher_gateway.migration.file_accounts import add_file_accounts, is_file_name
+    from voucher_gateway.migration.file_accounts import add_file_accounts, is_file_name, problems_path
     from voucher_gateway.migration.plan.make import make_plan
     from voucher_gateway.migration.plan.policy import Policy, load_policy
 
@@ -77,12 +85,29 @@ def plan(
     length = None if window is None else length_from(window)
     rates = rates_from(rate or ())
     rules = Policy() if policy is None else load_policy(policy)
+    form = given.file_settings(
+        delimiter=delimiter,
+        decimal=decimal,
+        date_order=date_order,
+        time_zone=time_zone,
+        encoding=encoding,
+        currency=currency,
+        columns=columns,
+    )
+    if is_file_name(source):
+        form["problems"] = problems_path(source)
+    elif form:
+        raise InvalidRequest(
+            f"--{next(iter(form)).replace('_', '-')} is for a source that is a CSV file",
+            field=next(iter(form)),
+            rule="only for a CSV file",
+        )
     _require_new(out)
     if html is not None:
         _require_writable(html, out)
     with (
         session.gateway() as configured,
-        add_file_accounts(configured, source, target, reveal=reveal) as gateway,
+        add_file_accounts(configured, source, target, reveal=reveal, settings={source: form}) as gateway,
         progress_printer(session.output) as printer,
     ):
         summary = make_plan(
@@ -96,6 +121,8 @@ def plan(
             rates=rates,
             after=after,
             on_progress=printer.print_read,
+            on_file_read=printer.print_file_read,
+            on_file_form=partial(print_file_form, session.output, Path(source).name),
         )
     if html is not None:
         _write_page(summary, html, length)

@@ -196,8 +196,13 @@ def _require_codes(plan: Plan, *, reveal: bool) -> None:
 def _gateway(session: CliContext, plan: Plan, *, reveal: bool = False) -> Iterator[Gateway]:
     from voucher_gateway.migration.file_accounts import add_file_accounts
 
-    source, target = plan.header.source.account, plan.header.target.account
-    with session.gateway() as configured, add_file_accounts(configured, source, target, reveal=reveal) as gateway:
+    source, target = plan.header.source, plan.header.target
+    with (
+        session.gateway() as configured,
+        add_file_accounts(
+            configured, source.account, target.account, reveal=reveal, settings={source.account: source.settings}
+        ) as gateway,
+    ):
         yield gateway
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -11,7 +12,7 @@ import typer
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import DECLINED, DIFFERENT, DONE, NOT_DONE, UNKNOWN, advising, cli_context_of
 from voucher_gateway.cli.errors import exit_code, print_error
-from voucher_gateway.cli.progress import progress_printer
+from voucher_gateway.cli.progress import print_file_form, progress_printer
 from voucher_gateway.cli.tables import TableColumn, count_text, print_rows, tally_columns
 from voucher_gateway.migration.plan.model import Action
 
@@ -53,6 +54,10 @@ def export_vouchers(
         bool, typer.Option("--reveal", help="Write codes and PINs. They are money: the file is then worth its sum.")
     ] = False,
     file_format: _Format = None,
+    delimiter: given.Delimiter = None,
+    decimal: given.DecimalSign = None,
+    encoding: given.Encoding = None,
+    byte_order_mark: given.ByteOrderMark = None,
     plan: _Plan = None,
     workers: _Workers = given.WORKERS,
 ) -> None:
@@ -79,6 +84,9 @@ def export_vouchers(
             file,
             reveal=reveal,
             file_format=file_format,
+            file_settings=given.file_settings(
+                delimiter=delimiter, decimal=decimal, encoding=encoding, byte_order_mark=byte_order_mark
+            ),
             plan=plan,
             workers=workers,
             on_read=printer.print_read,
@@ -100,12 +108,20 @@ def import_vouchers(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only plan, and say what would become of them.")] = False,
     file_format: _Format = None,
+    delimiter: given.Delimiter = None,
+    decimal: given.DecimalSign = None,
+    date_order: given.DateOrder = None,
+    time_zone: given.TimeZone = None,
+    encoding: given.Encoding = None,
+    currency: given.FileCurrency = None,
+    columns: given.ColumnNames = None,
     plan: _Plan = None,
     workers: _Workers = given.WORKERS,
 ) -> None:
     """Issue the vouchers of FILE at ACCOUNT, read both again and compare them. FILE stays as it is.
 
     A voucher that the policy does not provide for, or that the account cannot keep as it is, is refused with a reason.
+    How a CSV file is written is guessed, and said before anything is done; options say it exactly.
     If the command is interrupted, run it again: it continues with the plan in FILE.ACCOUNT.plan.jsonl, and issues
     nothing twice. Vouchers that were added to FILE since the plan was begun are named and left out. Importing a file
     into two accounts doubles its value.
@@ -132,8 +148,19 @@ def import_vouchers(
             policy=rules,
             dry_run=dry_run,
             file_format=file_format,
+            file_settings=given.file_settings(
+                delimiter=delimiter,
+                decimal=decimal,
+                date_order=date_order,
+                time_zone=time_zone,
+                encoding=encoding,
+                currency=currency,
+                columns=columns,
+            ),
             plan=plan,
             workers=workers,
+            on_file_read=printer.print_file_read,
+            on_file_form=partial(print_file_form, output, file.name),
             on_read=printer.print_read,
             on_progress=printer.print_progress,
         )

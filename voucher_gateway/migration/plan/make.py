@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
 from typing import Final
+
+import attrs
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
@@ -41,6 +43,8 @@ def make_plan(
     rates: Mapping[str, float] | None = None,
     after: Path | None = None,
     on_progress: Callable[[int], None] | None = None,
+    on_file_read: Callable[[int], None] | None = None,
+    on_file_form: Callable[[Sequence[str]], None] | None = None,
 ) -> PlanSummary:
     """Plan how the vouchers of one account are moved to another. Nothing is changed at either vendor.
 
@@ -55,10 +59,14 @@ def make_plan(
         rates: the most requests per second, by account, for this call and for the run.
         after: an earlier plan of the same source. Vouchers that it has moved are left out.
         on_progress: is called repeatedly with the number of vouchers that were read.
+        on_file_read: if the source is a file, is called repeatedly with the number of its vouchers that were checked.
+        on_file_form: if the source is a file, is called with sentences that say how it is read, before the plan is
+            written.
 
     Raises:
         ConfigurationError: if there is no journal, no such account, or a file cannot be read or written.
         InvalidRequest: if source and target are the same, or an argument is out of range.
+        MalformedFile: if the source is a file that cannot be read, or that has no voucher.
         UnsupportedOperation: if no voucher can be moved between these accounts.
     """
     if gateway.journal is None:
@@ -67,12 +75,15 @@ def make_plan(
     _check(source_provider, target_provider, workers, rates or {})
     policy = policy or Policy()
     # First, because the checks read the permissions of the logins and the clocks of the vendors.
+    form = source_provider.prepare_source(on_file_read)
+    if form.sentences and on_file_form is not None:
+        on_file_form(form.sentences)
     source_check, target_check = source_provider.check(), target_provider.check()
     source_can, target_can = gateway.capabilities(source), gateway.capabilities(target)
     route = choose_route(source_can, target_can, copy=copy, retire=policy.retire)
     header = PlanHeader(
         made_at=source_provider.vendor_now(),
-        source=_end(source_provider),
+        source=attrs.evolve(_end(source_provider), settings=form.settings),
         target=_end(target_provider),
         copy=copy or source_can.record,
         steps=route.steps,
@@ -81,6 +92,7 @@ def make_plan(
         policy=policy.to_json(),
         workers=workers,
         rates=dict(rates or {}),
+        file_form=form.sentences,
     )
     goal = Target(capabilities=target_can, currency=target_check.currency, at=target_provider.vendor_now())
     scanner = SourceScanner(

@@ -94,12 +94,14 @@ class End:
         provider: the name of the provider.
         host: the host of the vendor.
         login: the login at the vendor; None if it is not known.
+        settings: the settings by which a file is read in the same way again.
     """
 
     account: str
     provider: str
     host: str
     login: str | None = None
+    settings: Mapping[str, object] = attrs.field(factory=dict, hash=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -175,6 +177,7 @@ class PlanHeader:
         policy: the whole policy, for people and for the hash.
         workers: how many vouchers are moved at a time.
         rates: the most requests per second, by account.
+        file_form: sentences that say how the file of the source is read.
     """
 
     made_at: datetime
@@ -187,3 +190,4 @@ class PlanHeader:
     policy: Mapping[str, object] = attrs.field(factory=dict, hash=False)
     workers: int = 8
     rates: Mapping[str, float] = attrs.field(factory=dict, hash=False)
+    file_form: tuple[str, ...] = ()
