@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,21 +32,33 @@ class PayingShop:
         card: the other means.
     """
 
-    def __init__(self, jtl: SimulatedVendor, ticketing: SimulatedVendor, url: str, stack: ExitStack) -> None:
+    def __init__(
+        self, jtl: SimulatedVendor, ticketing: SimulatedVendor, url: str, folder: Path, stack: ExitStack
+    ) -> None:
         self.jtl = jtl
         self.ticketing = ticketing
         self.url = url
+        self._folder = folder
         self._stack = stack
+        self._shops = 0
         self.card = FakeCard()
         self.gateway = self.another_gateway()
 
     def another_gateway(self, **settings: Any) -> Gateway:
         """Return a gateway on the same journal, as another process would make it."""
-        accounts = (
+        return self._stack.enter_context(make_gateway(self._accounts, self.url, **{"tries": 1, **settings}))
+
+    def another_shop(self) -> Gateway:
+        """Return the gateway of another shop at the same vendors, with a journal that knows nothing of ours."""
+        self._shops += 1
+        return make_gateway(self._accounts, f"sqlite:///{self._folder / f'other-{self._shops}.db'}")
+
+    @property
+    def _accounts(self) -> tuple[SimulatorAccount, ...]:
+        return (
             SimulatorAccount("shop", self.jtl.announcement),
             SimulatorAccount("events", self.ticketing.announcement, risks=BY_UPDATE),
         )
-        return self._stack.enter_context(make_gateway(accounts, self.url, **{"tries": 1, **settings}))
 
     def jtl_code(self, amount: str = "50.00", **fields: Any) -> str:
         """Return the code of a new JTL voucher."""
@@ -93,13 +106,13 @@ class MixedPayment:
 
 
 @pytest.fixture
-def make_paying_shop() -> Iterator[Callable[[str], PayingShop]]:
+def make_paying_shop(tmp_path: Path) -> Iterator[Callable[[str], PayingShop]]:
     with ExitStack() as stack:
 
         def make(url: str) -> PayingShop:
             jtl = stack.enter_context(SimulatedVendor(JtlProvider))
             ticketing = stack.enter_context(SimulatedVendor(TicketingProvider))
-            return PayingShop(jtl, ticketing, url, stack)
+            return PayingShop(jtl, ticketing, url, tmp_path, stack)
 
         yield make
 

@@ -96,10 +96,12 @@ class _LegEnd:
     """What became of a leg.
 
     Attributes:
-        returned: what was given back of what was taken; None if nothing was taken.
+        taken: what was taken; None for nothing.
+        returned: what this cancellation gave back of that; None if nothing was taken.
         frees_at: when its reserved value is free again; None if it is free now.
     """
 
+    taken: Money | None
     returned: Money | None
     frees_at: datetime | None
 
@@ -129,8 +131,8 @@ class _CancelRun:
             result = results[leg.number]
             if isinstance(result, _LegEnd):
                 state = LegState.RELEASED if result.returned is None else LegState.RETURNED
-                end = {"returned": result.returned, "held_until": result.frees_at, "problem": None}
-                changes[leg.number] = {"state": state, **end}
+                end = {"taken": result.taken, "returned": result.returned, "held_until": result.frees_at}
+                changes[leg.number] = {"state": state, "problem": None, **end}
             else:
                 changes[leg.number] = self._note(leg, result)
         if changes:
@@ -197,18 +199,19 @@ def _settle_leg(work: PaymentWork, parts: Sequence[RefundedPart], leg: PaymentLe
     Raises:
         VoucherGatewayError: if something is not given back, or if that is not known.
     """
+    taken: Money | None = None
     returned: Money | None = None
     frees_at: datetime | None = None
     for generation in range(1, leg.generation + 1):
         redemption = _find_redemption(work, leg, generation)
         if redemption is not None:
             _settle_parts(work, parts, leg)
-            returned = (returned or Money.zero(leg.amount.currency)) + _give_back(work, leg, redemption)
+            taken, returned = redemption.money, _give_back(work, leg, redemption)
         elif leg.holdable:
             release = release_leg(work, leg, generation)
             ends = [end for end in (frees_at, release.frees_at) if end is not None]
             frees_at = max(ends, default=None)
-    return _LegEnd(returned=returned, frees_at=frees_at)
+    return _LegEnd(taken=taken, returned=returned, frees_at=frees_at)
 
 
 def _find_redemption(work: PaymentWork, leg: PaymentLeg, generation: int) -> Redemption | None:

@@ -96,7 +96,7 @@ class Payment:
 
     @property
     def captured(self) -> Money:
-        """What is taken: from the vouchers, and from the other means if it is inside the payment."""
+        """What is taken from the vouchers, and from other means inside, less what a cancellation gave back."""
         return self._record.captured
 
     @property

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 import attrs
 
 from voucher_gateway.money import Money
 from voucher_gateway.payments.states import LegState, OtherState, PaymentState
+
+_TAKEN: Final = (OtherState.CAPTURED, OtherState.RETURNING, OtherState.KEPT)
 
 
 @attrs.frozen(kw_only=True)
@@ -108,9 +111,13 @@ class PaymentRecord:
 
     @property
     def captured(self) -> Money:
-        """What is taken: from the vouchers, and from the other means if it is inside the payment."""
+        """What is taken from the vouchers, and from the other means if it is inside the payment.
+
+        What a cancellation gave back is not in it any more. What a refund gave back is.
+        """
         taken = sum_money((leg.taken for leg in self.legs if leg.taken is not None), self.total.currency)
-        if self.other_state is OtherState.CAPTURED and self.other_amount is not None:
+        taken -= sum_money((leg.returned for leg in self.legs if leg.returned is not None), self.total.currency)
+        if self.other_state in _TAKEN and self.other_amount is not None:
             taken += self.other_amount
         return taken
 
