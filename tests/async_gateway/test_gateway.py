@@ -32,7 +32,17 @@ if TYPE_CHECKING:
 
 TEN = Money("10.00", "EUR")
 # What blocks only to read the configuration or the journal's own rows.
-WITHOUT_WAITING = {"account", "accounts", "capabilities", "close", "from_config", "from_env", "journal", "provider"}
+WITHOUT_WAITING = {
+    "account",
+    "accounts",
+    "capabilities",
+    "check_limits",
+    "close",
+    "from_config",
+    "from_env",
+    "journal",
+    "provider",
+}
 
 
 @pytest.fixture

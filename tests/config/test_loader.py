@@ -230,7 +230,10 @@ def test_the_default_file_is_what_the_environment_names(monkeypatch: pytest.Monk
         ({"accept_risks": "redeem-by-update"}, "accept_risks: must be an array of names, not a string"),
         ({"accept_risks": [7]}, "accept_risks: must be an array of strings, and has an integer"),
         ({"accept_risks": ["redeem-by-updat"]}, "accept_risks: holds an unknown name; did you mean redeem-by-update?"),
-        ({"accept_risks": [CANARY]}, "accept_risks: holds an unknown name; known: redeem-by-update, refund-by-update"),
+        (
+            {"accept_risks": [CANARY]},
+            "accept_risks: holds an unknown name; known: deactivate-by-expiry, redeem-by-update",
+        ),
         ({"provider": "acne"}, "provider: is not an installed provider; did you mean acme?; installed: acme, "),
         ({"provider": CANARY}, "provider: is not an installed provider; installed: acme, "),
         ({"provider": 7}, "provider: must be a string, not an integer"),

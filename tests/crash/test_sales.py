@@ -12,7 +12,6 @@ from tests.sales.shops import VENDORS, SellingShop
 from voucher_gateway.http import retry
 from voucher_gateway.simulator import FAULTS
 
-
 CASES: Final = [(vendor, step) for vendor in sorted(VENDORS) for step in STEPS if can_take(step, vendor)]
 
 

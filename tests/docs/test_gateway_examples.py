@@ -21,6 +21,7 @@ EXAMPLE: Final = re.compile(r"^Example:\n    ```python\n(.*?)^    ```$", re.DOTA
 VERBS: Final = [name for name in vars(Gateway) if not name.startswith("_")]
 WITHOUT_EXAMPLE: Final = {
     "accounts",
+    "check_limits",
     "close",
     "decide",
     "find_moved",
