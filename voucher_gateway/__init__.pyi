@@ -119,6 +119,8 @@ from voucher_gateway.outcome import Outcome as Outcome
 from voucher_gateway.payment_rules import RefundLink as RefundLink
 from voucher_gateway.payment_rules import ReservationRules as ReservationRules
 from voucher_gateway.payment_rules import RestAfterCapture as RestAfterCapture
+from voucher_gateway.payments.allocation import AllocationOrder as AllocationOrder
+from voucher_gateway.payments.distribution import RefundStrategy as RefundStrategy
 from voucher_gateway.payments.means import Authorization as Authorization
 from voucher_gateway.payments.means import OtherMeans as OtherMeans
 from voucher_gateway.payments.payment import Payment as Payment
@@ -126,9 +128,14 @@ from voucher_gateway.payments.records import Cancellation as Cancellation
 from voucher_gateway.payments.records import CancelledLeg as CancelledLeg
 from voucher_gateway.payments.records import PaymentLeg as PaymentLeg
 from voucher_gateway.payments.records import PaymentRecord as PaymentRecord
+from voucher_gateway.payments.refund_records import PaymentRefund as PaymentRefund
+from voucher_gateway.payments.refund_records import RefundPart as RefundPart
+from voucher_gateway.payments.refund_records import ReplacementRule as ReplacementRule
 from voucher_gateway.payments.states import LegState as LegState
 from voucher_gateway.payments.states import OtherState as OtherState
+from voucher_gateway.payments.states import PartState as PartState
 from voucher_gateway.payments.states import PaymentState as PaymentState
+from voucher_gateway.payments.states import RefundState as RefundState
 from voucher_gateway.provider import VoucherProvider as VoucherProvider
 from voucher_gateway.reconciliation import Finding as Finding
 from voucher_gateway.reconciliation import FindingKind as FindingKind

@@ -224,7 +224,7 @@ def test_a_voucher_is_sold_by_awaited_methods(shop: Shop) -> None:
     ("awaited", "blocking", "others"),
     [
         (AsyncGateway, Gateway, WITHOUT_WAITING),
-        (AsyncPayment, Payment, set()),
+        (AsyncPayment, Payment, {"refundable", "refunds"}),
         (AsyncSale, Sale, {"code", "pin"}),
     ],
 )

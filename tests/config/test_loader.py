@@ -232,7 +232,7 @@ def test_the_default_file_is_what_the_environment_names(monkeypatch: pytest.Monk
         ({"accept_risks": ["redeem-by-updat"]}, "accept_risks: holds an unknown name; did you mean redeem-by-update?"),
         (
             {"accept_risks": [CANARY]},
-            "accept_risks: holds an unknown name; known: deactivate-by-expiry, redeem-by-update",
+            "accept_risks: holds an unknown name; known: deactivate-by-expiry, redeem-by",
         ),
         ({"provider": "acne"}, "provider: is not an installed provider; did you mean acme?; installed: acme, "),
         ({"provider": CANARY}, "provider: is not an installed provider; installed: acme, "),

@@ -203,7 +203,9 @@ class SaleUnderTest:
         assert journal is not None
         with journal.database.locks.hold(f"sale:{self.name}", wait_s=PATIENCE_S):
             pass
-        while any(journal.is_owner_alive(record) for record in journal.operations(states=[OperationState.OPEN])):
+        while any(
+            journal.is_owner_alive(record) for record in journal.iterate_operations(states=[OperationState.OPEN])
+        ):
             assert time.monotonic() < deadline, f"{self.what}: the lock of a dead process is not freed"
             time.sleep(0.002)
 

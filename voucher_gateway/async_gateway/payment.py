@@ -10,6 +10,7 @@ from voucher_gateway.async_gateway.threads import CallThreads
 from voucher_gateway.money import Money
 from voucher_gateway.payments.payment import Payment
 from voucher_gateway.payments.records import PaymentLeg, PaymentRecord
+from voucher_gateway.payments.refund_records import PaymentRefund
 from voucher_gateway.payments.states import PaymentState
 
 
@@ -96,10 +97,20 @@ class AsyncPayment:
         """The earliest end of a reservation; None if nothing is reserved."""
         return self._payment.authorized_until
 
+    async def read_refunds(self) -> tuple[PaymentRefund, ...]:
+        """Return the refunds of the payment, as `Payment.refunds` does."""
+        return await self._threads.run(lambda: self._payment.refunds)
+
+    async def read_refundable(self) -> Money:
+        """Return what is left to give back, as `Payment.refundable` does."""
+        return await self._threads.run(lambda: self._payment.refundable)
+
     refresh = run_for_self(Payment.refresh)
+    replacement = run_on_thread(Payment.replacement)
     add = run_on_thread(Payment.add)
     remove = run_on_thread(Payment.remove)
     authorize = run_on_thread(Payment.authorize)
     capture = run_on_thread(Payment.capture)
     cancel = run_on_thread(Payment.cancel)
     resume = run_on_thread(Payment.resume)
+    refund = run_on_thread(Payment.refund)

@@ -11,7 +11,13 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors import AlreadyRefunded, Declined, VoucherGatewayError
+from voucher_gateway.errors import (
+    AlreadyRefunded,
+    DatabaseUnavailable,
+    Declined,
+    OperationInProgress,
+    VoucherGatewayError,
+)
 from voucher_gateway.instants import now
 from voucher_gateway.models.results import Redemption, Refund
 from voucher_gateway.money import Money
@@ -24,10 +30,11 @@ from voucher_gateway.payments.leg_calls import (
     unknown_operation,
 )
 from voucher_gateway.payments.other_calls import NEEDS_MEANS, capture_other, return_other, void_other
-from voucher_gateway.payments.records import Cancellation, PaymentLeg, PaymentRecord
-from voucher_gateway.payments.references import refund_reference, return_reference
-from voucher_gateway.payments.states import OTHER, LegState, OtherState, PartState, PaymentState
-from voucher_gateway.payments.store import RefundedPart
+from voucher_gateway.payments.records import Cancellation, PaymentLeg, PaymentRecord, sum_money
+from voucher_gateway.payments.references import return_reference
+from voucher_gateway.payments.refund import continue_refunds, read_refunds
+from voucher_gateway.payments.refund_records import PaymentRefund
+from voucher_gateway.payments.states import OTHER, LegState, OtherState, PartState, PaymentState, RefundState
 from voucher_gateway.payments.work import PaymentWork, run_side_by_side
 
 log: Final = logging.getLogger("voucher_gateway.payments")
@@ -68,8 +75,8 @@ def decide_to_cancel(work: PaymentWork, *, following: PaymentRecord | None = Non
 def continue_cancel(work: PaymentWork, *, accept_loss: bool = False) -> Cancellation:
     """Carry out the decision to cancel, as far as it can be done now."""
     work.take()
-    parts = work.store.parts(work.record.id) if work.record.refunds else []
-    run = _CancelRun(work, parts, accept_loss)
+    run = _CancelRun(work, accept_loss)
+    run.complete_refunds()
     run.give_legs_back()
     run.give_other_back()
     sentences = run.sentences
@@ -112,20 +119,33 @@ class _CancelRun:
 
     Attributes:
         work: the work on the payment.
-        parts: the parts of the refunds of the payment.
         accept_loss: whether a leg that surely cannot be given back ends.
+        refunds: the refunds of the payment.
         sentences: what is not given back yet, for a person.
     """
 
     work: PaymentWork
-    parts: Sequence[RefundedPart]
     accept_loss: bool
+    refunds: tuple[PaymentRefund, ...] = ()
     sentences: list[str] = attrs.field(factory=list)
+
+    def complete_refunds(self) -> None:
+        """Complete the refunds that were begun: what they give back is not given back again."""
+        work = self.work
+        if not work.record.refunds:
+            return
+        try:
+            continue_refunds(work)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - the parts below say what is open; the other means raises anything
+            log.warning("payment %s: a refund is not complete: %s", work.record.id, type(error).__name__)
+        self.refunds = read_refunds(work.store, work.record)
 
     def give_legs_back(self) -> None:
         """Settle every leg side by side, and commit what became of them."""
         legs = [leg for leg in self.work.record.legs if not _is_ended(leg)]
-        results = run_side_by_side(legs, partial(_settle_leg, self.work, self.parts))
+        results = run_side_by_side(legs, partial(_settle_leg, self.work, self.refunds))
         changes: dict[int, dict[str, Any]] = {}
         for leg in legs:
             result = results[leg.number]
@@ -172,9 +192,8 @@ class _CancelRun:
             return
         left = work.record.other_amount
         assert left is not None
-        for part in self.parts:
-            if part.leg == OTHER and part.state in (PartState.REFUNDED, PartState.PLANNED):
-                left -= part.amount
+        _require_complete(self.refunds, OTHER)
+        left -= _sum_parts(self.refunds, OTHER, PartState.REFUNDED, left.currency)
         if left.amount > 0:
             return_other(work, left)
         else:
@@ -193,7 +212,7 @@ def _is_ended(leg: PaymentLeg) -> bool:
     return is_accepted_loss or leg.state in (LegState.RELEASED, LegState.RETURNED, LegState.REMOVED)
 
 
-def _settle_leg(work: PaymentWork, parts: Sequence[RefundedPart], leg: PaymentLeg) -> _LegEnd:
+def _settle_leg(work: PaymentWork, refunds: Sequence[PaymentRefund], leg: PaymentLeg) -> _LegEnd:
     """Give back everything of a leg, of each of its generations.
 
     Raises:
@@ -205,8 +224,9 @@ def _settle_leg(work: PaymentWork, parts: Sequence[RefundedPart], leg: PaymentLe
     for generation in range(1, leg.generation + 1):
         redemption = _find_redemption(work, leg, generation)
         if redemption is not None:
-            _settle_parts(work, parts, leg)
-            taken, returned = redemption.money, _give_back(work, leg, redemption)
+            _require_complete(refunds, leg.number)
+            replaced = _sum_parts(refunds, leg.number, PartState.REPLACED, leg.amount.currency)
+            taken, returned = redemption.money, _give_back(work, leg, redemption, replaced)
         elif leg.holdable:
             release = release_leg(work, leg, generation)
             ends = [end for end in (frees_at, release.frees_at) if end is not None]
@@ -231,35 +251,51 @@ def _find_redemption(work: PaymentWork, leg: PaymentLeg, generation: int) -> Red
     return result
 
 
-def _settle_parts(work: PaymentWork, parts: Sequence[RefundedPart], leg: PaymentLeg) -> None:
-    """Make sure that it is known what the refunds of the payment gave back of a leg.
+def _require_complete(refunds: Sequence[PaymentRefund], leg: int) -> None:
+    """Make sure that it is known what the refunds of the payment gave back of a leg, or of the other means.
 
     Raises:
-        VoucherGatewayError: if it is not known.
+        OperationInProgress: if it is not known.
     """
-    for part in parts:
-        if part.leg == leg.number and part.state is PartState.PLANNED:
-            reference = refund_reference(work.record.id, part.refund, leg.number)
-            record = settle_operation(work, leg, Operation.REFUND, reference)
-            if record is not None and record.state.is_unresolved:
-                raise unknown_operation(leg, record)
+    for refund in refunds:
+        for part in refund.parts:
+            is_open = part.state is PartState.PLANNED or (
+                part.state is PartState.NOT_POSSIBLE and refund.replacement is not None
+            )
+            if refund.state is RefundState.OPEN and part.leg == leg and is_open:
+                raise OperationInProgress(f"the refund {refund.reference!r:.200} is not complete", operation="refund")
 
 
-def _give_back(work: PaymentWork, leg: PaymentLeg, redemption: Redemption) -> Money:
+def _sum_parts(refunds: Sequence[PaymentRefund], leg: int, state: PartState, currency: str) -> Money:
+    amounts = (part.amount for refund in refunds for part in refund.parts if (part.leg, part.state) == (leg, state))
+    return sum_money(amounts, currency)
+
+
+def _give_back(work: PaymentWork, leg: PaymentLeg, redemption: Redemption, replaced: Money) -> Money:
     """Give back what is left to give back of a redemption, and return how much this cancellation gave back.
+
+    Args:
+        work: the work on the payment.
+        leg: the leg.
+        redemption: what took its value.
+        replaced: how much of it a new voucher gave back.
 
     Raises:
         VoucherGatewayError: if it is not given back, or if that is not known.
     """
     reference = return_reference(work.record.id, leg.number)
-    is_begun = work.verbs.operation(leg.account, Operation.REFUND, reference) is not None
-    if not is_begun and not work.verbs.refundable(redemption):
+    begun = work.verbs.operation(leg.account, Operation.REFUND, reference)
+    left = work.verbs.refundable(redemption) - replaced
+    if begun is None and left.amount <= 0:
         return Money.zero(leg.amount.currency)
+    money: Money | None = None  # the rest, and in a repeat what was the rest
+    if replaced:
+        money = left if begun is None else begun.target.money
     refund: Refund
     try:
-        refund = work.verbs.refund(leg.account, redemption, reference=reference, order=work.record.order)
+        refund = work.verbs.refund(leg.account, redemption, money, reference=reference, order=work.record.order)
     except AlreadyRefunded:
-        if work.verbs.refundable(redemption):
+        if left.amount > 0:
             raise
         return Money.zero(leg.amount.currency)
     return refund.money

@@ -31,6 +31,25 @@ class RefundStrategy(enum.StrEnum):
     OTHER_FIRST = "other-first"
 
 
+def as_strategy(strategy: RefundStrategy | str | RefundShares) -> RefundStrategy | RefundShares:
+    """Return a strategy that may be given by its name.
+
+    Raises:
+        InvalidRequest: if there is no strategy of this name.
+    """
+    if not isinstance(strategy, str):
+        return strategy
+    try:
+        return RefundStrategy(strategy)
+    except ValueError:
+        names = ", ".join(RefundStrategy)
+        raise InvalidRequest(
+            f"the refund strategy must be one of {names}, or a mapping of legs to amounts",
+            field="strategy",
+            rule=f"one of {names}, or a mapping",
+        ) from None
+
+
 def distribute(
     money: Money | None, refundable: Mapping[int, Money], strategy: RefundStrategy | RefundShares
 ) -> dict[int, Money]:

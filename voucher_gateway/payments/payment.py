@@ -8,15 +8,20 @@ from datetime import datetime
 
 from voucher_gateway.errors import PaymentConflict
 from voucher_gateway.masking import Code, Pin
+from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.payments.authorization import authorize_payment
 from voucher_gateway.payments.cancellation import cancel_payment
 from voucher_gateway.payments.capture import capture_payment
+from voucher_gateway.payments.distribution import RefundShares, RefundStrategy, as_strategy
 from voucher_gateway.payments.means import OtherMeans
 from voucher_gateway.payments.offers import count_check, find_leg
 from voucher_gateway.payments.plan import add_leg, check_limit, remove_leg, require_open
-from voucher_gateway.payments.records import Cancellation, PaymentLeg, PaymentRecord
+from voucher_gateway.payments.records import Cancellation, PaymentLeg, PaymentRecord, sum_money
 from voucher_gateway.payments.recovery import resume_payment
+from voucher_gateway.payments.refund import read_refunds, read_replacement, refund_payment
+from voucher_gateway.payments.refund_records import PaymentRefund, ReplacementRule
+from voucher_gateway.payments.refundable import refundable_by_leg
 from voucher_gateway.payments.states import LegState, PaymentState
 from voucher_gateway.payments.store import PaymentStore
 from voucher_gateway.payments.verbs import VoucherVerbs
@@ -219,6 +224,77 @@ class Payment:
         """
         with self._work() as work:
             return cancel_payment(work, accept_loss=accept_loss)
+
+    # --- after it ---
+
+    @property
+    def refunds(self) -> tuple[PaymentRefund, ...]:
+        """The refunds of the payment, the oldest first, as they are recorded now."""
+        return read_refunds(self._store, self._record)
+
+    @property
+    def refundable(self) -> Money:
+        """What can still be given back of the payment: by its vouchers, and by its other means; zero if not captured.
+
+        Raises:
+            ConfigurationError: if the account of a voucher is not configured any more.
+        """
+        if self.state is not PaymentState.CAPTURED:
+            return Money.zero(self.total.currency)
+        left = refundable_by_leg(self._verbs, self._record, self.refunds)
+        return sum_money(left.values(), self.total.currency)
+
+    def refund(
+        self,
+        money: Money | None = None,
+        *,
+        reference: str,
+        strategy: RefundStrategy | str | RefundShares = RefundStrategy.PROPORTIONAL,
+        replace: ReplacementRule | None = None,
+    ) -> PaymentRefund:
+        """Give an amount of a captured payment back. Its parts are committed first, and then given back.
+
+        A repeated call under the same reference goes on where the one before stopped, and so do `resume` and
+        `Gateway.recover`. A part that surely cannot be given back, because its voucher has expired, is deleted or is
+        deactivated, is ``not_possible`` in the result, with the reason.
+
+        Args:
+            money: how much; None for all that is left, or for the sum of a mapping.
+            reference: the name of this refund, which is different for each refund of the payment.
+            strategy: ``proportional``, ``vouchers-first`` or ``other-first``; or what each leg gives back, by its
+                number, and the other means by ``"other"``.
+            replace: where a new voucher is issued for a leg that cannot be given back; None for nowhere.
+
+        Returns:
+            what each leg gives back. What `PaymentRefund.other` says is given back by the other means: by the payment
+            itself if that is inside it, otherwise by the shop.
+
+        Raises:
+            PaymentConflict: if the payment is not captured.
+            ReferenceConflict: if the reference stands for another refund of the payment.
+            AmountOutOfRange: if less is left to give back.
+            AlreadyRefunded: if nothing is left.
+            InvalidRequest: if a mapping does not fit.
+            NotExecuted: if a vendor could not be reached. Make the same call later.
+            OutcomeUnknown: if it is not known whether a part was given back. Make the same call later.
+            Exception: what the other means raised, if it is not known whether it gave its part back.
+        """
+        chosen = as_strategy(strategy)
+        with self._work() as work:
+            return refund_payment(work, money, reference=reference, strategy=chosen, replace=replace)
+
+    def replacement(self, reference: str, leg: int) -> Voucher:
+        """Return the voucher that a refund issued instead of giving a leg back, with its code. Nothing is sent.
+
+        Args:
+            reference: the name of the refund.
+            leg: the number of the leg.
+
+        Raises:
+            InvalidRequest: if the refund issued none for this leg.
+        """
+        with self._work() as work:
+            return read_replacement(work, reference, leg)
 
     def resume(self) -> None:
         """Continue what another call or process began: an authorization, a capture, a cancellation or a refund.

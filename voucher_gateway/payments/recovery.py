@@ -11,6 +11,7 @@ from voucher_gateway.payments.cancellation import continue_cancel
 from voucher_gateway.payments.capture import continue_capture
 from voucher_gateway.payments.means import OtherMeans
 from voucher_gateway.payments.records import PaymentRecord
+from voucher_gateway.payments.refund import continue_refunds
 from voucher_gateway.payments.states import LegState, PaymentState
 from voucher_gateway.payments.store import PaymentStore
 from voucher_gateway.payments.verbs import VoucherVerbs
@@ -36,7 +37,7 @@ def complete_payment(work: PaymentWork) -> None:
     """Carry out the decision that is recorded of a payment, if there is one.
 
     Raises:
-        Exception: as `capture_payment`.
+        Exception: as `capture_payment` and `continue_refunds`.
     """
     state = work.record.state
     if state is PaymentState.OPEN:
@@ -45,6 +46,8 @@ def complete_payment(work: PaymentWork) -> None:
         continue_capture(work)
     elif state is PaymentState.CANCELLING:
         continue_cancel(work)
+    elif state is PaymentState.CAPTURED:
+        continue_refunds(work)
 
 
 def recover_payments(verbs: VoucherVerbs, store: PaymentStore, other: OtherMeans | None) -> list[PaymentRecord]:

@@ -17,8 +17,8 @@ from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.fence import epoch_statement
 from voucher_gateway.money import Money
 from voucher_gateway.payments.records import PaymentLeg, PaymentRecord
-from voucher_gateway.payments.schema import PAYMENTS, legs, payments, refund_parts, refunds
-from voucher_gateway.payments.states import DECIDED, LegState, OtherState, PartState, PaymentState, RefundState
+from voucher_gateway.payments.schema import PAYMENTS, legs, payments, refunds
+from voucher_gateway.payments.states import DECIDED, LegState, OtherState, PaymentState, RefundState
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.statements import PreparedStatement
 
@@ -40,13 +40,6 @@ _SEALS: Final = PreparedStatement(
     sa.select(legs.c.sealed_code, legs.c.sealed_pin, legs.c.key_id).where(
         legs.c.payment_id == sa.bindparam("id"), legs.c.number == sa.bindparam("leg")
     )
-)
-_PARTS: Final = PreparedStatement(
-    sa.select(
-        refund_parts.c.refund, refund_parts.c.leg, refund_parts.c.amount, refund_parts.c.state, payments.c.currency
-    )
-    .join(payments, payments.c.id == refund_parts.c.payment_id)
-    .where(refund_parts.c.payment_id == sa.bindparam("id"))
 )
 _ERASE: Final = PreparedStatement(
     sa.update(legs).where(legs.c.payment_id == sa.bindparam("id")).values(sealed_code=None, sealed_pin=None)
@@ -72,23 +65,6 @@ class LegSeal:
     code: str | None = attrs.field(repr=False)
     pin: str | None = attrs.field(repr=False)
     key_id: str
-
-
-@attrs.frozen(kw_only=True)
-class RefundedPart:
-    """One part of a refund of a payment.
-
-    Attributes:
-        refund: the number of the refund.
-        leg: the number of the leg; 0 for the other means.
-        amount: what it gives back.
-        state: its state.
-    """
-
-    refund: int
-    leg: int
-    amount: Money
-    state: PartState
 
 
 class PaymentStore:
@@ -126,20 +102,6 @@ class PaymentStore:
         if row is None:
             return None
         return LegSeal(code=row["sealed_code"], pin=row["sealed_pin"], key_id=row["key_id"])
-
-    def parts(self, payment_id: str) -> list[RefundedPart]:
-        """Return the parts of all refunds of a payment."""
-        with self.database.read() as connection:
-            rows = _PARTS.all_rows(connection, {"id": payment_id})
-        return [
-            RefundedPart(
-                refund=row["refund"],
-                leg=row["leg"],
-                amount=Money(row["amount"], row["currency"]),
-                state=PartState(row["state"]),
-            )
-            for row in rows
-        ]
 
     def iterate(
         self,

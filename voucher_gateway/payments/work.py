@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
+from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors import ConfigurationError, OperationInProgress, VoucherGatewayError
 from voucher_gateway.instants import now
@@ -99,23 +100,49 @@ class PaymentWork:
             OperationInProgress: if another worker has taken the payment over.
             DatabaseUnavailable: if it cannot be committed.
         """
-        legs = legs or {}
         store, payment_id = self.store, self.record.id
+        with self.transaction(legs, deleted=deleted, added=added, **changes) as connection:
+            for number, values in (seals or {}).items():
+                store.update_leg(connection, payment_id, number, values)
+            if added is not None:
+                store.insert_leg(connection, payment_id, added.leg, added.fingerprint, added.seal)
+            if deleted is not None:
+                store.delete_leg(connection, payment_id, deleted)
+            if erase:
+                store.erase_seals(connection, payment_id)
+            if following is not None:
+                store.insert(connection, following)
+
+    @contextmanager
+    def transaction(
+        self,
+        legs: LegChanges | None = None,
+        *,
+        added: AddedLeg | None = None,
+        deleted: int | None = None,
+        **changes: Any,
+    ) -> Iterator[Connection]:
+        """Change the payment and its legs, and give the connection for what else belongs to the same transaction.
+
+        Args:
+            legs: the changes of legs.
+            added: a leg that the caller inserts.
+            deleted: the number of a leg that the caller deletes.
+            changes: the changes of the payment, by attribute.
+
+        Raises:
+            OperationInProgress: if another worker has taken the payment over.
+            DatabaseUnavailable: if it cannot be committed.
+        """
+        legs = legs or {}
         with self._guard:
             changes |= {"updated_at": now(), "epoch": self._epoch}
-            with store.database.write() as connection:
-                store.update(connection, self.record, changes)
-                for number, values in [*legs.items(), *(seals or {}).items()]:
+            with self.store.database.write() as connection:
+                self.store.update(connection, self.record, changes)
+                for number, values in legs.items():
                     if values:
-                        store.update_leg(connection, payment_id, number, values)
-                if added is not None:
-                    store.insert_leg(connection, payment_id, added.leg, added.fingerprint, added.seal)
-                if deleted is not None:
-                    store.delete_leg(connection, payment_id, deleted)
-                if erase:
-                    store.erase_seals(connection, payment_id)
-                if following is not None:
-                    store.insert(connection, following)
+                        self.store.update_leg(connection, self.record.id, number, values)
+                yield connection
             kept = [
                 attrs.evolve(leg, **legs[leg.number]) if leg.number in legs else leg
                 for leg in self.record.legs

@@ -1,0 +1,390 @@
+"""The refund of a captured payment: its parts are committed, then each is given back.
+
+A part that surely cannot be given back is recorded with the reason. If the caller asked for it, a new voucher is issued
+instead. Everything else that fails leaves the refund open: the same call, `resume` and `recover` go on with it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors import (
+    AccessDenied,
+    AlreadyRefunded,
+    Declined,
+    InvalidRequest,
+    PaymentConflict,
+    ReferenceConflict,
+    UnsupportedOperation,
+    VoucherExpired,
+    VoucherGatewayError,
+    VoucherInactive,
+)
+from voucher_gateway.instants import format_instant, now
+from voucher_gateway.models.requests import require_name
+from voucher_gateway.models.voucher import Status, Voucher
+from voucher_gateway.money import Money, positive
+from voucher_gateway.payments.distribution import RefundShares, RefundStrategy, distribute
+from voucher_gateway.payments.other_calls import NEEDS_MEANS, authorization_of, require_means
+from voucher_gateway.payments.records import PaymentLeg, PaymentRecord, sum_money
+from voucher_gateway.payments.references import (
+    other_refund_key,
+    payment_reference,
+    refund_reference,
+    replacement_reference,
+)
+from voucher_gateway.payments.refund_records import PaymentRefund, RefundPart, ReplacementRule, strategy_text
+from voucher_gateway.payments.refund_store import insert_refund, select_refunds, update_refund
+from voucher_gateway.payments.refundable import refundable_by_leg
+from voucher_gateway.payments.states import OTHER, PartState, PaymentState, RefundState
+from voucher_gateway.payments.store import PaymentStore
+from voucher_gateway.payments.work import PaymentWork, run_side_by_side
+
+log: Final = logging.getLogger("voucher_gateway.payments")
+
+_IMPOSSIBLE: Final = (Declined, InvalidRequest, UnsupportedOperation)
+"""The errors that prove that a part is not given back, and that the same call never will."""
+
+_USELESS: Final = (Status.INACTIVE, Status.PENDING, Status.BLOCKED, Status.DEACTIVATED)
+
+
+def read_refunds(store: PaymentStore, record: PaymentRecord) -> tuple[PaymentRefund, ...]:
+    """Return the refunds of a payment, the oldest first."""
+    with store.database.read() as connection:
+        return select_refunds(connection, record.id, record.total.currency)
+
+
+def refund_payment(
+    work: PaymentWork,
+    money: Money | None,
+    *,
+    reference: str,
+    strategy: RefundStrategy | RefundShares,
+    replace: ReplacementRule | None,
+) -> PaymentRefund:
+    """Give an amount of a captured payment back, or go on with that.
+
+    Args:
+        work: the work on the payment.
+        money: how much; None for all that is left, or for the sum of a mapping.
+        reference: the caller's name of the refund.
+        strategy: which legs give it back.
+        replace: where a new voucher is issued for a leg that cannot be given back; None for nowhere.
+
+    Raises:
+        PaymentConflict: if the payment is not captured.
+        ReferenceConflict: if the reference stands for another refund of the payment.
+        AmountOutOfRange, InvalidRequest: if less is left, or a mapping does not fit.
+        AlreadyRefunded: if nothing is left.
+        ConfigurationError: if the other means is inside the payment, and the caller did not give it.
+        VoucherGatewayError: if a part is not given back yet, or if that is not known.
+        Exception: if that is not known of the other means; the means' own error.
+    """
+    require_name(reference, "reference")
+    refunds = read_refunds(work.store, work.record)
+    refund = next((refund for refund in refunds if refund.reference == reference), None)
+    if refund is not None:
+        _require_same(refund, money, strategy, replace)
+    else:
+        refund = _begin(work, refunds, money, reference, strategy, replace)
+    if refund.state is RefundState.OPEN:
+        refund = _complete(work, refund)
+    return refund
+
+
+def continue_refunds(work: PaymentWork) -> None:
+    """Go on with every refund of a payment that is not done.
+
+    Raises:
+        VoucherGatewayError: if a part is not given back yet, or if that is not known. The other refunds are continued.
+        Exception: if that is not known of the other means; the means' own error.
+    """
+    failure: Exception | None = None
+    for refund in read_refunds(work.store, work.record):
+        if refund.state is RefundState.OPEN:
+            try:
+                _complete(work, refund)
+            except Exception as error:  # noqa: BLE001 - raised below; the other means may raise anything
+                failure = failure or error
+    if failure is not None:
+        raise failure
+
+
+def read_replacement(work: PaymentWork, reference: str, leg: int) -> Voucher:
+    """Return the voucher that was issued instead of the refund of a leg, with its code.
+
+    Raises:
+        InvalidRequest: if none was issued.
+    """
+    for refund in read_refunds(work.store, work.record):
+        for part in refund.parts:
+            if refund.reference == reference and part.leg == leg and part.state is PartState.REPLACED:
+                return _issue_replacement(work, refund, part)
+    raise InvalidRequest(
+        f"no voucher was issued for leg {leg} in the refund {reference!r:.200}",
+        field="leg",
+        rule="of a part that was replaced",
+    )
+
+
+def _require_same(
+    refund: PaymentRefund,
+    money: Money | None,
+    strategy: RefundStrategy | RefundShares,
+    replace: ReplacementRule | None,
+) -> None:
+    if (refund.asked, refund.strategy, refund.replacement) != (money, strategy_text(strategy), replace):
+        raise ReferenceConflict(
+            f"the reference {refund.reference!r:.200} stands for another refund of this payment: expected the same"
+            " amount, strategy and replacement, or a new reference"
+        )
+
+
+def _begin(
+    work: PaymentWork,
+    refunds: tuple[PaymentRefund, ...],
+    money: Money | None,
+    reference: str,
+    strategy: RefundStrategy | RefundShares,
+    replace: ReplacementRule | None,
+) -> PaymentRefund:
+    """Commit a refund with its parts. Nothing is given back yet."""
+    record = work.record
+    if record.state is not PaymentState.CAPTURED:
+        raise PaymentConflict(f"the payment is {record.state}: only a captured payment can be refunded")
+    if replace is not None:
+        _require_issue(work, replace)
+    amount = None if money is None else positive(money, field="money")
+    shares = distribute(amount, refundable_by_leg(work.verbs, record, refunds), strategy)
+    if not shares:
+        raise AlreadyRefunded("nothing of the payment is left to give back")
+    if record.has_other and OTHER in shares:
+        require_means(work)
+    at = now()
+    refund = PaymentRefund(
+        number=record.refunds + 1,
+        reference=reference,
+        asked=money,
+        amount=sum_money(shares.values(), record.total.currency),
+        strategy=strategy_text(strategy),
+        replacement=replace,
+        created_at=at,
+        updated_at=at,
+        parts=tuple(
+            RefundPart(leg=leg, amount=share, state=_first_state(leg, has_other=record.has_other))
+            for leg, share in shares.items()
+        ),
+    )
+    with work.transaction(refunds=refund.number) as connection:
+        insert_refund(connection, record.id, refund)
+    log.info("payment %s: refund %d of %s is recorded", record.id, refund.number, refund.amount)
+    return refund
+
+
+def _require_issue(work: PaymentWork, replace: ReplacementRule) -> None:
+    account = work.verbs.account(replace.account)
+    if not account.capabilities.of(Operation.ISSUE).available:
+        raise UnsupportedOperation(
+            "it issues no vouchers: name another account for the replacement",
+            account=account.name,
+            operation="issue",
+        )
+
+
+def _first_state(leg: int, *, has_other: bool) -> PartState:
+    return PartState.TOLD if leg == OTHER and not has_other else PartState.PLANNED
+
+
+# --- giving back ---
+
+
+def _complete(work: PaymentWork, refund: PaymentRefund) -> PaymentRefund:
+    """Give back what is not given back yet, and return the refund as it is then.
+
+    Raises:
+        Exception: the first reason why the refund stays open.
+    """
+    work.take()
+    failures: list[Exception] = []
+    _refund_legs(work, refund, failures)
+    refund = _reload(work, refund)
+    _refund_other(work, refund, failures)
+    refund = _reload(work, refund)
+    if refund.replacement is not None:
+        _replace_parts(work, refund, failures)
+        refund = _reload(work, refund)
+    if failures:
+        raise failures[0]
+    _commit(work, refund, {}, state=RefundState.DONE, attention=_attention_of_others(work, refund))
+    log.info("payment %s: refund %d is done", work.record.id, refund.number)
+    return _reload(work, refund)
+
+
+def _refund_legs(work: PaymentWork, refund: PaymentRefund, failures: list[Exception]) -> None:
+    amounts = {part.leg: part.amount for part in refund.parts if part.leg != OTHER and part.state is PartState.PLANNED}
+    legs = [work.record.leg(number) for number in amounts]
+    results = run_side_by_side(legs, partial(_refund_leg, work, refund.number, amounts))
+    changes: dict[int, dict[str, Any]] = {}
+    sentences = []
+    for number, error in results.items():
+        if error is None:
+            changes[number] = _refunded()
+        elif isinstance(error, _IMPOSSIBLE) and not _may_have_refunded(work, refund, number):
+            changes[number] = _impossible(error)
+        else:
+            failures.append(error)
+            sentences.append(f"refund {refund.reference!r:.200}: leg {number}: {type(error).__name__}: {error.message}")
+    if results:
+        _commit(work, refund, changes, attention="; ".join(sentences) or work.record.attention)
+
+
+def _refund_leg(work: PaymentWork, number: int, amounts: Mapping[int, Money], leg: PaymentLeg) -> None:
+    """Give an amount of a leg back.
+
+    Raises:
+        VoucherGatewayError: if it is not given back, or if that is not known.
+    """
+    reference = refund_reference(work.record.id, number, leg.number)
+    if not _may_have_happened(work, leg.account, Operation.REFUND, reference):
+        _require_usable(work, leg)
+    redemption = work.verbs.redemption(leg.account, payment_reference(work.record.id, leg.number, leg.generation))
+    work.verbs.refund(leg.account, redemption, amounts[leg.number], reference=reference, order=work.record.order)
+
+
+def _may_have_refunded(work: PaymentWork, refund: PaymentRefund, leg: int) -> bool:
+    reference = refund_reference(work.record.id, refund.number, leg)
+    return _may_have_happened(work, work.record.leg(leg).account, Operation.REFUND, reference)
+
+
+def _may_have_happened(work: PaymentWork, account: str, verb: Operation, reference: str) -> bool:
+    """Whether an earlier call may have been carried out: a later refusal of the same call then proves nothing."""
+    operation = work.verbs.operation(account, verb, reference)
+    return operation is not None and operation.state.may_have_happened
+
+
+def _require_usable(work: PaymentWork, leg: PaymentLeg) -> None:
+    """Check that its owner can spend what is given back to a voucher, as far as the vendor shows it.
+
+    A vendor may add value to a voucher that has expired.
+
+    Raises:
+        VoucherExpired, VoucherInactive: if the owner cannot.
+        VoucherNotFound: if the voucher is deleted.
+    """
+    account = work.verbs.account(leg.account)
+    is_moved = bool(work.journal.move_chain(leg.account, leg.voucher_id))
+    if is_moved or not account.capabilities.of(Operation.GET).available:
+        return
+    try:
+        voucher = account.provider.get(leg.voucher_id)
+    except AccessDenied:
+        return
+    where: dict[str, Any] = {"account": leg.account, "operation": "refund"}
+    if voucher.status in _USELESS:
+        raise VoucherInactive(f"the voucher cannot be spent: it is {voucher.status}; nothing was sent", **where)
+    end = voucher.valid_until
+    if end is not None and end <= account.provider.vendor_now():
+        raise VoucherExpired(f"the voucher's validity ended at {format_instant(end)}; nothing was sent", **where)
+    if voucher.status is Status.EXPIRED:
+        raise VoucherExpired("the voucher's validity is over; nothing was sent", **where)
+
+
+def _refund_other(work: PaymentWork, refund: PaymentRefund, failures: list[Exception]) -> None:
+    for part in refund.parts:
+        if part.leg != OTHER or part.state is not PartState.PLANNED:
+            continue
+        try:
+            _call_other(work, part.amount, refund.number)
+        except Declined as error:
+            _commit(work, refund, {OTHER: _impossible(error)})
+        except Exception as error:  # noqa: BLE001 - raised later; the other means may raise anything
+            sentence = f"refund {refund.reference!r:.200}: the other means: {type(error).__name__}: call it again"
+            work.commit(attention=NEEDS_MEANS if work.other is None else sentence)
+            failures.append(error)
+        else:
+            _commit(work, refund, {OTHER: _refunded()})
+
+
+def _call_other(work: PaymentWork, amount: Money, number: int) -> None:
+    """Give an amount back at the other means, under a key that never changes.
+
+    Raises:
+        Declined, NotExecuted: if it is surely not given back.
+        Exception: if that is not known; the means' own error.
+    """
+    means = require_means(work)
+    key = other_refund_key(work.record.id, work.record.other_generation, number)
+    work.confirm()
+    means.refund(amount, key, authorization_of(work))
+
+
+def _replace_parts(work: PaymentWork, refund: PaymentRefund, failures: list[Exception]) -> None:
+    for part in refund.parts:
+        if part.leg == OTHER or part.state is not PartState.NOT_POSSIBLE:
+            continue
+        try:
+            voucher = _issue_replacement(work, refund, part)
+        except VoucherGatewayError as error:
+            if isinstance(error, _IMPOSSIBLE) and not _may_have_issued(work, refund, part):
+                reason = f"{part.reason}; and no voucher can be issued instead: {type(error).__name__}: {error.message}"
+                _commit(work, refund, {part.leg: {"reason": reason}})
+                continue
+            sentence = f"refund {refund.reference!r:.200}: the voucher instead of leg {part.leg}: {error.message}"
+            work.commit(attention=sentence)
+            failures.append(error)
+        else:
+            replaced = {"replacement_account": voucher.account, "replacement_id": voucher.id}
+            _commit(work, refund, {part.leg: {"state": PartState.REPLACED.value, **replaced}})
+
+
+def _may_have_issued(work: PaymentWork, refund: PaymentRefund, part: RefundPart) -> bool:
+    assert refund.replacement is not None
+    reference = replacement_reference(work.record.id, refund.number, part.leg)
+    return _may_have_happened(work, refund.replacement.account, Operation.ISSUE, reference)
+
+
+def _issue_replacement(work: PaymentWork, refund: PaymentRefund, part: RefundPart) -> Voucher:
+    assert refund.replacement is not None
+    return work.verbs.issue(
+        refund.replacement.account,
+        refund.replacement.new_voucher(part.amount),
+        reference=replacement_reference(work.record.id, refund.number, part.leg),
+        order=work.record.order,
+    )
+
+
+# --- rows ---
+
+
+def _refunded() -> dict[str, Any]:
+    return {"state": PartState.REFUNDED.value}
+
+
+def _impossible(error: VoucherGatewayError) -> dict[str, Any]:
+    return {"state": PartState.NOT_POSSIBLE.value, "reason": f"{type(error).__name__}: {error.message}"}
+
+
+def _commit(
+    work: PaymentWork,
+    refund: PaymentRefund,
+    parts: Mapping[int, Mapping[str, Any]],
+    *,
+    state: RefundState = RefundState.OPEN,
+    **changes: Any,
+) -> None:
+    with work.transaction(**changes) as connection:
+        update_refund(connection, work.record.id, refund, state=state, parts=parts)
+
+
+def _reload(work: PaymentWork, refund: PaymentRefund) -> PaymentRefund:
+    return next(each for each in read_refunds(work.store, work.record) if each.number == refund.number)
+
+
+def _attention_of_others(work: PaymentWork, refund: PaymentRefund) -> str | None:
+    """Return the payment's attention when a refund is done: None, if no other refund is open."""
+    others = (each for each in read_refunds(work.store, work.record) if each.number != refund.number)
+    return work.record.attention if any(each.state is RefundState.OPEN for each in others) else None
