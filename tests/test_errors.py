@@ -30,7 +30,6 @@ from voucher_gateway.errors import (
     VoucherGatewayError,
     VoucherNotFound,
 )
-from voucher_gateway.money import Money
 
 TICKET = Ticket(account="shop", provider="jtl", host="vouchers.example", verb="capture")
 
@@ -45,7 +44,7 @@ OWN: dict[type[VoucherGatewayError], dict[str, Any]] = {
     OutcomeUnknown: {"ticket": TICKET},
     errors.PartlyRedeemed: {"taken": "3.00 EUR", "redemption_id": "r-1", "voucher_id": "v-1"},
     errors.PaymentDeclined: {"leg": 2, "cause": None},
-    errors.PaymentShort: {"short_by": Money("3.00", "EUR"), "leg": 2, "cause": None},
+    errors.PaymentShort: {"short_by": "3.00 EUR", "leg": 2, "cause": None},
     errors.MalformedResponse: {"problems": ("amount", "currency")},
     errors.MalformedFile: {"problem_count": 3, "wrong_lines": 2, "listed_in": "vouchers.csv.problems.txt"},
     ConcurrentModification: {"evidence": {"before": "10.00", "after": "7.00"}, "ticket": TICKET},

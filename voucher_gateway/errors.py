@@ -32,12 +32,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import attrs
-
-if TYPE_CHECKING:
-    from voucher_gateway.money import Money
 
 OutcomeName = Literal["succeeded", "declined", "not_executed", "unknown", "pending"]
 
@@ -476,7 +473,7 @@ class PaymentShort(VoucherGatewayError):
     Capture the payment again with `Payment.due`, which other means pay then, or cancel it.
 
     Attributes:
-        short_by: how much is missing.
+        short_by: how much is missing, such as ``3.00 EUR``; `Payment.short_by` is the same as `Money`.
         leg: the number of the leg; 0 for the other means.
         cause: why that leg is lost; None if this call did not lose it.
     """
@@ -488,7 +485,7 @@ class PaymentShort(VoucherGatewayError):
         self,
         message: str,
         *,
-        short_by: Money | None = None,
+        short_by: str | None = None,
         leg: int | None = None,
         cause: VoucherGatewayError | None = None,
         **context: Any,

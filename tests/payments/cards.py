@@ -40,7 +40,8 @@ class FakeCard:
         def do() -> None:
             if key in self.barred:
                 raise Declined("voided")
-            self.authorized[key] = money
+            if key not in self.captured:
+                self.authorized[key] = money
 
         self._call("authorize", key, do)
         return f"auth-{key}"

@@ -62,7 +62,7 @@ def test_a_payment_is_the_same_in_any_process(paying: PayingShop) -> None:
     first = paying.payment()
     again = paying.another_gateway().payment("1001", total=euros("60.00"))
     assert again.id == first.id
-    assert len(first.id) == 26
+    assert len(first.id) == 32
     assert paying.gateway.find_payment("1002") is None
 
 
@@ -153,6 +153,7 @@ def test_a_state_that_does_not_allow_a_call_refuses_it(paying: PayingShop) -> No
     with pytest.raises(InvalidRequest, match=r"30\.00 EUR is due"):
         mixed.payment.capture(due=euros("29.00"))
     mixed.payment.capture(due=euros("30.00"))
+    mixed.payment.cancel()
     with pytest.raises(PaymentConflict):
         mixed.payment.authorize()
 
@@ -166,3 +167,23 @@ def test_payments_are_listed_newest_first(paying: PayingShop) -> None:
     assert [record.order for record in paying.gateway.payments(states=[PaymentState.CANCELLED])] == ["2"]
     assert [record.order for record in paying.gateway.payments(order="1")] == ["1"]
     assert list(paying.gateway.payments(needs_attention=True)) == []
+
+
+def test_authorize_and_capture_by_a_second_click_change_nothing(paying: PayingShop) -> None:
+    mixed = paying.mixed(other=paying.card)
+    second = paying.again(other=paying.card)
+    mixed.payment.authorize()
+    mixed.payment.capture()
+    second.authorize()
+    second.capture()
+    assert second.record == mixed.payment.record
+    assert paying.card.calls == ["authorize other-g1", "capture other-g1-capture"]
+
+
+def test_what_is_due_stays_the_same_after_capture_and_cancellation(paying: PayingShop) -> None:
+    mixed = paying.mixed()
+    mixed.payment.authorize()
+    mixed.payment.capture()
+    assert mixed.payment.due == euros("30.00")
+    mixed.payment.cancel()
+    assert (mixed.payment.due, mixed.payment.attempt) == (euros("30.00"), 1)

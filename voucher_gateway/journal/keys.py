@@ -42,6 +42,9 @@ MAX_CODE_LENGTH: Final = 64
 TAG_LENGTH: Final = 14
 """The length of an operation's tag: 56 bits."""
 
+MARK_LENGTH: Final = 20
+"""The length of `JournalKeys.mark`: 80 bits."""
+
 KEY_VARIABLE: Final = "VOUCHER_GATEWAY_JOURNAL_KEY"
 """The environment variable that holds the journal's key, where the configuration names none."""
 
@@ -119,6 +122,10 @@ class JournalKeys:
         It is part of the references that vendors see, so that a restored journal recognises its own movements.
         """
         return self._mac(key_id or self.newest, "mark", account, verb, reference).hex()[:TAG_LENGTH]
+
+    def mark(self, subject: str, *names: str) -> str:
+        """Return 20 characters that are always the same for the names of a subject, such as an order's payment."""
+        return self._mac(self.newest, "mark of", subject, *names).hex()[:MARK_LENGTH]
 
     def derive_code(self, tag: str, rules: CodeRules, *, key_id: str | None = None) -> Code | None:
         """Return the code of the voucher that the operation of a tag issues: always the same one.

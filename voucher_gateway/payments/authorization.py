@@ -57,6 +57,9 @@ _DECLINES: Final = (
 )
 """The errors of a leg that decline the payment. Every other error leaves the authorization to be continued."""
 
+_AUTHORIZED: Final = (PaymentState.AUTHORIZED, PaymentState.CAPTURING, PaymentState.CAPTURED)
+"""The states in which a payment is authorized already: another worker may have gone on with it."""
+
 _STANDING: Final = (LegState.HELD, LegState.CHECKED)
 _BEGUN: Final = (LegState.HOLDING, *_STANDING)
 
@@ -81,7 +84,7 @@ def authorize_payment(work: PaymentWork) -> None:
         Exception: if the outcome at the other means is not known; the means' own error.
     """
     record = work.record
-    if record.state is PaymentState.AUTHORIZED:
+    if record.state in _AUTHORIZED:
         return
     if record.state is not PaymentState.OPEN:
         raise PaymentConflict(f"the payment is {record.state}: it cannot be authorized")

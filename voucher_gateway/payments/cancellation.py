@@ -151,6 +151,8 @@ class _CancelRun:
             result = results[leg.number]
             if isinstance(result, _LegEnd):
                 state = LegState.RELEASED if result.returned is None else LegState.RETURNED
+                if leg.state is LegState.LOST and state is LegState.RELEASED:
+                    state = LegState.LOST  # so that what is due stays the same
                 end = {"taken": result.taken, "returned": result.returned, "held_until": result.frees_at}
                 changes[leg.number] = {"state": state, "problem": None, **end}
             else:
@@ -202,14 +204,13 @@ class _CancelRun:
     def _note(self, leg: PaymentLeg, error: VoucherGatewayError) -> dict[str, Any]:
         problem = f"{type(error).__name__}: {error.message}"
         if self.accept_loss and is_refusal(error):
-            return {"state": LegState.LOST, "problem": problem, "taken": leg.taken or leg.amount}
+            return {"state": LegState.KEPT, "problem": problem, "taken": leg.taken or leg.amount}
         self.sentences.append(sentence_about(leg, error))
         return {"state": LegState.RETURNING, "problem": problem}
 
 
 def _is_ended(leg: PaymentLeg) -> bool:
-    is_accepted_loss = leg.state is LegState.LOST and leg.taken is not None
-    return is_accepted_loss or leg.state in (LegState.RELEASED, LegState.RETURNED, LegState.REMOVED)
+    return leg.state in (LegState.RELEASED, LegState.RETURNED, LegState.KEPT, LegState.REMOVED)
 
 
 def _settle_leg(work: PaymentWork, refunds: Sequence[PaymentRefund], leg: PaymentLeg) -> _LegEnd:

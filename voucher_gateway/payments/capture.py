@@ -79,7 +79,8 @@ def capture_payment(work: PaymentWork, due: Money | None) -> None:
     elif record.state is PaymentState.SHORT:
         _accept_shortage(work, due)
     elif record.state is not PaymentState.CAPTURING:
-        raise PaymentConflict(f"the payment is {record.state}: authorize it before it is captured")
+        advice = "call authorize() first" if record.state is PaymentState.OPEN else "it cannot be captured"
+        raise PaymentConflict(f"the payment is {record.state}: {advice}")
     elif record.has_other:
         require_means(work)
     continue_capture(work)
@@ -178,7 +179,7 @@ def _shortage(work: PaymentWork, leg: int | None, cause: VoucherGatewayError | N
     why = "" if cause is None else f" ({cause.message})"
     return PaymentShort(
         f"{name} is lost{why}: {missing} is missing; capture with the {work.record.due} that is due now, or cancel",
-        short_by=missing,
+        short_by=str(missing),
         leg=leg,
         cause=cause,
         account=None if cause is None else cause.account,

@@ -116,7 +116,7 @@ def _is_same(record: PaymentRecord, total: Money, renew: bool) -> bool:
 def _new_record(verbs: VoucherVerbs, order: str, attempt: int, total: Money, allocation: str) -> PaymentRecord:
     at = now()
     return PaymentRecord(
-        id=new_id(require_journal(verbs).keys.tag("", "payment", f"{attempt} {order}")),
+        id=new_id(require_journal(verbs).keys.mark("payment", order, str(attempt))),
         order=order,
         attempt=attempt,
         total=total,

@@ -70,6 +70,11 @@ class Payment:
         return self._record.order
 
     @property
+    def attempt(self) -> int:
+        """The number of the payment among those of its order, from 1. A changed order is paid by the next one."""
+        return self._record.attempt
+
+    @property
     def total(self) -> Money:
         """What the order costs."""
         return self._record.total
@@ -184,7 +189,7 @@ class Payment:
         Raises:
             PaymentDeclined: if a leg or the other means cannot be had; `leg` and `cause` say which and why. The others
                 are released, and the payment is open.
-            PaymentConflict: if the payment is neither open nor authorized.
+            PaymentConflict: if the payment is short or cancelled. If it is captured already, nothing happens.
             Exception: what the other means raised, if it is not known whether it was authorized. Call it again.
         """
         with self._work() as work:

@@ -1,21 +1,36 @@
-"""The references and keys of all calls of a payment. They are made from the payment, the leg and the generation."""
+"""The references and keys of all calls of a payment. They are made from the payment, the leg and the generation.
+
+Of the payment's id they have only the part that the journal's key makes of the order number and the attempt. So a
+journal that was restored from a backup, and that has forgotten a payment, gives the same calls the same references:
+the movements at the vendors are recognised, and the other means gets the same keys again.
+"""
 
 from __future__ import annotations
+
+from typing import Final
+
+_TIME_LENGTH: Final = 12
+"""The first characters of an id, by which ids sort by time."""
+
+
+def payment_mark(payment_id: str) -> str:
+    """Return the part of a payment's id that is always the same for an order and an attempt."""
+    return payment_id[_TIME_LENGTH:]
 
 
 def payment_reference(payment_id: str, leg: int, generation: int) -> str:
     """Return the reference of the reserve, the capture, the release or the redeem of a leg in one generation."""
-    return f"{payment_id}-{leg}-g{generation}"
+    return f"{payment_mark(payment_id)}-{leg}-g{generation}"
 
 
 def return_reference(payment_id: str, leg: int) -> str:
     """Return the reference of the refund by which a cancellation gives a leg back."""
-    return f"{payment_id}-{leg}-back"
+    return f"{payment_mark(payment_id)}-{leg}-back"
 
 
 def refund_reference(payment_id: str, refund: int, leg: int) -> str:
     """Return the reference of the refund of a leg by one of the payment's refunds."""
-    return f"{payment_id}-r{refund}-{leg}"
+    return f"{payment_mark(payment_id)}-r{refund}-{leg}"
 
 
 def replacement_reference(payment_id: str, refund: int, leg: int) -> str:
@@ -25,7 +40,7 @@ def replacement_reference(payment_id: str, refund: int, leg: int) -> str:
 
 def other_key(payment_id: str, generation: int) -> str:
     """Return the key of the authorization at the other means in one generation."""
-    return f"{payment_id}-other-g{generation}"
+    return f"{payment_mark(payment_id)}-other-g{generation}"
 
 
 def other_capture_key(payment_id: str, generation: int) -> str:

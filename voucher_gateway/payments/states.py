@@ -38,11 +38,12 @@ class LegState(enum.StrEnum):
         CHECKED: the vendor cannot reserve. The value was there when the payment was authorized.
         CAPTURING: its value is being taken.
         CAPTURED: its value is taken.
-        LOST: its value cannot be had any more, or cannot be given back.
+        LOST: its value cannot be had any more. It pays nothing of the order.
         RELEASING: its reservation is being given up.
         RELEASED: its reservation is given up, or ends by itself.
         RETURNING: its value is being given back.
         RETURNED: its value is given back.
+        KEPT: its value is taken and cannot be given back, and the caller has accepted that.
         REMOVED: the caller removed it from the payment, and nothing of it is held any more.
     """
 
@@ -57,6 +58,7 @@ class LegState(enum.StrEnum):
     RELEASED = "released"
     RETURNING = "returning"
     RETURNED = "returned"
+    KEPT = "kept"
     REMOVED = "removed"
 
 
