@@ -68,6 +68,10 @@ from voucher_gateway.gateway.diagnosis import AccountDiagnosis as AccountDiagnos
 from voucher_gateway.gateway.diagnosis import JournalDiagnosis as JournalDiagnosis
 from voucher_gateway.gateway.diagnosis import diagnose_accounts as diagnose_accounts
 from voucher_gateway.gateway.diagnosis import diagnose_journal as diagnose_journal
+from voucher_gateway.gateway.explanation.model import ExplainedVoucher as ExplainedVoucher
+from voucher_gateway.gateway.explanation.model import Explanation as Explanation
+from voucher_gateway.gateway.explanation.model import ExplanationReason as ExplanationReason
+from voucher_gateway.gateway.explanation.model import StoryEvent as StoryEvent
 from voucher_gateway.gateway.find import FindResult as FindResult
 from voucher_gateway.gateway.gateway import Gateway as Gateway
 from voucher_gateway.http.urls import scrub_attributes as scrub_attributes

@@ -77,6 +77,7 @@ COMMANDS: Final[Panels] = {
         "check": ("check:check", "Check a code that a customer typed, with limits against guessing."),
         "balance": ("vouchers_read:balance", "Show what a voucher is worth now, and until when."),
         "history": ("vouchers_read:history", "List what happened to a voucher, the oldest first."),
+        "explain": ("explain:explain", "Say in one sentence why a voucher does not work, and tell its story."),
         "presentation": ("vouchers_read:presentation", "Show how the seller presents a voucher, for printing it."),
         "report": ("report:report", "Report what is owed on vouchers, by account, currency, expiry and age."),
         "snapshot": ("report:snapshot", "Store the balances of all vouchers as they are now, for later reports."),
@@ -90,12 +91,12 @@ COMMANDS: Final[Panels] = {
         "delete": ("vouchers_write:delete", "Delete a voucher permanently."),
     },
     "Spend": {
-        "reserve": ("payments:reserve", "Reserve value, to be captured or released later (loosely: a hold)."),
-        "capture": ("payments:capture", "Take the value that was reserved (JTL: charge)."),
-        "release": ("payments:release", "Give a reservation up."),
-        "redeem": ("payments:redeem", "Take value in one step."),
-        "refund": ("payments:refund", "Give a redemption back, all of it or a part."),
-        "refundable": ("payments:refundable", "Show how much of a redemption is left to give back."),
+        "reserve": ("spend:reserve", "Reserve value, to be captured or released later (loosely: a hold)."),
+        "capture": ("spend:capture", "Take the value that was reserved (JTL: charge)."),
+        "release": ("spend:release", "Give a reservation up."),
+        "redeem": ("spend:redeem", "Take value in one step."),
+        "refund": ("spend:refund", "Give a redemption back, all of it or a part."),
+        "refundable": ("spend:refundable", "Show how much of a redemption is left to give back."),
     },
     "Move": {
         "export": (

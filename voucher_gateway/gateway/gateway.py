@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from voucher_gateway.checks.guard import CheckGuard
     from voucher_gateway.execution.executor import JournalExecutor
     from voucher_gateway.execution.recovery import Resolution
+    from voucher_gateway.gateway.explanation.model import Explanation
     from voucher_gateway.journal.journal import Journal
     from voucher_gateway.journal.moves import VoucherMove
     from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState
@@ -1249,6 +1250,50 @@ class Gateway:
             until=until,
             limit=limit,
         )
+
+    def explain(
+        self,
+        code: str | Code | None = None,
+        pin: str | Pin | None = None,
+        *,
+        order: str | None = None,
+        broadcast: bool = False,
+    ) -> Explanation:
+        """Return why a voucher cannot be spent, or what became of an order, in one sentence and as a story.
+
+        For a code, the vendors are asked as in `find`, and for the history of the voucher. For an order, only the
+        journal is read. Nothing is changed.
+
+        Args:
+            code: the voucher's code; or give `order`.
+            pin: the PIN, if there is one.
+            order: the shop's order number.
+            broadcast: whether to show the code to the vendors of the accounts whose pattern does not match, too.
+
+        Raises:
+            InvalidRequest: unless either a code or an order is given.
+            ConfigurationError: if an order is given, and there is no journal.
+
+        Example:
+            ```python
+            gateway.redeem("shop", "JTL-SPRING-0042", Money(100, "EUR"), reference="1001-card-1", order="1001")
+            print(gateway.explain("JTL-SPRING-0042").sentence)  # Used up on ... by order 1001.
+            print(gateway.explain(order="1001").sentence)  # Order 1001 took 100.00 EUR.
+            ```
+        """
+        if (code is None) == (order is None):
+            raise InvalidRequest("give either a code or an order", field="code", rule="one of code and order")
+        if order is not None:
+            journal = self._require_journal().journal
+            from voucher_gateway.gateway.explanation.order import explain_order
+
+            return explain_order(journal, self._accounts, order)
+        assert code is not None
+        code = Code.of(code)
+        result = self.find(code, pin, broadcast=broadcast)
+        from voucher_gateway.gateway.explanation.voucher import explain_code
+
+        return explain_code(self.journal, self._accounts, code, result)
 
     def reservation(self, account: str, reference: str) -> Reservation:
         """Return the reservation that was made under a reference.

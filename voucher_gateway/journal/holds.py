@@ -114,6 +114,17 @@ class Hold:
     expires_at: datetime | None
     state: HoldState
 
+    @classmethod
+    def from_row(cls, row: Mapping[Any, Any]) -> Hold:
+        """Return the hold that a row of the table has."""
+        return cls(
+            operation_id=row["operation_id"],
+            reservation_id=row["reservation_id"],
+            money=Money(row["amount"], row["currency"]),
+            expires_at=parse_instant(row["expires_at"]) if row["expires_at"] else None,
+            state=HoldState(row["state"]),
+        )
+
 
 class Holds:
     """The holds in the journal's database. Every method works within the caller's transaction."""
@@ -193,16 +204,12 @@ class Holds:
         """Return the holds that may hold value at a moment of the vendor's clock."""
         unexpired = (holds.c.expires_at.is_(None)) | (holds.c.expires_at > format_micros(at))
         query = sa.select(holds).where(holds.c.state.in_(ACTIVE_STATES), unexpired)
-        return [
-            Hold(
-                operation_id=row.operation_id,
-                reservation_id=row.reservation_id,
-                money=Money(row.amount, row.currency),
-                expires_at=parse_instant(row.expires_at) if row.expires_at else None,
-                state=HoldState(row.state),
-            )
-            for row in connection.execute(query)
-        ]
+        return [Hold.from_row(row) for row in connection.execute(query).mappings()]
+
+    def of_operation(self, connection: Connection, operation_id: str) -> Hold | None:
+        """Return the hold that an operation made, or tried to make; None if it made none."""
+        row = _OWN.first_row(connection, {"mine": operation_id})
+        return None if row is None else Hold.from_row(row)
 
     def _reserve(
         self,

@@ -128,6 +128,11 @@ class Journal:
                 and record.key.account == account
             ]
 
+    def hold_of(self, operation_id: str) -> Hold | None:
+        """Return the reservation that an operation made, or tried to make; None if it made none."""
+        with self.database.read() as connection:
+            return self.holds.of_operation(connection, operation_id)
+
     def find_forgotten_result(self, record: OperationRecord, *, partial: bool = False) -> Result | None:
         """Return what a vendor showed of a new operation when the journal was restored; None if nothing.
 

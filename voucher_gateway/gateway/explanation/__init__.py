@@ -1,0 +1,1 @@
+"""Explanations: why a voucher does not work, what happened to it, and what happened to an order."""

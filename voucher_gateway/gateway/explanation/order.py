@@ -1,0 +1,117 @@
+"""What became of an order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.gateway.account import Account
+from voucher_gateway.gateway.explanation.events import JournalOperation, make_events, read_operations
+from voucher_gateway.gateway.explanation.model import Explanation, ExplanationReason
+from voucher_gateway.gateway.explanation.text import as_sentence, moment_text, sums_text, verb_text
+from voucher_gateway.gateway.explanation.voucher import doubt_text
+from voucher_gateway.instants import now
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.records import OperationRecord, OperationState
+from voucher_gateway.journal.search import OperationFilter, VendorVoucher
+from voucher_gateway.money import Money
+
+_FOLLOWING = (Operation.CAPTURE, Operation.RELEASE, Operation.REFUND)
+"""Operations that name a result of an earlier one, and may name no order."""
+
+
+def explain_order(journal: Journal, accounts: Mapping[str, Account], order: str) -> Explanation:
+    """Return what became of an order, from the journal alone: no vendor is asked.
+
+    Args:
+        journal: the journal.
+        accounts: all accounts by name.
+        order: the shop's order number.
+    """
+    operations = read_operations(journal, _records_of(journal, order))
+    at = _present(accounts, operations)
+    reason, text = _reason(operations, order, at)
+    moves = [
+        move
+        for place in dict.fromkeys((each.record.key.account, each.record.voucher_id) for each in operations)
+        if place[1] is not None
+        for move in journal.move_chain(place[0], place[1])
+    ]
+    return Explanation(
+        reason=reason, sentence=as_sentence(text), order=order, events=tuple(make_events(operations, (), moves, at))
+    )
+
+
+def _records_of(journal: Journal, order: str) -> list[OperationRecord]:
+    """Return the operations of an order, and those that took, released or gave back what they had made."""
+    records = {record.id: record for record in journal.search(OperationFilter(order=order))}
+    vouchers = {
+        VendorVoucher(record.target.provider, record.target.host, record.voucher_id)
+        for record in records.values()
+        if record.voucher_id is not None
+    }
+    of_vouchers = list(journal.search(OperationFilter(fingerprints=(), vouchers=list(vouchers)))) if vouchers else []
+    results = {getattr(record.replay(), "id", None) for record in records.values() if record.result is not None}
+    for record in reversed(of_vouchers):
+        if record.order is None and record.key.verb in _FOLLOWING and record.target.id in results:
+            records[record.id] = record
+            results.add(getattr(record.replay(), "id", None) if record.result is not None else None)
+    return list(records.values())
+
+
+def _present(accounts: Mapping[str, Account], operations: Iterable[JournalOperation]) -> datetime:
+    """Return the latest time by the clocks of the order's vendors."""
+    names = {operation.record.key.account for operation in operations}
+    return max([now(), *(accounts[name].provider.vendor_now() for name in names if name in accounts)])
+
+
+def _reason(operations: Sequence[JournalOperation], order: str, at: datetime) -> tuple[ExplanationReason, str]:
+    if not operations:
+        return ExplanationReason.NOT_FOUND, f"the journal has no operation of order {order}"
+    done = [operation for operation in operations if operation.record.state is OperationState.SUCCEEDED]
+    parts = [
+        text
+        for verbs, word in (
+            ((Operation.REDEEM, Operation.CAPTURE), "took"),
+            ((Operation.REFUND,), "gave back"),
+            ((Operation.ISSUE,), "issued vouchers of"),
+            ((Operation.TOP_UP,), "added"),
+        )
+        if (text := _sum_text(done, verbs, word))
+    ]
+    held = [operation for operation in operations if operation.is_held(at)]
+    parts += [f"holds {_held_text(operation, at)}" for operation in held]
+    unresolved = [operation.record for operation in operations if operation.record.state.is_unresolved]
+    if not parts:
+        parts = [_nothing_text(operations)]
+    text = f"order {order} {', '.join(parts)}"
+    if unresolved:
+        return ExplanationReason.IN_DOUBT, f"{text}; {doubt_text(unresolved[0], at)}"
+    return (ExplanationReason.HELD if held else ExplanationReason.DONE), text
+
+
+def _sum_text(done: Iterable[JournalOperation], verbs: Sequence[Operation], word: str) -> str:
+    amounts: list[Money] = [
+        operation.money for operation in done if operation.record.key.verb in verbs and operation.money is not None
+    ]
+    return f"{word} {sums_text(amounts)}" if amounts else ""
+
+
+def _held_text(operation: JournalOperation, at: datetime) -> str:
+    assert operation.hold is not None
+    until = operation.hold.expires_at
+    return f"{operation.hold.money}" + ("" if until is None else f" until {moment_text(until, at)}")
+
+
+def _nothing_text(operations: Sequence[JournalOperation]) -> str:
+    """Return the words for an order that took nothing, with the reason of its last refusal."""
+    refused = [
+        operation.record
+        for operation in operations
+        if operation.record.state in (OperationState.DECLINED, OperationState.NOT_EXECUTED)
+    ]
+    if not refused:
+        return "took nothing"
+    last = refused[-1]
+    return f"took nothing: the last {verb_text(last.key.verb)} was {verb_text(last.state.value)} ({last.reason})"
