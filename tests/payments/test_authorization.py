@@ -15,6 +15,7 @@ from voucher_gateway import (
     Money,
     NotExecuted,
     OutcomeUnknown,
+    PaymentConflict,
     PaymentDeclined,
     PaymentState,
     ProviderUnavailable,
@@ -188,4 +189,55 @@ def test_an_authorization_that_is_continued_after_its_reservation_ended_reserves
     mixed.payment.authorize()
     assert mixed.payment.legs[0].generation == 2
     mixed.payment.capture()
+    assert mixed.left == ("0.00", "0.00")
+
+
+def test_an_authorized_payment_is_reopened_to_change_its_vouchers(paying: PayingShop) -> None:
+    mixed = paying.mixed()
+    mixed.payment.authorize()
+    third = paying.jtl_code("15.00")
+    with pytest.raises(PaymentConflict, match=r"call reopen\(\) first"):
+        mixed.payment.add(third, account="shop")
+    mixed.payment.reopen()
+    assert mixed.payment.state is PaymentState.OPEN
+    assert [leg.state.value for leg in mixed.payment.legs] == ["planned", "planned"]
+    mixed.payment.add(third, account="shop")
+    assert mixed.payment.due == euros("15.00")
+    mixed.payment.authorize()
+    mixed.payment.capture()
+    assert mixed.left == ("0.00", "0.00")
+
+
+def test_a_payment_that_is_reopened_voids_the_card_inside_and_authorizes_the_new_amount(paying: PayingShop) -> None:
+    mixed = paying.mixed(other=paying.card)
+    mixed.payment.authorize()
+    mixed.payment.reopen()
+    assert paying.card.authorized == {}
+    mixed.payment.remove(2)
+    mixed.payment.authorize()
+    assert list(paying.card.authorized.values()) == [euros("40.00")]
+    mixed.payment.capture()
+    assert paying.card.kept == "40.00"
+    assert mixed.left == ("0.00", "10.00")
+
+
+def test_a_void_that_is_lost_while_a_payment_is_reopened_is_made_again(paying: PayingShop) -> None:
+    mixed = paying.mixed(other=paying.card)
+    mixed.payment.authorize()
+    paying.card.arm("void", TimeoutError("no answer"))
+    with pytest.raises(TimeoutError):
+        mixed.payment.reopen()
+    assert mixed.payment.state is PaymentState.OPEN
+    paying.gateway.recover(other=paying.card)
+    assert paying.card.authorized == {}
+    assert mixed.payment.refresh().attention is None
+
+
+def test_only_a_payment_of_which_nothing_is_decided_is_reopened(paying: PayingShop) -> None:
+    mixed = paying.mixed()
+    mixed.payment.reopen()
+    mixed.payment.authorize()
+    mixed.payment.capture()
+    with pytest.raises(PaymentConflict, match="cannot be changed any more"):
+        mixed.payment.reopen()
     assert mixed.left == ("0.00", "0.00")

@@ -105,6 +105,23 @@ def authorize_payment(work: PaymentWork) -> None:
     log.info("payment %s: authorized", work.record.id)
 
 
+def reopen_payment(work: PaymentWork) -> None:
+    """Give an authorization up, so that the payment is open and its vouchers can be changed.
+
+    Raises:
+        PaymentConflict: if the state of the payment does not allow it.
+        VoucherGatewayError: if something is not given up yet. It is committed that it must be.
+    """
+    record = work.record
+    if record.state not in (PaymentState.OPEN, PaymentState.AUTHORIZED):
+        raise PaymentConflict(f"the payment is {record.state}: its vouchers cannot be changed any more")
+    if record.other_state is not OtherState.NONE:
+        require_means(work)
+    if record.state is PaymentState.AUTHORIZED or is_authorization_begun(work):
+        reset_authorization(work)
+        log.info("payment %s: open again", record.id)
+
+
 def reset_authorization(
     work: PaymentWork, problems: dict[int, str] | None = None, *, is_other_refused: bool = False
 ) -> None:
@@ -125,7 +142,7 @@ def reset_authorization(
     }
     for number, problem in (problems or {}).items():
         legs.setdefault(number, {})["problem"] = problem
-    changes: dict[str, Any] = {"attention": None}
+    changes: dict[str, Any] = {"state": PaymentState.OPEN, "attention": None}
     if is_other_refused:
         changes |= next_generation(work)
     elif work.record.other_state in (OtherState.AUTHORIZING, OtherState.AUTHORIZED):
@@ -145,9 +162,12 @@ def settle_releases(work: PaymentWork) -> None:
         work.take()
         _release(work, releasing)
     if work.record.other_state is OtherState.VOIDING:
+        attention = work.record.attention if releasing else None
         if work.other is None:
             work.commit(attention=NEEDS_MEANS)
         void_other(work, OtherState.NONE)
+        if work.record.attention != attention:
+            work.commit(attention=attention)
 
 
 def _begin(work: PaymentWork, leg: PaymentLeg) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from voucher_gateway.errors import PaymentConflict
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
-from voucher_gateway.payments.authorization import authorize_payment
+from voucher_gateway.payments.authorization import authorize_payment, reopen_payment
 from voucher_gateway.payments.cancellation import cancel_payment
 from voucher_gateway.payments.capture import capture_payment
 from voucher_gateway.payments.distribution import RefundShares, RefundStrategy, as_strategy
@@ -194,6 +194,20 @@ class Payment:
         """
         with self._work() as work:
             authorize_payment(work)
+
+    def reopen(self) -> None:
+        """Give an authorization up, so that vouchers can be added and removed again.
+
+        What is held is released, and the other means is voided if it is inside. The vouchers stay in the payment. Say
+        it when the customer comes back from the page of the card to change the vouchers. In an open payment it does
+        nothing.
+
+        Raises:
+            PaymentConflict: if it is decided to capture or to cancel, or the payment is over.
+            Exception: if something is not given up yet. The next call of any method goes on with that.
+        """
+        with self._work() as work:
+            reopen_payment(work)
 
     def capture(self, *, due: Money | None = None) -> None:
         """Take everything. The decision is committed first: from then on it goes forward only.

@@ -42,7 +42,8 @@ def require_open(record: PaymentRecord) -> None:
         PaymentConflict: if its state does not allow that.
     """
     if record.state is not PaymentState.OPEN:
-        raise PaymentConflict(f"the payment is {record.state}: its vouchers cannot be changed; cancel it first")
+        advice = "call reopen() first" if record.state is PaymentState.AUTHORIZED else "it is decided or over"
+        raise PaymentConflict(f"the payment is {record.state}, so its vouchers cannot be changed: {advice}")
 
 
 def add_leg(work: PaymentWork, found: FoundLeg, pin: Pin | None, limit: Money | None) -> PaymentLeg:
