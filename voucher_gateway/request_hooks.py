@@ -96,6 +96,7 @@ class BeforeSendHook(Protocol):
 _before_send_hook: ContextVar[BeforeSendHook | None] = ContextVar("before_send_hook", default=None)
 _watched: ContextVar[WatchedStep | None] = ContextVar("watched_step", default=None)
 _rate_limiter: ContextVar[Callable[[str], None] | None] = ContextVar("rate_limiter", default=None)
+_resolving: ContextVar[bool] = ContextVar("resolving", default=False)
 
 
 def notify_before_send(intent: Intent) -> None:
@@ -138,6 +139,21 @@ def use_rate_limiter(wait: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         _rate_limiter.reset(token)
+
+
+@contextmanager
+def use_resolution() -> Iterator[None]:
+    """Send the requests of the block although an account is limited: they find out what became of a call."""
+    token = _resolving.set(True)
+    try:
+        yield
+    finally:
+        _resolving.reset(token)
+
+
+def is_resolving() -> bool:
+    """Whether the requests of this context find out what became of a call."""
+    return _resolving.get()
 
 
 # --- what happens in one step ---

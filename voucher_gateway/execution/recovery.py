@@ -23,6 +23,7 @@ from voucher_gateway.journal.records import (
 )
 from voucher_gateway.outcome import Effect, Intent, Leftover, Result
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.request_hooks import use_resolution
 
 log: Final = logging.getLogger("voucher_gateway.recovery")
 
@@ -63,7 +64,8 @@ def resolve_ticket(provider: VoucherProvider, ticket: Ticket) -> Resolution:
     """
     if (ticket.host, ticket.login) != (provider.host, provider.login):
         raise ConfigurationError(f"the ticket is of {ticket.host}, the account {provider.account} of {provider.host}")
-    outcome = provider.resolve(Intent.from_ticket(ticket))
+    with use_resolution():
+        outcome = provider.resolve(Intent.from_ticket(ticket))
     level = logging.WARNING if outcome.effect is Effect.UNKNOWN else logging.INFO
     log.log(level, "%s: %s: ticket resolved: %s", ticket.account, ticket.verb, outcome.effect.value)
     states = {

@@ -45,6 +45,7 @@ from voucher_gateway.models.results import (
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.outcome import OTHER_VOUCHER, Effect, Intent, Outcome, Result
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.request_hooks import use_resolution
 from voucher_gateway.steps import overwrite_id
 
 log: Final = logging.getLogger("voucher_gateway.recovery")
@@ -262,7 +263,8 @@ def ask_provider(provider: VoucherProvider, intent: Intent, code: Code | None) -
             f" now leads to {provider.host} as {provider.login or 'another'}: it must not be looked up there"
         )
     try:
-        return provider.resolve(intent, code)
+        with use_resolution():
+            return provider.resolve(intent, code)
     except VoucherGatewayError as error:
         return Outcome(effect=Effect.UNKNOWN, reason=f"the vendor could not be asked: {error.message}")
 

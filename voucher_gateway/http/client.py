@@ -28,6 +28,7 @@ from voucher_gateway.errors import (
 from voucher_gateway.http import outcome_table
 from voucher_gateway.http.ambiguous_reply import AmbiguousReply
 from voucher_gateway.http.auth import Auth, Form, PostForm, encode_form
+from voucher_gateway.http.breaker import CallLimits
 from voucher_gateway.http.headers import SecretHeaders, check_constant_headers, merge_headers
 from voucher_gateway.http.keyed_call import KeyedCall, require_key
 from voucher_gateway.http.messages import EncodedRequest, Request, Response
@@ -77,6 +78,7 @@ class HttpClient:
 
     Attributes:
         auth: the credentials; None for none.
+        limits: the circuit breaker and the limit of calls of the account.
     """
 
     def __init__(
@@ -103,6 +105,12 @@ class HttpClient:
         self._transport = Transport(settings)
         register_base_url(settings.base_url)
         self._host = urlsplit(settings.base_url).netloc
+        self.limits = CallLimits(
+            account,
+            timeouts=settings.breaker_timeouts,
+            pause_s=settings.breaker_pause_s,
+            calls=settings.calls_at_once,
+        )
         self._clocks: tuple[datetime, datetime] | None = None
 
     def close(self) -> None:
@@ -146,7 +154,7 @@ class HttpClient:
         note_request()
         deadline = deadline_in(self.settings.total_timeout_s)
         # The frames in this block, and those below it, hold codes and secrets in plain text.
-        with ErrorContext(account=self.account):
+        with ErrorContext(account=self.account), self.limits.limit_call(None):
             try:
                 for attempt in attempts(self.settings.tries, deadline=deadline):
                     with attempt:
@@ -188,7 +196,8 @@ class HttpClient:
         note_request()
         deadline = deadline_in(self.settings.total_timeout_s)
         note_change(intent, Effect.NOT_EXECUTED)
-        with ErrorContext(account=self.account, operation=intent.verb):  # see `read`
+        # See `read`.
+        with ErrorContext(account=self.account, operation=intent.verb), self.limits.limit_call(intent.verb):
             if key is None:
                 for attempt in attempts(self.settings.tries, deadline=deadline):
                     with attempt:
@@ -320,8 +329,10 @@ class HttpClient:
             )
         except TransportError as lost:
             failure = lost
+            self.limits.note_failure(lost.failure)
             log.debug("%s: %s: %s", self.account, request.safe_text, lost.failure.value)
         else:
+            self.limits.note_reply()
             log.debug("%s: %s: HTTP %d", self.account, request.safe_text, reply.status)
             if (vendor_time := reply.date) is not None:
                 self._clocks = (vendor_time, now())

@@ -20,6 +20,11 @@ def _at_least_one(_: object, __: attrs.Attribute[Any], value: int) -> None:
         raise ConfigurationError("must be at least 1")
 
 
+def _not_negative(_: object, __: attrs.Attribute[Any], value: int) -> None:
+    if value < 0:
+        raise ConfigurationError("must be at least 0")
+
+
 @attrs.frozen
 class ReplyLimits:
     """How large a reply may be.
@@ -45,6 +50,10 @@ class HttpSettings:
             a host's name can take longer: nothing interrupts it.
         tries: the highest number of attempts of a call that certainly was not executed.
         workers: how many threads will share the account; as many connections are kept.
+        breaker_timeouts: after how many time-outs in a row reads and new operations fail at once; 0 for never.
+        breaker_pause_s: how long they fail at once, before one request tries again.
+        calls_at_once: how many reads and new operations there can be at the same time in one process. One more waits
+            a second, and then fails. 0 for no limit.
         max_reply_bytes: a longer answer about one object is refused. The bytes are counted after decompression.
         max_reply_values: an answer about one object with more JSON values is refused. Each object, array, string,
             number, boolean and null counts; an empty object or array counts twice.
@@ -59,6 +68,9 @@ class HttpSettings:
     total_timeout_s: float = attrs.field(default=30.0, validator=_seconds)
     tries: int = attrs.field(default=3, validator=_at_least_one)
     workers: int = attrs.field(default=8, validator=_at_least_one)
+    breaker_timeouts: int = attrs.field(default=10, validator=_not_negative)
+    breaker_pause_s: float = attrs.field(default=10.0, validator=_seconds)
+    calls_at_once: int = attrs.field(default=0, validator=_not_negative)
     max_reply_bytes: int = attrs.field(default=2 * 1024 * 1024, validator=_at_least_one)
     max_reply_values: int = attrs.field(default=20_000, validator=_at_least_one)
     max_page_bytes: int = attrs.field(default=8 * 1024 * 1024, validator=_at_least_one)
