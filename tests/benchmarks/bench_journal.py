@@ -183,12 +183,12 @@ class RawJournal:
 
 
 def _redemption(folder: Path) -> Ratio:
-    with _simulated() as said, requests.Session() as session:
+    with simulated_vendor() as said, requests.Session() as session:
         session.trust_env = False
         session.headers["Authorization"] = f"Bearer {said['token']}"
-        code = _voucher(session, said["base_url"])
+        code = create_voucher(session, said["base_url"])
         journal = open_journal(f"sqlite:///{folder / 'redemptions.db'}", KEYS)
-        with Gateway({"shop": _provider(said)}, journal=journal) as gateway, _provider(said) as bare:
+        with Gateway({"shop": make_provider(said)}, journal=journal) as gateway, make_provider(said) as bare:
 
             def ours() -> None:
                 gateway.redeem("shop", code, Money("0.01", "EUR"), reference=secrets.token_hex(8))
@@ -205,14 +205,14 @@ def _redemption(folder: Path) -> Ratio:
     return Ratio(name, took["ours"] / took["bare"], TO_BARE)
 
 
-def _voucher(session: requests.Session, base_url: str) -> str:
+def create_voucher(session: requests.Session, base_url: str) -> str:
     body = {"amount": "500.00", "currency": "EUR", "status": "active", "type": "digital"}
     code: str = session.post(f"{base_url}/vouchers", json=body).json()["code"]
     return code
 
 
 @contextmanager
-def _simulated() -> Iterator[dict[str, str]]:
+def simulated_vendor() -> Iterator[dict[str, str]]:
     """Run the vendor in another process, so that it does not share our interpreter; give what it announces."""
     command = [sys.executable, "-m", "voucher_gateway.simulator", "jtl", "--latency-ms", str(LATENCY_MS)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -223,7 +223,7 @@ def _simulated() -> Iterator[dict[str, str]]:
             process.terminate()
 
 
-def _provider(said: dict[str, str]) -> JtlProvider:
+def make_provider(said: dict[str, str]) -> JtlProvider:
     secret = SecretSource.of(said["client_secret"])
     return JtlProvider(
         "shop", JtlSettings(base_url=said["base_url"], client_id=said["client_id"], client_secret=secret)

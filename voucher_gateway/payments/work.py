@@ -18,6 +18,7 @@ from voucher_gateway.journal.fence import EpochFence, use_fence
 from voucher_gateway.payments.means import OtherMeans
 from voucher_gateway.payments.records import PaymentLeg, PaymentRecord
 from voucher_gateway.payments.store import EPOCH, EPOCH_READ, LegSeal, PaymentStore
+from voucher_gateway.payments.turns import Turns
 from voucher_gateway.payments.verbs import VoucherVerbs
 
 if TYPE_CHECKING:
@@ -200,10 +201,12 @@ def run_side_by_side(legs: Sequence[PaymentLeg], call: Callable[[PaymentLeg], T]
 
     An error that is not ours is raised when all calls have ended.
     """
+    turns = Turns()
 
     def run(leg: PaymentLeg) -> T | VoucherGatewayError:
         try:
-            return call(leg)
+            with turns.take():
+                return call(leg)
         except VoucherGatewayError as error:
             return error
 
