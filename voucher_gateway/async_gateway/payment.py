@@ -58,6 +58,11 @@ class AsyncPayment:
         return self._payment.order
 
     @property
+    def attempt(self) -> int:
+        """Which of the payments of the order it is, from 1."""
+        return self._payment.attempt
+
+    @property
     def total(self) -> Money:
         """What the order costs."""
         return self._payment.total
@@ -114,4 +119,5 @@ class AsyncPayment:
     capture = run_on_thread(Payment.capture)
     cancel = run_on_thread(Payment.cancel)
     resume = run_on_thread(Payment.resume)
+    reopen = run_on_thread(Payment.reopen)
     refund = run_on_thread(Payment.refund)
