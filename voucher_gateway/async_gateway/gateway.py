@@ -114,6 +114,7 @@ class AsyncGateway:
     refund = run_on_thread(Gateway.refund)
     refundable = run_on_thread(Gateway.refundable)
     find_moved = run_on_thread(Gateway.find_moved)
+    explain = run_on_thread(Gateway.explain)
     operation = run_on_thread(Gateway.operation)
     reservation = run_on_thread(Gateway.reservation)
     redemption = run_on_thread(Gateway.redemption)
