@@ -122,7 +122,6 @@ class AsyncGateway:
     recover = run_on_thread(Gateway.recover)
     decide = run_on_thread(Gateway.decide)
     check = run_on_thread(Gateway.check)
-    explain = run_on_thread(Gateway.explain)
     payment = run_and_wrap(Gateway.payment, AsyncPayment)
     find_payment = run_and_wrap(Gateway.find_payment, AsyncPayment.of_given)
     sale = run_and_wrap(Gateway.sale, AsyncSale)
