@@ -115,7 +115,6 @@ class AsyncPayment:
     add = run_on_thread(Payment.add)
     remove = run_on_thread(Payment.remove)
     authorize = run_on_thread(Payment.authorize)
-    reopen = run_on_thread(Payment.reopen)
     capture = run_on_thread(Payment.capture)
     cancel = run_on_thread(Payment.cancel)
     resume = run_on_thread(Payment.resume)
