@@ -62,6 +62,8 @@ def test_a_leg_that_is_lost_makes_the_payment_short_and_takes_nothing_more(payin
     payment = mixed.payment
     assert (payment.state, payment.short_by, payment.due) == (PaymentState.SHORT, euros("10.00"), euros("40.00"))
     assert [leg.state for leg in payment.legs] == [LegState.HELD, LegState.LOST]
+    assert [record.order for record in paying.gateway.payments(needs_attention=True)] == ["1001"]
+    assert "leg 2 is lost and 10.00 EUR is missing" in (payment.attention or "")
     assert mixed.left == ("20.00", "5.00")
     with pytest.raises(PaymentShort):
         payment.capture()
@@ -77,6 +79,7 @@ def test_a_short_payment_is_captured_if_other_means_pay_more(paying: PayingShop)
     again = paying.again()
     again.capture(due=again.due)
     assert (again.state, again.captured, again.due) == (PaymentState.CAPTURED, euros("20.00"), euros("40.00"))
+    assert again.attention is None
     assert mixed.left == ("0.00", "5.00")
 
 
@@ -224,6 +227,17 @@ def test_the_other_means_must_be_given_again(paying: PayingShop) -> None:
     with pytest.raises(ConfigurationError, match="other="):
         paying.again().capture()
     assert paying.again().state is PaymentState.AUTHORIZED
+
+
+def test_a_payment_that_was_authorized_without_the_means_is_not_captured_with_it(paying: PayingShop) -> None:
+    _authorized(paying)
+    again = paying.again(other=paying.card)
+    with pytest.raises(InvalidRequest, match="authorized without the other means"):
+        again.capture()
+    again.reopen()
+    again.authorize()
+    again.capture()
+    assert paying.card.kept == "30.00"
 
 
 def test_without_the_means_recover_takes_the_vouchers_and_leaves_the_card(paying: PayingShop) -> None:

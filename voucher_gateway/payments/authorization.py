@@ -135,6 +135,12 @@ def reset_authorization(
     Raises:
         VoucherGatewayError: if something is not given up yet. It is committed that it must be.
     """
+    _begin_reset(work, problems, is_other_refused=is_other_refused)
+    settle_releases(work)
+
+
+def _begin_reset(work: PaymentWork, problems: dict[int, str] | None, *, is_other_refused: bool) -> None:
+    """Commit that everything of an authorization that began must be given up."""
     legs: dict[int, dict[str, Any]] = {
         leg.number: {"state": LegState.RELEASING if leg.holdable else LegState.PLANNED}
         for leg in work.record.legs
@@ -148,7 +154,6 @@ def reset_authorization(
     elif work.record.other_state in (OtherState.AUTHORIZING, OtherState.AUTHORIZED):
         changes["other_state"] = OtherState.VOIDING
     work.commit(legs, **changes)
-    settle_releases(work)
 
 
 def settle_releases(work: PaymentWork) -> None:
@@ -224,8 +229,9 @@ def _decline_leg(work: PaymentWork, errors: dict[int, VoucherGatewayError]) -> N
 
 
 def _decline(work: PaymentWork, leg: int, name: str, error: VoucherGatewayError, problems: dict[int, str]) -> None:
+    _begin_reset(work, problems, is_other_refused=leg == OTHER)
     try:
-        reset_authorization(work, problems, is_other_refused=leg == OTHER)
+        settle_releases(work)
     except DatabaseUnavailable:
         raise
     except VoucherGatewayError as failure:

@@ -74,6 +74,12 @@ def capture_payment(work: PaymentWork, due: Money | None) -> None:
     if record.state is PaymentState.AUTHORIZED:
         if record.has_other:
             require_means(work)
+        elif work.other is not None and record.due:
+            raise InvalidRequest(
+                "the payment was authorized without the other means: call reopen(), then authorize() with it",
+                field="other",
+                rule="as it was given to authorize()",
+            )
         legs = {leg.number: {"state": LegState.CAPTURING} for leg in record.paying_legs}
         work.commit(legs, state=PaymentState.CAPTURING, decided_at=now(), attention=None)
     elif record.state is PaymentState.SHORT:
@@ -151,7 +157,8 @@ def _replace_other(work: PaymentWork) -> bool:
         work.commit(attention=f"the other means: {error.message}")
         raise
     missing = work.record.due
-    work.commit(**next_generation(work), state=PaymentState.SHORT, short_by=missing)
+    attention = _missing_sentence(OTHER, missing)
+    work.commit(**next_generation(work), state=PaymentState.SHORT, short_by=missing, attention=attention)
     raise _shortage(work, OTHER, refusal)
 
 
@@ -169,13 +176,15 @@ def _capture_other(work: PaymentWork) -> None:
     else:
         work.commit(other_state=OtherState.CAPTURED, state=PaymentState.CAPTURED, attention=None, erase=True)
         return
-    work.commit(other_state=OtherState.LOST, state=PaymentState.SHORT, short_by=work.record.other_amount)
+    missing = work.record.other_amount
+    attention = _missing_sentence(OTHER, missing)
+    work.commit(other_state=OtherState.LOST, state=PaymentState.SHORT, short_by=missing, attention=attention)
     raise _shortage(work, OTHER, refusal)
 
 
 def _shortage(work: PaymentWork, leg: int | None, cause: VoucherGatewayError | None) -> PaymentShort:
     missing = work.record.short_by
-    name = "a leg" if leg is None else "the other means" if leg == OTHER else f"leg {leg}"
+    name = "a leg" if leg is None else _leg_name(leg)
     why = "" if cause is None else f" ({cause.message})"
     return PaymentShort(
         f"{name} is lost{why}: {missing} is missing; capture with the {work.record.due} that is due now, or cancel",
@@ -184,6 +193,15 @@ def _shortage(work: PaymentWork, leg: int | None, cause: VoucherGatewayError | N
         cause=cause,
         account=None if cause is None else cause.account,
     )
+
+
+def _missing_sentence(leg: int, missing: Money | None) -> str:
+    """Return what a person must know of a payment that is short."""
+    return f"{_leg_name(leg)} is lost and {missing} is missing: capture again with what is due now, or cancel"
+
+
+def _leg_name(leg: int) -> str:
+    return "the other means" if leg == OTHER else f"leg {leg}"
 
 
 @attrs.define
@@ -269,7 +287,7 @@ class _CaptureRun:
         sentences = [sentence_about(work.record.leg(number), error) for number, error in self.unfinished.items()]
         attention = "; ".join(sentences) or None
         if self.lost:
-            self._commit_shortage(legs, attention)
+            self._commit_shortage(legs, sentences)
         elif self.unfinished:
             work.commit(legs, attention=attention)
             raise min(self.unfinished.values(), key=lambda error: not isinstance(error, OutcomeUnknown))
@@ -279,7 +297,7 @@ class _CaptureRun:
         else:
             work.commit(legs, state=PaymentState.CAPTURED, attention=None, erase=True)
 
-    def _commit_shortage(self, legs: dict[int, dict[str, Any]], attention: str | None) -> None:
+    def _commit_shortage(self, legs: dict[int, dict[str, Any]], sentences: list[str]) -> None:
         work, record = self.work, self.work.record
         for leg in self._open_legs():
             if leg.number in self.lost:
@@ -287,8 +305,9 @@ class _CaptureRun:
             elif leg.number not in self.unfinished:
                 legs.setdefault(leg.number, {})["state"] = LegState.HELD if leg.holdable else LegState.CHECKED
         missing = sum_money((record.leg(number).amount for number in self.lost), record.total.currency)
-        work.commit(legs, state=PaymentState.SHORT, short_by=missing, attention=attention)
         number, error = min(self.lost.items())
+        attention = "; ".join([_missing_sentence(number, missing), *sentences])
+        work.commit(legs, state=PaymentState.SHORT, short_by=missing, attention=attention)
         log.warning("payment %s: short by %s: %s", record.id, missing, type(error).__name__)
         raise _shortage(work, number, error)
 

@@ -9,13 +9,16 @@ import attrs
 
 from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.errors import (
-    AlreadyCaptured,
     Declined,
     InsufficientValue,
     InvalidRequest,
     OperationInProgress,
     OutcomeUnknown,
+    ReservationExpired,
+    ReservationReleased,
+    ReservationSuperseded,
     VoucherGatewayError,
+    VoucherNotFound,
 )
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.models.results import Balance, Redemption, Reservation
@@ -129,9 +132,7 @@ def release_leg(work: PaymentWork, leg: PaymentLeg, generation: int) -> LegRelea
     reservation = work.verbs.reservation(leg.account, reference)
     try:
         release = work.verbs.release(leg.account, reservation, reference=reference, order=work.record.order)
-    except AlreadyCaptured:
-        raise
-    except Declined:  # it has ended already
+    except (ReservationExpired, ReservationReleased, ReservationSuperseded, VoucherNotFound):  # it has ended already
         return LegRelease()
     return LegRelease(frees_at=None if release.freed else release.frees_at)
 
