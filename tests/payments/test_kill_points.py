@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
+from tests.payments.cards import FakeCard
 from tests.payments.conftest import PayingShop
 from tests.payments.kills import Killed, KillPoints
 from tests.support.examples import is_thorough
-from voucher_gateway import Gateway, Money, Operation, OperationState, Payment, PaymentState
+from voucher_gateway import Declined, Gateway, Money, Operation, OperationState, Payment, PaymentDeclined, PaymentState
 
 OVER_S = 32 * 60
 """Longer than a reservation at JTL and the margin after it, in seconds."""
@@ -83,6 +85,7 @@ def _kill_everywhere(
         KillPoints(case.gateway, at)
         with pytest.raises(Killed):
             run(case.payment)
+        case.gateway.close()  # the system ends the sessions and frees the locks of a dead process
         check(case, case.recover())
     return points
 
@@ -119,3 +122,43 @@ def test_a_payment_that_is_killed_while_it_is_cancelled_gives_everything_back(pa
 
 def test_a_payment_that_is_killed_while_it_releases_is_cancelled(paying: PayingShop) -> None:
     _kill_everywhere(paying, Payment.cancel, _check_cancelled, Payment.authorize)
+
+
+@pytest.mark.long
+def test_a_payment_on_postgres_that_is_killed_while_it_pays_is_paid_once(
+    make_paying_shop: Callable[[str], PayingShop], postgres_url: str
+) -> None:
+    _kill_everywhere(make_paying_shop(postgres_url), _pay, _check_paid)
+
+
+@pytest.mark.long
+def test_a_payment_on_postgres_that_is_killed_while_it_is_cancelled_gives_everything_back(
+    make_paying_shop: Callable[[str], PayingShop], postgres_url: str
+) -> None:
+    _kill_everywhere(make_paying_shop(postgres_url), Payment.cancel, _check_cancelled, _pay)
+
+
+def test_a_payment_that_is_killed_while_it_is_captured_after_its_reservation_ended_is_paid_once(
+    paying: PayingShop,
+) -> None:
+    def authorize_early(payment: Payment) -> None:
+        payment.authorize()
+        paying.jtl.advance(OVER_S)
+
+    _kill_everywhere(paying, Payment.capture, _check_paid, authorize_early)
+
+
+def test_a_payment_that_is_killed_while_it_is_declined_holds_nothing_and_can_be_paid(paying: PayingShop) -> None:
+    def decline(payment: Payment) -> None:
+        card = payment._other
+        assert isinstance(card, FakeCard)
+        card.arm("authorize", Declined("no"))
+        with suppress(PaymentDeclined):
+            payment.authorize()
+
+    def check(case: _Case, payment: Payment) -> None:
+        assert payment.state is PaymentState.OPEN
+        case.card.faults.clear()
+        _check_paid(case, payment)
+
+    _kill_everywhere(paying, decline, check)
