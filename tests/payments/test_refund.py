@@ -29,6 +29,7 @@ from voucher_gateway import (
     ReplacementRule,
     Validity,
 )
+from voucher_gateway.payments.references import payment_reference
 
 REFUND = "POST /v1/charges/*/refund"
 
@@ -131,7 +132,7 @@ def test_only_a_captured_payment_is_refunded(paying: PayingShop) -> None:
 
 def test_a_refund_of_the_gateway_itself_counts(paying: PayingShop) -> None:
     payment = captured(paying)
-    redemption = paying.gateway.redemption("shop", f"{payment.id}-1-g1")
+    redemption = paying.gateway.redemption("shop", payment_reference(payment.id, 1, 1))
     paying.gateway.refund("shop", redemption, euros("15.00"), reference="by-hand")
     assert payment.refundable == euros("45.00")
     assert parts(payment.refund(reference="return-1"))[1] == ("5.00", "refunded")
@@ -146,7 +147,7 @@ def test_the_card_inside_gives_its_part_back(paying: PayingShop) -> None:
     assert parts(refund)[0] == ("6.00", "refunded")
     assert refund.other == euros("6.00")
     assert paying.card.kept == "24.00"
-    assert paying.card.calls[-1].endswith("other-g1-refund-1")
+    assert "other-g1-refund-" in paying.card.calls[-1]
 
 
 def test_a_lost_answer_of_the_card_leaves_the_refund_open_until_the_same_key_comes_again(paying: PayingShop) -> None:

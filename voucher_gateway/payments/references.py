@@ -7,10 +7,13 @@ the movements at the vendors are recognised, and the other means gets the same k
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
 _TIME_LENGTH: Final = 12
 """The first characters of an id, by which ids sort by time."""
+
+_REFUND_LENGTH: Final = 12
 
 
 def payment_mark(payment_id: str) -> str:
@@ -28,12 +31,12 @@ def return_reference(payment_id: str, leg: int) -> str:
     return f"{payment_mark(payment_id)}-{leg}-back"
 
 
-def refund_reference(payment_id: str, refund: int, leg: int) -> str:
-    """Return the reference of the refund of a leg by one of the payment's refunds."""
-    return f"{payment_mark(payment_id)}-r{refund}-{leg}"
+def refund_reference(payment_id: str, refund: str, leg: int) -> str:
+    """Return the reference of the refund of a leg by one of the payment's refunds, which the caller has named."""
+    return f"{payment_mark(payment_id)}-r{_refund_mark(refund)}-{leg}"
 
 
-def replacement_reference(payment_id: str, refund: int, leg: int) -> str:
+def replacement_reference(payment_id: str, refund: str, leg: int) -> str:
     """Return the reference of the issue of a voucher that replaces the refund of a leg."""
     return f"{refund_reference(payment_id, refund, leg)}-new"
 
@@ -58,6 +61,11 @@ def other_return_key(payment_id: str, generation: int) -> str:
     return f"{other_key(payment_id, generation)}-back"
 
 
-def other_refund_key(payment_id: str, generation: int, refund: int) -> str:
+def other_refund_key(payment_id: str, generation: int, refund: str) -> str:
     """Return the key of the refund at the other means by one of the payment's refunds."""
-    return f"{other_key(payment_id, generation)}-refund-{refund}"
+    return f"{other_key(payment_id, generation)}-refund-{_refund_mark(refund)}"
+
+
+def _refund_mark(refund: str) -> str:
+    """Return what stands for the caller's name of a refund. A number would stand for another one after a restore."""
+    return hashlib.sha256(refund.encode("utf-8", "surrogatepass")).hexdigest()[:_REFUND_LENGTH]

@@ -227,7 +227,7 @@ def _complete(work: PaymentWork, refund: PaymentRefund) -> PaymentRefund:
 def _refund_legs(work: PaymentWork, refund: PaymentRefund, failures: list[Exception]) -> None:
     amounts = {part.leg: part.amount for part in refund.parts if part.leg != OTHER and part.state is PartState.PLANNED}
     legs = [work.record.leg(number) for number in amounts]
-    results = run_side_by_side(legs, partial(_refund_leg, work, refund.number, amounts))
+    results = run_side_by_side(legs, partial(_refund_leg, work, refund.reference, amounts))
     changes: dict[int, dict[str, Any]] = {}
     sentences = []
     for number, error in results.items():
@@ -242,13 +242,13 @@ def _refund_legs(work: PaymentWork, refund: PaymentRefund, failures: list[Except
         _commit(work, refund, changes, attention="; ".join(sentences) or work.record.attention)
 
 
-def _refund_leg(work: PaymentWork, number: int, amounts: Mapping[int, Money], leg: PaymentLeg) -> None:
+def _refund_leg(work: PaymentWork, refund: str, amounts: Mapping[int, Money], leg: PaymentLeg) -> None:
     """Give an amount of a leg back.
 
     Raises:
         VoucherGatewayError: if it is not given back, or if that is not known.
     """
-    reference = refund_reference(work.record.id, number, leg.number)
+    reference = refund_reference(work.record.id, refund, leg.number)
     if not _may_have_happened(work, leg.account, Operation.REFUND, reference):
         _require_usable(work, leg)
     redemption = work.verbs.redemption(leg.account, payment_reference(work.record.id, leg.number, leg.generation))
@@ -256,7 +256,7 @@ def _refund_leg(work: PaymentWork, number: int, amounts: Mapping[int, Money], le
 
 
 def _may_have_refunded(work: PaymentWork, refund: PaymentRefund, leg: int) -> bool:
-    reference = refund_reference(work.record.id, refund.number, leg)
+    reference = refund_reference(work.record.id, refund.reference, leg)
     return _may_have_happened(work, work.record.leg(leg).account, Operation.REFUND, reference)
 
 
@@ -298,7 +298,7 @@ def _refund_other(work: PaymentWork, refund: PaymentRefund, failures: list[Excep
         if part.leg != OTHER or part.state is not PartState.PLANNED:
             continue
         try:
-            _call_other(work, part.amount, refund.number)
+            _call_other(work, part.amount, refund.reference)
         except Declined as error:
             _commit(work, refund, {OTHER: _impossible(error)})
         except Exception as error:  # noqa: BLE001 - raised later; the other means may raise anything
@@ -309,7 +309,7 @@ def _refund_other(work: PaymentWork, refund: PaymentRefund, failures: list[Excep
             _commit(work, refund, {OTHER: _refunded()})
 
 
-def _call_other(work: PaymentWork, amount: Money, number: int) -> None:
+def _call_other(work: PaymentWork, amount: Money, refund: str) -> None:
     """Give an amount back at the other means, under a key that never changes.
 
     Raises:
@@ -317,7 +317,7 @@ def _call_other(work: PaymentWork, amount: Money, number: int) -> None:
         Exception: if that is not known; the means' own error.
     """
     means = require_means(work)
-    key = other_refund_key(work.record.id, work.record.other_generation, number)
+    key = other_refund_key(work.record.id, work.record.other_generation, refund)
     work.confirm()
     means.refund(amount, key, authorization_of(work))
 
@@ -343,7 +343,7 @@ def _replace_parts(work: PaymentWork, refund: PaymentRefund, failures: list[Exce
 
 def _may_have_issued(work: PaymentWork, refund: PaymentRefund, part: RefundPart) -> bool:
     assert refund.replacement is not None
-    reference = replacement_reference(work.record.id, refund.number, part.leg)
+    reference = replacement_reference(work.record.id, refund.reference, part.leg)
     return _may_have_happened(work, refund.replacement.account, Operation.ISSUE, reference)
 
 
@@ -352,7 +352,7 @@ def _issue_replacement(work: PaymentWork, refund: PaymentRefund, part: RefundPar
     return work.verbs.issue(
         refund.replacement.account,
         refund.replacement.new_voucher(part.amount),
-        reference=replacement_reference(work.record.id, refund.number, part.leg),
+        reference=replacement_reference(work.record.id, refund.reference, part.leg),
         order=work.record.order,
     )
 

@@ -57,7 +57,7 @@ def _counts_beside_journal(
         return refund.state is RefundState.OPEN and refund.replacement is not None
     if part.state is not PartState.PLANNED:
         return False
-    reference = refund_reference(record.id, refund.number, leg.number)
+    reference = refund_reference(record.id, refund.reference, leg.number)
     operation = verbs.operation(leg.account, Operation.REFUND, reference)
     return operation is None or not operation.state.may_have_happened
 
