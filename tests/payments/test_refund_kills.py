@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 import pytest
-from tests.payments.kills import Killed, KillPoints
 
 from tests.payments.cards import FakeCard
 from tests.payments.conftest import PayingShop
+from tests.payments.kills import Killed, KillPoints
 from tests.support.examples import is_thorough
 from voucher_gateway import (
     Gateway,
@@ -83,6 +83,7 @@ def kill_everywhere(shop: PayingShop, check: Callable[[Case, Payment], None], *,
         KillPoints(case.gateway, at)
         with pytest.raises(Killed):
             refund(case.payment)
+        case.gateway.close()  # as the kill of a process ends its sessions
         check(case, case.recover())
 
 
