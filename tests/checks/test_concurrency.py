@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
+from tests.support.forked_child import WITH_HOOKS, fork
 from tests.support.simulators import JOURNAL_KEYS, make_journal_keys
 from tests.support.threads import run_in_threads
 from voucher_gateway.checks.guard import CheckGuard
@@ -77,3 +80,16 @@ def test_threads_that_all_have_good_codes_are_not_refused(
     guard = open_guard(either_url, caller_guesses=8, total_guesses=100)  # 5 in flight, and 20 good ones are 2 more
     results = run_in_threads([partial(try_codes, guard, ["one"], 4, usable=True) for _ in range(5)])
     assert sum(results, Counter[str]()) == {"one": 20}
+
+
+def test_a_worker_that_is_killed_while_it_asks_leaves_a_guess(
+    either_url: str, open_guard: Callable[..., CheckGuard]
+) -> None:
+    guard = open_guard(either_url, caller_guesses=2)
+    for _ in range(2):
+        child = fork(WITH_HOOKS)
+        if child == 0:
+            with guard.attempt("one"):
+                os.kill(os.getpid(), signal.SIGKILL)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert try_codes(guard, ["one", "two"], 1, usable=True) == {"refused": 1, "two": 1}
