@@ -264,7 +264,7 @@ def inject(shop: SellingShop, fault: str, at: int) -> None:
     vendor: Any = shop.vendor
     if fault == "lagging-lookups":
         vendor.inject(fault, times=0, after=at, lag_s=1e6)
-    elif fault in ("clock-skew", "insert-while-paging"):
+    elif fault == "clock-skew":
         vendor.inject(fault, times=0, after=at)
     else:
         vendor.inject_fault(fault, at)

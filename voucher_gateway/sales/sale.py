@@ -19,6 +19,7 @@ from voucher_gateway.masking import Code, Pin
 from voucher_gateway.money import Money
 from voucher_gateway.sales.codes import SaleCodes
 from voucher_gateway.sales.records import (
+    DECIDED,
     Revocation,
     RevocationMethod,
     SaleRecord,
@@ -30,6 +31,8 @@ from voucher_gateway.sales.verbs import SaleVerbs, SellingAccount
 from voucher_gateway.sales.work import CODE_LOST, SaleWork
 
 _SPENDABLE = (SaleState.FULFILLED, SaleState.DELIVERED)
+_WAITING = (SaleState.OPEN, *DECIDED)
+"""The states of a sale that a failed call leaves waiting."""
 _GONE = "the vendor does not have the voucher any more, so what was spent of it is not known"
 
 
@@ -142,10 +145,10 @@ class Sale:
         Raises:
             SaleConflict: if the sale is revoked.
         """
-        if self.refresh().state in (SaleState.REVOKING, SaleState.REVOKED):
-            raise self._conflict("is revoked, and `restore` takes that back")
+        self._require_not_revoked(self.refresh().state)
         if self.state is SaleState.OPEN:
             with self._working() as work:
+                self._require_not_revoked(work.row.state)
                 if work.row.state is SaleState.OPEN:
                     if work.row.inactive:
                         work.issue()
@@ -160,12 +163,10 @@ class Sale:
         Raises:
             SaleConflict: if the sale is revoked; `restore` takes that back.
         """
-        if self.refresh().state in (SaleState.REVOKING, SaleState.REVOKED):
-            raise self._conflict("is revoked, and `restore` takes that back")
+        self._require_not_revoked(self.refresh().state)
         if self.state not in _SPENDABLE:
             with self._working() as work:
-                if work.row.state in (SaleState.REVOKING, SaleState.REVOKED):
-                    raise self._conflict("is revoked, and `restore` takes that back")
+                self._require_not_revoked(work.row.state)
                 if work.row.state in (SaleState.OPEN, SaleState.PREPARED):
                     work.update(state=SaleState.FULFILLING, paid_at=format_micros(now()))
                 self._complete(work)
@@ -281,15 +282,13 @@ class Sale:
         """Work on the sale as its only worker, and note why the work had to stop."""
         with self._store.working_on(self.name, wait_s=self._wait) as row:
             work = SaleWork(self._verbs, self._store, self._codes, self._account(row), row)
-            if work.account.name != row.account:
-                work.update(account=work.account.name)
+            work.adopt_account_name()
             try:
                 yield work
-            except (SaleConflict, OperationInProgress):
-                raise
             except VoucherGatewayError as error:
-                with suppress(DatabaseUnavailable, OperationInProgress):
-                    work.update(attention=error.message)
+                if work.row.state in _WAITING and not isinstance(error, SaleConflict):
+                    with suppress(DatabaseUnavailable, OperationInProgress):
+                        work.update(attention=error.message)
                 raise
             finally:
                 self._row = work.row
@@ -316,6 +315,10 @@ class Sale:
     def _lost_code(self, row: SaleRow) -> str | None:
         is_lost = not row.own_code and row.voucher_id is not None and row.sealed_code is None
         return CODE_LOST if is_lost and row.delivered_at is None else None
+
+    def _require_not_revoked(self, state: SaleState) -> None:
+        if state in (SaleState.REVOKING, SaleState.REVOKED):
+            raise self._conflict("is revoked, and `restore` takes that back")
 
     def _conflict(self, why: str) -> SaleConflict:
         return SaleConflict(f"the sale {self.name} {why}", account=self.account)

@@ -74,6 +74,13 @@ class SaleWork:
         """Commit columns of the sale."""
         self.row = self.store.update(self.row, **values)
 
+    def adopt_account_name(self) -> None:
+        """Move the sale and the journal's operations to the present name of its account, if it has a new one."""
+        assert self.verbs.journal is not None
+        self.verbs.journal.names.admit(self.account.name, self.account.provider)
+        if self.account.name != self.row.account:
+            self.update(account=self.account.name)
+
     # --- making it spendable ---
 
     def issue(self) -> None:
@@ -142,11 +149,23 @@ class SaleWork:
         return record is not None and record.state.may_have_happened
 
     def require_stoppable(self) -> None:
-        """Check that the account can stop a voucher from being spent.
+        """Check that the account can stop the voucher from being spent.
 
         Raises:
-            UnsupportedOperation, MissingScope: if it can neither deactivate nor redeem one.
+            UnsupportedOperation, MissingScope: if it can neither deactivate nor redeem one, or a migration moved this
+                one to another account.
         """
+        assert self.verbs.journal is not None
+        moves = self.verbs.journal.move_chain(self.account.name, self._id()) if self.row.voucher_id else []
+        if moves and moves[-1].in_progress:
+            raise OperationInProgress("a migration moves the voucher now: try again when it is done")
+        if moves:
+            raise UnsupportedOperation(
+                f"the voucher was moved to the account {moves[-1].to_account}, where its id is"
+                f" {moves[-1].to_voucher_id}: stop it there",
+                account=self.account.name,
+                operation="revoke",
+            )
         can = self.account.capabilities
         if can.of(Operation.DEACTIVATE).available or can.of(Operation.REDEEM).available:
             return
@@ -235,13 +254,26 @@ class SaleWork:
         raise OperationInProgress("the owner spends the voucher at this moment: try again", account=self.account.name)
 
     def _read_remaining(self) -> Money:
-        can, name = self.account.capabilities, self.account.name
-        remaining = None
-        if can.get_returns_balance and can.of(Operation.GET).available:
-            remaining = self.verbs.get(name, self._id()).remaining
-        if remaining is None:
-            remaining = self.verbs.balance(name, self._known_code()).remaining
-        return remaining
+        """Return what is left on the voucher. It is read twice: the figure is for the shop's books.
+
+        Raises:
+            MalformedResponse: if the two readings differ.
+        """
+        first, second = self._read_by_id() or self._read_by_code(), self._read_by_code()
+        if first != second:
+            raise MalformedResponse(
+                f"two readings of what is left on the voucher differ: {first} and {second}", account=self.account.name
+            )
+        return second
+
+    def _read_by_id(self) -> Money | None:
+        can = self.account.capabilities
+        if not can.get_returns_balance or not can.of(Operation.GET).available:
+            return None
+        return self.verbs.get(self.account.name, self._id()).remaining
+
+    def _read_by_code(self) -> Money:
+        return self.verbs.balance(self.account.name, self._known_code()).remaining
 
     def _id(self) -> str:
         assert self.row.voucher_id is not None
