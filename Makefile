@@ -2,7 +2,7 @@
 #   make demo    the whole promise on two simulated vendors
 #   make test    the tests that run in a few minutes
 # Others: test-all (what CI runs), coverage, lint, bench, docs, conformance (what our providers promise), dist, format, clean.
-# Others, long: test-crash, test-migration (10,000, killed), contract (every fault), model, test-slow, bench-memory.
+# Others, long: blackfriday (payments; SEEDS=20 ORDERS=2000 PROCESSES=8), test-crash, test-migration (10,000, killed), contract (every fault), model, test-slow, bench-memory.
 # Others, with a C compiler: test-servers (a real uWSGI).
 # Others, with a vendor's real program beside the simulators: witness-pretix (installs it in build/witness; minutes).
 # Others, with a vendor's own client against the simulator: witness-square. Both: witness.
@@ -12,12 +12,16 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Of `make blackfriday`.
+SEEDS ?= 20
+ORDERS ?= 2000
+PROCESSES ?= 8
 # Each worker imports everything, which takes seconds. Tests hardly wait.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 1))')
 SPREAD := --numprocesses $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all coverage test-slow test-servers servers test-crash test-migration contract conformance model lint format bench bench-memory docs dist witness witness-pretix witness-square clean
+.PHONY: help setup demo test test-all coverage test-slow test-servers servers test-crash blackfriday test-migration contract conformance model lint format bench bench-memory docs dist witness witness-pretix witness-square clean
 
 help:
 	@sed -n 's/^#   make/  make/p; s/^# Others/  Others/p; s/^# Another/  Another/p' Makefile
@@ -69,7 +73,11 @@ witness-square: $(READY)
 	@$(BIN)/python -m pytest -m slow --timeout 1800 tests/witness/test_square_*.py
 
 test-crash: $(READY)
-	@$(BIN)/python -m pytest -m slow --timeout 3600 -s tests/crash tests/races tests/stateful
+	@$(BIN)/python -m pytest -m slow --timeout 3600 -s tests/crash tests/payment_crash tests/races tests/stateful
+
+# Whole days of a shop with four vendors and a card, in which everything goes wrong; SEEDS=7-7 runs the seed 7 alone.
+blackfriday: $(READY)
+	@$(BIN)/python -m tests.blackfriday --seeds $(SEEDS) --orders $(ORDERS) --processes $(PROCESSES)
 
 test-migration: $(READY)
 	@$(BIN)/python -m pytest -m slow --timeout 3600 --numprocesses auto --dist worksteal tests/migration

@@ -148,6 +148,7 @@ def _reset() -> None:
 def make_app() -> Flask:
     """Return the application."""
     app, processor = Flask(__name__), Processor()
+    app.config["PROPAGATE_EXCEPTIONS"] = True  # the server drops a connection that was reset, and logs nothing
     _add_api(app, processor)
     _add_control(app, processor)
     return app

@@ -8,6 +8,7 @@ import json
 import os
 import select
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -105,14 +106,17 @@ class CrashPoints:
         on_reach: Callable[[str], None] | None = None,
     ) -> None:
         self.passed: list[str] = []
+        self._lock = threading.Lock()
         self._at = at
         self._signal_number = signal_number
         self._on_reach = on_reach
 
     def reach(self, label: str) -> None:
-        """Count a point, and send the signal if it is the one."""
-        self.passed.append(label)
-        if len(self.passed) - 1 == self._at:
+        """Count a point, and send the signal if it is the one. Several threads may do this at the same time."""
+        with self._lock:
+            self.passed.append(label)
+            number = len(self.passed) - 1
+        if number == self._at:
             if self._on_reach is not None:
                 self._on_reach(label)
             os.kill(os.getpid(), self._signal_number)
