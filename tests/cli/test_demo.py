@@ -45,9 +45,24 @@ def test_the_demo_fits_into_a_terminal_of_80_columns(run: Any, monkeypatch: pyte
     assert all(line.startswith("   ...     ") for line in folded)
 
 
+def test_the_demo_pays_an_order_with_vouchers_of_both_vendors_and_a_card(run: Any) -> None:
+    out = run("demo").done().out
+    assert "of shop is held for 30.50 EUR.\n" in out
+    assert "of events is checked for 20.00 EUR.\n" in out
+    assert "The shop authorizes its card for 9.50 EUR now.\n" in out
+    assert "Given back at shop: 6.10 EUR.\n" in out
+
+
+def test_the_demo_without_the_extra_for_payments_says_so(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voucher_gateway.cli.commands.demo.find_spec", {}.get)
+    out = run("demo").done().out
+    assert "With voucher-gateway[payments], the demo also pays an order" in out
+    assert "gateway.payment(" not in out
+
+
 def test_the_demo_as_json_is_one_event_a_line(run: Any) -> None:
     events = run("--json", "demo").done().objects
-    assert [one["step"] for one in events if "step" in one] == list(range(1, 14))
+    assert [one["step"] for one in events if "step" in one] == list(range(1, 16))
     assert [one["raises"]["error"] for one in events if "raises" in one] == [
         "UnsupportedOperation",
         "InsufficientValue",
@@ -69,14 +84,14 @@ def test_every_call_of_the_script_is_shown_as_it_stands(run: Any) -> None:
     shown = [event["call"] for event in run("--json", "demo").done().objects if "call" in event]
     calls = [
         ast.unparse(node)
-        for step in demo_script.STEPS
+        for step in demo_script.STEPS + demo_script.PAYMENT_STEPS
         for node in ast.walk(ast.parse(inspect.getsource(step)))
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(("gateway.", "Gateway."))
     ]
     source = "\n".join(ast.unparse(ast.parse(code)) for code in shown)
     hidden = {call for call in calls if call not in source}
     assert hidden == {"gateway.balance('shop', SHOP_CODE)"}
-    assert len(shown) == 20
+    assert len(shown) == 26
 
 
 def test_the_script_shows_nothing_of_the_demos_own_machinery(run: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,11 @@ def demo(context: typer.Context) -> None:
         try:
             for step in demo_script.STEPS:
                 demo.run(step, names)
+            if find_spec("cryptography") is None:
+                demo.say("With voucher-gateway[payments], the demo also pays an order with two vouchers and a card.")
+            else:
+                for payment_step in demo_script.PAYMENT_STEPS:
+                    demo.run(payment_step, names)
         finally:
             if "gateway" in names:
                 names["gateway"].close()
@@ -60,7 +66,7 @@ def _config(folder: str, jtl: RunningSimulator, ticketing: RunningSimulator) -> 
                 "base_url": events["base_url"],
                 "api_key": events["api_key"],
                 "code_pattern": "^EVENT-",
-                "accept_risks": ["redeem-by-update"],
+                "accept_risks": ["redeem-by-update", "refund-by-update"],
             },
         },
     }

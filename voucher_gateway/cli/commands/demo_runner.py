@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from voucher_gateway.execution.recovery import Resolution
     from voucher_gateway.gateway.find import FindResult
     from voucher_gateway.models.voucher import Voucher
+    from voucher_gateway.payments.payment import Payment
+    from voucher_gateway.payments.refund_records import PaymentRefund
     from voucher_gateway.simulator import RunningSimulator
 
 
@@ -109,6 +111,26 @@ class Demo:
         """Print the outcome of a call."""
         assert isinstance(resolution.result, Redemption)
         self.say(f"The call {resolution.state.value}: the vendor shows it as {resolution.result.id}.")
+
+    def say_legs(self, payment: Payment) -> None:
+        """Print what each voucher of a payment pays."""
+        for leg in payment.legs:
+            self.say(f"{leg.hint} of {leg.account} is {leg.state} for {leg.amount}.")
+
+    def note_taken(self, payment: Payment) -> None:
+        """Add what a payment took of its vouchers to the sums."""
+        for leg in payment.legs:
+            assert leg.taken is not None
+            self.note(leg.account, "taken", leg.taken)
+        self.say(f"Taken from the vouchers: {payment.captured}.")
+
+    def note_parts(self, refund: PaymentRefund, payment: Payment) -> None:
+        """Add what a payment gave back to its vouchers to the sums."""
+        accounts = {leg.number: leg.account for leg in payment.legs}
+        for part in refund.parts:
+            if part.leg in accounts:
+                self.note(accounts[part.leg], "given back", part.amount)
+                self.say(f"Given back at {accounts[part.leg]}: {part.amount}.")
 
     def print_vouchers(self, vouchers: Sequence[Voucher]) -> None:
         """Print vouchers of any accounts in one table."""

@@ -21,6 +21,7 @@ from voucher_gateway.money import Money
 if TYPE_CHECKING:
     from voucher_gateway.cli.commands.demo_runner import Demo
     from voucher_gateway.models.results import Redemption
+    from voucher_gateway.payments.payment import Payment
 
 SHOP_CODE: Final = "SHOP-7K2M-9QXD-4HTP"
 EVENTS_CODE: Final = "EVENT-2F8C-6WJN"
@@ -252,6 +253,32 @@ def resolve_the_ticket(demo: Demo, gateway: Gateway, ticket: str) -> None:
     demo.say("the 12.00 EUR were taken exactly once.")
 
 
+def pay_an_order(demo: Demo, gateway: Gateway) -> None:
+    """Pay one order with vouchers of both vendors and a card.
+
+    Authorize holds what can be held, and checks the rest: all of it or nothing. Capture commits the decision before it
+    takes anything. After a crash, any process with the same journal finishes it.
+    """
+    payment = gateway.payment("1009", total=Money("60.00", "EUR"))
+    payment.add(SHOP_CODE)
+    payment.add(EVENTS_CODE)
+    payment.authorize()
+    demo.say_legs(payment)
+    demo.say(f"The shop authorizes its card for {payment.due} now.")
+    payment.capture()
+    demo.note_taken(payment)
+
+
+def take_goods_back(demo: Demo, payment: Payment) -> None:
+    """Give a part back for goods that come back.
+
+    Each leg gets its share, exact to the cent. The shop gives the share of the card back itself.
+    """
+    refund = payment.refund(Money("12.00", "EUR"), reference="return-1")
+    demo.note_parts(refund, payment)
+    demo.say(f"On the card: {refund.other}.")
+
+
 STEPS: Final = (
     open_gateway,
     issue_vouchers,
@@ -265,3 +292,6 @@ STEPS: Final = (
     lose_a_reply,
     resolve_the_ticket,
 )
+
+PAYMENT_STEPS: Final = (pay_an_order, take_goods_back)
+"""The steps after these. They need the extra `payments`, which encrypts codes."""
