@@ -1,0 +1,1 @@
+"""A shop with Django. `checkout.py` is what to read."""

@@ -1,0 +1,1 @@
+"""A shop with FastAPI. `shop.py` is what to read."""
