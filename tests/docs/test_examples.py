@@ -8,6 +8,7 @@ are read as those of the command-line page, which has a test of its own. Comment
 * ``<!-- fault: ACCOUNT NAME METHOD /path -->`` lets a fault wait.
 * ``<!-- clock: ACCOUNT SECONDS -->`` moves a vendor's clock.
 * ``<!-- vouchers: ACCOUNT NUMBER -->`` adds so many varied vouchers to a vendor.
+* ``<!-- risks: ACCOUNT NAME ... -->`` lets an account of the first configuration accept risks.
 * ``<!-- file: NAME -->`` makes the next ```toml block that file.
 
 The accounts are ``shop`` (jtl), with the voucher JTL-SPRING-0042 of 100 EUR, and ``events`` (ticketing), with
@@ -39,7 +40,7 @@ from voucher_gateway.simulator import RunningSimulator, start
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PIECE: Final = re.compile(
-    r"^<!-- (?P<directive>fault|clock|file|vouchers): (?P<words>.*?) -->$"
+    r"^<!-- (?P<directive>fault|clock|file|risks|vouchers): (?P<words>.*?) -->$"
     r"|^```(?P<kind>python|toml|console)\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
@@ -141,6 +142,11 @@ class Reader:
         account, *rest = words.split(" ", 2)
         if directive == "file":
             self.file = words
+        elif directive == "risks":
+            risks = ", ".join(f'"{risk}"' for risk in words.split()[1:])
+            self.configure(
+                CONFIG.replace(f"[accounts.{account}]\n", f"[accounts.{account}]\naccept_risks = [{risks}]\n")
+            )
         elif directive == "vouchers":
             self.vendors[account].simulator.seed(int(rest[0]))
         elif directive == "fault":
