@@ -156,7 +156,7 @@ def reference_pages() -> dict[str, str]:
         "gateway.md": page(
             "Gateway",
             "One object for all accounts. Threads may share it. Every changing method takes a `reference`, which is an"
-            " idempotency key: make it and save it before the call.",
+            " idempotency key: make it and commit it before the call.",
             entries(root, GATEWAY),
         ),
         "payments.md": page(
