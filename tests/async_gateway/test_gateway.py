@@ -41,6 +41,7 @@ WITHOUT_WAITING = {
     "from_config",
     "from_env",
     "journal",
+    "other_means",
     "provider",
 }
 

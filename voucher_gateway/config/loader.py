@@ -32,6 +32,7 @@ import attrs
 
 from voucher_gateway import registry
 from voucher_gateway.config.check_limits import CheckLimits, read_check_limits
+from voucher_gateway.config.other_means import load_other_means
 from voucher_gateway.config.provider_settings import ConfigProblems, Where, did_you_mean, read_settings, toml_type_name
 from voucher_gateway.config.stages import apply_stage
 from voucher_gateway.config.variables import is_variable, read_any, read_array
@@ -46,7 +47,7 @@ CONFIG_VARIABLE: Final = "VOUCHER_GATEWAY_CONFIG"
 """The environment variable that names the config file of the command line."""
 
 _DEFAULT_FILE: Final = "voucher-gateway.toml"
-_TOP_KEYS: Final = ("accounts", "checks", "journal", "journal_keys", "stages")
+_TOP_KEYS: Final = ("accounts", "checks", "journal", "journal_keys", "other_means", "stages")
 _COMMON_KEYS: Final = ("provider", "code_pattern", "normalize_codes", "accept_risks", "former_names")
 _ACCOUNT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _PLAIN_WORDS: Final = re.compile(r"(?:[A-Za-z ,/]|'[^']{1,2}')+", re.ASCII)
@@ -94,12 +95,14 @@ class Config:
         journal: the journal's database URL; None for no journal. It may hold a password and is kept out of repr.
         journal_keys: the journal's secret keys by id, the newest last; empty for the default key file.
         checks: how many codes may be tried.
+        other_means: the shop's other means, an `OtherMeans`; None if the configuration names none.
         accounts: the accounts by name, in the order of the file.
     """
 
     journal: str | None = attrs.field(default=None, repr=False)
     journal_keys: Mapping[str, SecretSource] = attrs.field(factory=dict, hash=False)
     checks: CheckLimits = attrs.field(factory=CheckLimits)
+    other_means: Any = attrs.field(default=None, repr=False)
     accounts: Mapping[str, AccountConfig] = attrs.field(hash=False)
 
 
@@ -160,6 +163,7 @@ def _config(source: Mapping[str, Any], stage: str | None, problems: ConfigProble
     journal = _journal(table["journal"], problems, folder) if "journal" in table else None
     journal_keys = _journal_keys(table.get("journal_keys", {}), problems, folder)
     checks = read_check_limits(table.get("checks", {}), problems)
+    other_means = load_other_means(read_any(table["other_means"]), problems) if "other_means" in table else None
     accounts = {}
     given = table.get("accounts", {})
     if not isinstance(given, Mapping):
@@ -174,7 +178,7 @@ def _config(source: Mapping[str, Any], stage: str | None, problems: ConfigProble
                 accounts[name] = account
         _check_former_names(accounts, problems)
     problems.raise_if_any()
-    return Config(journal=journal, journal_keys=journal_keys, checks=checks, accounts=accounts)
+    return Config(journal=journal, journal_keys=journal_keys, checks=checks, other_means=other_means, accounts=accounts)
 
 
 def _journal(given: Any, problems: ConfigProblems, folder: Path | None) -> str | None:

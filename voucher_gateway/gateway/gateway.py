@@ -125,6 +125,7 @@ class Gateway:
         accounts: the accounts, or providers by account name.
         journal: the journal, or the URL of an SQLite journal; None for no journal.
         check_limits: how many codes may be tried by `check`; None for the defaults.
+        other_means: the other means of payments that have it inside, where a call gives none.
 
     Raises:
         ConfigurationError: if two accounts have the same name, or a former name is still in use.
@@ -136,6 +137,7 @@ class Gateway:
         *,
         journal: Journal | str | None = None,
         check_limits: CheckLimits | None = None,
+        other_means: OtherMeans | None = None,
     ) -> None:
         if isinstance(accounts, Mapping):
             accounts = [Account(name=name, provider=provider) for name, provider in accounts.items()]
@@ -152,6 +154,7 @@ class Gateway:
         self._journal_executor = None if journal is None else _open_executor(journal, accounts)
         self._executor = self._journal_executor or DirectExecutor()
         self._check_limits = check_limits or CheckLimits()
+        self._other_means = other_means
 
     @classmethod
     @hide_arguments
@@ -180,12 +183,12 @@ class Gateway:
             for account in config.accounts.values()
         ]
         if config.journal is None:
-            return cls(accounts)
+            return cls(accounts, other_means=config.other_means)
         from voucher_gateway.journal.journal import open_journal
 
         journal = open_journal(config.journal, config.journal_keys)
         try:
-            return cls(accounts, journal=journal, check_limits=config.checks)
+            return cls(accounts, journal=journal, check_limits=config.checks, other_means=config.other_means)
         except BaseException:
             journal.close()
             raise
@@ -226,6 +229,11 @@ class Gateway:
     def accounts(self) -> tuple[Account, ...]:
         """All accounts, in the order of the configuration."""
         return tuple(self._accounts.values())
+
+    @property
+    def other_means(self) -> OtherMeans | None:
+        """The other means of payments that have it inside, where a call gives none; None if there is none."""
+        return self._other_means
 
     @property
     def check_limits(self) -> CheckLimits:
@@ -1015,7 +1023,7 @@ class Gateway:
             allocation: in which order the vouchers pay: ``soonest-expiry-first``, ``as-entered``, ``fewest-vouchers``
                 or ``largest-first``. It counts when the payment is opened.
             other: the other means, such as a card, if it shall be inside the payment. It is given again whenever the
-                payment is used.
+                payment is used, unless the configuration names it (``other_means``).
             renew: whether to open another payment if the one there is was cancelled.
             wait: how long each method of the payment waits for another worker on it, in seconds.
 
@@ -1045,7 +1053,7 @@ class Gateway:
         Args:
             order: the shop's order number.
             attempt: which of the payments of the order, from 1; None for the latest.
-            other: the other means, if it is inside the payment.
+            other: the other means, if it is inside the payment; None for that of the configuration.
             wait: how long each method of the payment waits for another worker on it, in seconds.
 
         Raises:
@@ -1379,8 +1387,8 @@ class Gateway:
         Args:
             account: only operations and sales of this account, and no payments.
             everything: whether to look up operations that are not due yet, too.
-            other: the other means of payments that have it inside. Without it, their vouchers are completed, and the
-                rest waits.
+            other: the other means of payments that have it inside; None for that of the configuration. Without any,
+                their vouchers are completed, and the rest waits.
 
         Raises:
             ConfigurationError: if there is no journal.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from voucher_gateway.execution.recovery import Resolution
     from voucher_gateway.journal.journal import Journal
     from voucher_gateway.journal.records import OperationKey, OperationRecord
+    from voucher_gateway.payments.means import OtherMeans
 
 
 class FoundVouchers(Protocol):
@@ -66,6 +67,11 @@ class VoucherAccount(Protocol):
 
 class VoucherVerbs(Protocol):
     """The verbs of the gateway that payments call. Their documentation is that of `Gateway`."""
+
+    @property
+    def other_means(self) -> OtherMeans | None:
+        """The other means of the configuration; None if there is none."""
+        ...
 
     @property
     def journal(self) -> Journal | None: ...  # noqa: D102 - as in `Gateway`

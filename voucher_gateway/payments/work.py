@@ -190,7 +190,12 @@ def lock_order(store: PaymentStore, order: str, *, wait: float) -> Iterator[None
 def start_work(
     verbs: VoucherVerbs, store: PaymentStore, record: PaymentRecord, other: OtherMeans | None
 ) -> Iterator[PaymentWork]:
-    """Give the work on a payment that was read under the lock of its order, with its fence."""
+    """Give the work on a payment that was read under the lock of its order, with its fence.
+
+    A payment that has its other means inside gets that of the configuration, where the caller gave none.
+    """
+    if other is None and record.has_other:
+        other = verbs.other_means
     subject = f"payment of order {record.order!r:.200}"
     with use_fence(EpochFence(EPOCH, {"id": record.id}, record.epoch + 1, subject)):
         yield PaymentWork(verbs, store, record, other)
