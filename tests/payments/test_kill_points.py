@@ -42,7 +42,8 @@ class _Case:
         """Recover as another process does, also later, with a person who decides by what is true at the vendor."""
         gateway = self.shop.another_gateway()
         gateway.recover(everything=True, other=self.card)
-        payment = self.open(gateway)
+        payment = gateway.find_payment(self.order, other=self.card)
+        assert payment is not None
         if payment.attention is not None:  # a charge that is not there may arrive until its reservation ends
             self.shop.jtl.advance(OVER_S)
             gateway.recover(everything=True, other=self.card)
@@ -162,3 +163,30 @@ def test_a_payment_that_is_killed_while_it_is_declined_holds_nothing_and_can_be_
         _check_paid(case, payment)
 
     _kill_everywhere(paying, decline, check)
+
+
+def test_a_payment_that_is_killed_while_it_is_replaced_is_cancelled_and_its_order_has_one_payment(
+    paying: PayingShop,
+) -> None:
+    gateways: dict[str, Gateway] = {}
+
+    def replace(payment: Payment) -> None:
+        gateways[payment.order].payment(payment.order, total=Money("15.00", "EUR"), other=payment._other)
+
+    def authorize(payment: Payment) -> None:
+        verbs = payment._verbs
+        assert isinstance(verbs, Gateway)
+        gateways[payment.order] = verbs
+        payment.authorize()
+
+    def check(case: _Case, first: Payment) -> None:
+        attempts = list(case.shop.gateway.payments(order=case.order))
+        assert len(attempts) == first.attempt
+        if first.attempt == 1:  # it was killed before it was decided
+            assert first.state is PaymentState.AUTHORIZED
+            first.cancel()
+        else:
+            assert [record.state for record in attempts] == [PaymentState.OPEN, PaymentState.CANCELLED]
+        assert (case.books(), case.card.authorized) == (("20.00", "10.00", "0.00"), {})
+
+    _kill_everywhere(paying, replace, check, authorize)

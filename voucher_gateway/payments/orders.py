@@ -82,7 +82,11 @@ def open_store(verbs: VoucherVerbs) -> PaymentStore:
     Raises:
         ConfigurationError: if there is no journal.
     """
-    return PaymentStore(require_journal(verbs).database)
+    store = PaymentStore(require_journal(verbs).database)
+    for account in verbs.accounts:
+        for former in account.former_names or ():
+            store.rename_account(former, account.name)
+    return store
 
 
 def recover_if_used(verbs: VoucherVerbs, other: OtherMeans | None) -> list[PaymentRecord]:

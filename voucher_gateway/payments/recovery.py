@@ -86,5 +86,7 @@ def _complete_quietly(work: PaymentWork) -> None:
         log.warning("payment %s: %s", work.record.id, error.message)
     except VoucherGatewayError as error:
         log.warning("payment %s: is not complete: %s", work.record.id, type(error).__name__)
+        if work.record.attention is None:  # so that the payment is found by whoever must correct it
+            work.commit(attention=f"{type(error).__name__}: {error.message}")
     except Exception as error:  # noqa: BLE001 - whatever the shop's means raises; the other payments go on
         log.warning("payment %s: is not complete: the other means: %s", work.record.id, type(error).__name__)

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import attrs
 import sqlalchemy as sa
@@ -44,6 +45,11 @@ _SEALS: Final = PreparedStatement(
 _ERASE: Final = PreparedStatement(
     sa.update(legs).where(legs.c.payment_id == sa.bindparam("id")).values(sealed_code=None, sealed_pin=None)
 )
+
+_OF_ACCOUNT: Final = PreparedStatement(
+    sa.select(legs.c.payment_id).where(legs.c.account == sa.bindparam("account")).limit(1)
+)
+_renamed: Final[WeakKeyDictionary[Database, set[tuple[str, str]]]] = WeakKeyDictionary()
 
 EPOCH: Final = epoch_statement(payments)
 """Reads the epoch of a payment; for the fence of its worker."""
@@ -161,6 +167,18 @@ class PaymentStore:
         )
         with self.database.read() as connection:
             return list(connection.scalars(query))
+
+    def rename_account(self, former: str, name: str) -> None:
+        """Give the legs of an account its new name; done once for each name and each object of the database."""
+        done = _renamed.setdefault(self.database, set())
+        if (former, name) in done:
+            return
+        with self.database.read() as connection:
+            is_used = _OF_ACCOUNT.first_row(connection, {"account": former}) is not None
+        if is_used:
+            with self.database.write() as connection:
+                connection.execute(sa.update(legs).where(legs.c.account == former).values(account=name))
+        done.add((former, name))
 
     # --- writing, in the caller's transaction ---
 

@@ -14,7 +14,7 @@ from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from voucher_gateway.errors import Ticket, VoucherGatewayError
     from voucher_gateway.execution.recovery import Resolution
@@ -56,6 +56,11 @@ class VoucherAccount(Protocol):
         ...
 
     @property
+    def former_names(self) -> tuple[str, ...] | None:
+        """Earlier names of the account."""
+        ...
+
+    @property
     def capabilities(self) -> Capabilities:
         """What the account can do, emulations included."""
         ...
@@ -78,6 +83,9 @@ class VoucherVerbs(Protocol):
 
     @property
     def check_limits(self) -> CheckLimits: ...  # noqa: D102 - as in `Gateway`
+
+    @property
+    def accounts(self) -> Sequence[VoucherAccount]: ...  # noqa: D102 - as in `Gateway`
 
     def account(self, name: str) -> VoucherAccount: ...  # noqa: D102 - as in `Gateway`
 
