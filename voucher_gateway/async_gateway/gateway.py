@@ -26,8 +26,8 @@ class AsyncGateway:
             await gateway.redeem("shop", code, Money("10.53", "EUR"), reference="1001-a", order="1001")
 
     The verbs have the arguments, the results and the errors of those of `Gateway`. `payment` and `sale` return objects
-    whose methods are awaited as well. `vouchers`, `operations`, `payments` and `sales` are read by ``async for``. More
-    calls than `threads` wait for a thread.
+    whose methods are awaited as well. `vouchers`, `operations`, `payments`, `sales` and `sell_many` are read by
+    ``async for``. More calls than `threads` wait for a thread.
 
     A cancelled task does not undo its call. A call that has begun ends on its thread, and the journal keeps its
     outcome. So a time-out of yours, as by `asyncio.timeout`, is an unknown outcome: give the same call again, with the
@@ -131,3 +131,4 @@ class AsyncGateway:
     operations = iterate_on_thread(Gateway.operations)
     payments = iterate_on_thread(Gateway.payments)
     sales = iterate_on_thread(Gateway.sales)
+    sell_many = iterate_on_thread(Gateway.sell_many)

@@ -1135,6 +1135,57 @@ class Gateway:
         """
         return self._sales_desk().open(name, account, new, order=order, wait=wait)
 
+    def sell_many(
+        self,
+        batch: str,
+        account: str,
+        new: NewVoucher,
+        count: int,
+        *,
+        order: str | None = None,
+        fulfil: bool = False,
+        workers: int = 4,
+        wait: float = 0.0,
+    ) -> Iterator[Sale]:
+        """Make equal vouchers under the name of a batch, such as for a printer, and yield their sales.
+
+        The sales are called ``BATCH/000001`` and so on. If the same call comes again after it was broken off, it goes
+        on: the codes are the same, and no voucher is made twice. A failure is raised for the first sale that meets it.
+
+        Args:
+            batch: the name of the batch.
+            account: the name of the account that issues the vouchers.
+            new: the voucher, without a code, a PIN and an id of your own.
+            count: how many. It is part of what the name of the batch stands for.
+            order: the shop's order number; the name of the batch by default.
+            fulfil: whether to make them spendable at once. Otherwise they are prepared.
+            workers: how many are made at a time.
+            wait: how long to wait for another worker on one of the sales, in seconds.
+
+        Raises:
+            ReferenceConflict: if the batch of this name is of another account, voucher, number or order.
+            UnsupportedOperation: if the vendor has no inactive vouchers, and they are not to be fulfilled.
+
+        Example:
+            ```python
+            sales = list(gateway.sell_many("spring-2030", "shop", NewVoucher(initial=Money(50, "EUR")), 3))
+            print(sales[0].name, sales[0].code)  # spring-2030/000001 ••••...
+            ```
+        """
+        from voucher_gateway.sales.bulk import sell_batch
+
+        return sell_batch(
+            self._sales_desk(),
+            batch,
+            account,
+            new,
+            count,
+            order=order,
+            fulfil=fulfil,
+            workers=workers,
+            wait=wait,
+        )
+
     def find_sale(self, name: str, *, wait: float = 0.0) -> Sale | None:
         """Return the sale of a name; None if it does not exist.
 

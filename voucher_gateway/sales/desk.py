@@ -84,6 +84,10 @@ class SalesDesk:
         row = self._store.find(nfc(name))
         return None if row is None else self._sale(row, wait)
 
+    def issues_inactive(self, account: str) -> bool:
+        """Whether an account issues vouchers inactive, so that they exist before they are fulfilled."""
+        return _issues_inactive(self._verbs.account(account))
+
     def iterate(
         self,
         *,
@@ -124,7 +128,7 @@ class SalesDesk:
         batch: str | None,
         batch_size: int | None,
     ) -> SaleRow:
-        keys, can = self._journal.keys, seller.capabilities
+        keys = self._journal.keys
         sale_id, key_id = new_id(keys.tag(seller.name, "sale", name)), keys.newest
         code = new.code or self._codes.derive(sale_id, key_id, seller)
         sealed = self._codes.sealed(sale_id, new.code, new.pin)
@@ -145,7 +149,7 @@ class SalesDesk:
                 "amount": f"{new.initial.amount:f}",
                 "currency": new.initial.currency,
                 "content": write_content(new),
-                "inactive": can.can_issue_inactive and can.of(Operation.ACTIVATE).available,
+                "inactive": _issues_inactive(seller),
                 "key_id": key_id,
                 "fingerprint": None if code is None else self._codes.fingerprint(code, seller, key_id),
                 "state": SaleState.OPEN,
@@ -203,6 +207,11 @@ def complete_sales(verbs: SaleVerbs, *, account: str | None = None) -> list[Sale
     if journal is None or not SaleStore.exists_in(journal.database):
         return []
     return SalesDesk(verbs, journal).complete(account=account)
+
+
+def _issues_inactive(seller: SellingAccount) -> bool:
+    can = seller.capabilities
+    return can.can_issue_inactive and can.of(Operation.ACTIVATE).available
 
 
 def _check_voucher(seller: SellingAccount, new: NewVoucher) -> None:

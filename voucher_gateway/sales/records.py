@@ -41,6 +41,10 @@ DECIDED: Final = (SaleState.FULFILLING, SaleState.REVOKING)
 """The states in which a decision is committed and not yet carried out."""
 
 
+STOPPED: Final = (SaleState.REVOKING, SaleState.REVOKED)
+"""The states of a sale that is revoked, or that it is decided to revoke."""
+
+
 class RevocationMethod(enum.StrEnum):
     """How a voucher was stopped from being spent.
 

@@ -20,6 +20,7 @@ from voucher_gateway.money import Money
 from voucher_gateway.sales.codes import SaleCodes
 from voucher_gateway.sales.records import (
     DECIDED,
+    STOPPED,
     Revocation,
     RevocationMethod,
     SaleRecord,
@@ -145,10 +146,11 @@ class Sale:
         Raises:
             SaleConflict: if the sale is revoked.
         """
-        self._require_not_revoked(self.refresh().state)
+        self.refresh()._require_not_revoked()
         if self.state is SaleState.OPEN:
             with self._working() as work:
-                self._require_not_revoked(work.row.state)
+                self._row = work.row
+                self._require_not_revoked()
                 if work.row.state is SaleState.OPEN:
                     if work.row.inactive:
                         work.issue()
@@ -163,10 +165,11 @@ class Sale:
         Raises:
             SaleConflict: if the sale is revoked; `restore` takes that back.
         """
-        self._require_not_revoked(self.refresh().state)
+        self.refresh()._require_not_revoked()
         if self.state not in _SPENDABLE:
             with self._working() as work:
-                self._require_not_revoked(work.row.state)
+                self._row = work.row
+                self._require_not_revoked()
                 if work.row.state in (SaleState.OPEN, SaleState.PREPARED):
                     work.update(state=SaleState.FULFILLING, paid_at=format_micros(now()))
                 self._complete(work)
@@ -316,8 +319,8 @@ class Sale:
         is_lost = not row.own_code and row.voucher_id is not None and row.sealed_code is None
         return CODE_LOST if is_lost and row.delivered_at is None else None
 
-    def _require_not_revoked(self, state: SaleState) -> None:
-        if state in (SaleState.REVOKING, SaleState.REVOKED):
+    def _require_not_revoked(self) -> None:
+        if self.state in STOPPED:
             raise self._conflict("is revoked, and `restore` takes that back")
 
     def _conflict(self, why: str) -> SaleConflict:

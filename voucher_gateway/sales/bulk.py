@@ -1,0 +1,129 @@
+"""Many sales of equal vouchers under one name, such as those of a print batch."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+from voucher_gateway.errors import InvalidRequest, UnsupportedOperation
+from voucher_gateway.models.requests import NewVoucher, nfc
+from voucher_gateway.sales.desk import SalesDesk
+from voucher_gateway.sales.records import STOPPED
+from voucher_gateway.sales.sale import Sale
+
+MOST: Final = 1_000_000
+"""The largest batch."""
+
+_MOST_WORKERS: Final = 64
+
+_OWN: Final = ("id", "code", "pin")
+"""Fields that two vouchers must not share."""
+
+
+def sell_batch(
+    desk: SalesDesk,
+    batch: str,
+    account: str,
+    new: NewVoucher,
+    count: int,
+    *,
+    order: str | None,
+    fulfil: bool,
+    workers: int,
+    wait: float,
+) -> Iterator[Sale]:
+    """Prepare the sales of a batch, or fulfil them, several at a time, and yield them in the order of their numbers.
+
+    Raises:
+        InvalidRequest: if the number of vouchers or of workers is wrong, or the voucher has a field of its own.
+        UnsupportedOperation: if the vouchers would not exist before they are fulfilled.
+    """
+    batch = nfc(batch)
+    _check(new, count, workers)
+    opening = _Opening(desk, batch, account, new, count, order=order, fulfil=fulfil, wait=wait)
+    opening.require_vouchers()
+    opening.open(1)  # so that a batch that cannot be is refused here, before any voucher is made
+    return _work(opening, count, workers)
+
+
+class _Opening:
+    """Opens and completes the sales of one batch."""
+
+    def __init__(
+        self,
+        desk: SalesDesk,
+        batch: str,
+        account: str,
+        new: NewVoucher,
+        count: int,
+        *,
+        order: str | None,
+        fulfil: bool,
+        wait: float,
+    ) -> None:
+        self._desk = desk
+        self._batch = batch
+        self._account = account
+        self._new = new
+        self._count = count
+        self._order = order
+        self._fulfil = fulfil
+        self._wait = wait
+
+    def open(self, number: int) -> Sale:
+        """Open a sale of the batch."""
+        return self._desk.open(
+            f"{self._batch}/{number:06d}",
+            self._account,
+            self._new,
+            order=self._order,
+            batch=self._batch,
+            batch_size=self._count,
+            wait=self._wait,
+        )
+
+    def sell(self, number: int) -> Sale:
+        """Open a sale of the batch, and prepare or fulfil it. One that was revoked meanwhile stays as it is."""
+        sale = self.open(number)
+        if sale.state in STOPPED:
+            return sale
+        return sale.fulfil() if self._fulfil else sale.prepare()
+
+    def require_vouchers(self) -> None:
+        """Check that preparing makes vouchers."""
+        if not self._fulfil and not self._desk.issues_inactive(self._account):
+            raise UnsupportedOperation(
+                "this vendor has no inactive vouchers, so that a voucher exists only once it is fulfilled: fulfil the"
+                " batch",
+                account=self._account,
+                operation="issue",
+            )
+
+
+def _work(opening: _Opening, count: int, workers: int) -> Iterator[Sale]:
+    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="voucher-sales")
+    try:
+        waiting: deque[Future[Sale]] = deque()
+        for number in range(1, count + 1):
+            waiting.append(pool.submit(opening.sell, number))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _check(new: NewVoucher, count: int, workers: int) -> None:
+    numbers: tuple[tuple[str, object, int], ...] = (("count", count, MOST), ("workers", workers, _MOST_WORKERS))
+    for name, number, most in numbers:
+        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most:
+            rule = f"an integer from 1 to {most}"
+            raise InvalidRequest(f"{name} must be {rule}", field=name, rule=rule)
+    for name in _OWN:
+        if getattr(new, name) is not None:
+            raise InvalidRequest(
+                f"the vouchers of a batch cannot have the same {name}: leave it out", field=name, rule="left out"
+            )
