@@ -6,6 +6,7 @@ import enum
 import re
 from collections.abc import Callable, Collection, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Final
 
@@ -39,7 +40,7 @@ _SUBJECTS: Final = {
 }
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class AmountRules:
     """The amounts that the vendor takes. A limit that is not a possible amount of a currency is rounded inwards.
 
@@ -100,11 +101,12 @@ class AmountRules:
             AmountOutOfRange: if it is below the smallest or above the largest.
         """
         rules = self.of_currency(money.currency)
-        decimals = len(f"{money.amount:f}".partition(".")[2].rstrip("0"))
-        if rules.decimals is not None and decimals > rules.decimals:
-            rule = f"at most {rules.decimals} decimals"
-            raise AmountPrecisionError(f"the vendor takes {rule}, not {money}", field="amount", rule=rule)
-        smallest, largest = self.smallest(money.currency, kind), self.largest(money.currency, kind)
+        if rules.decimals is not None:
+            decimals = len(f"{money.amount:f}".partition(".")[2].rstrip("0"))
+            if decimals > rules.decimals:
+                rule = f"at most {rules.decimals} decimals"
+                raise AmountPrecisionError(f"the vendor takes {rule}, not {money}", field="amount", rule=rule)
+        smallest, largest = _limits(rules, money.currency, kind)
         if money < smallest or (largest is not None and money > largest):
             rule = f"from {smallest}" + ("" if largest is None else f" to {largest}")
             raise AmountOutOfRange(f"the vendor takes {_SUBJECTS[kind]} {rule}, not {money}", field="amount", rule=rule)
@@ -112,6 +114,12 @@ class AmountRules:
     def _step(self, currency: str) -> Decimal:
         places = exponent(currency)
         return Decimal(1).scaleb(-(places if self.decimals is None else min(places, self.decimals)))
+
+
+@lru_cache(512)
+def _limits(rules: AmountRules, currency: str, kind: AmountKind) -> tuple[Money, Money | None]:
+    """Return the smallest and the largest amount of a kind. A plan checks a million amounts against the same rules."""
+    return rules.smallest(currency, kind), rules.largest(currency, kind)
 
 
 # --- codes ---

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.provider_api import InvalidRequest, MalformedResponse, decode, encode
+from voucher_gateway.provider_api import InvalidRequest, MalformedResponse, Medium, Money, Status, decode, encode
 from voucher_gateway_file.csv_form import (
     AMOUNTS,
     COLUMNS,
@@ -157,8 +157,8 @@ class CsvFormat:
                     fields[name] = read(cell)
                     given[name] = cell
                 elif name in AMOUNTS:
-                    fields[name] = _cached_amount(cell, currency, form.decimal_comma)
-                    given[name] = {"amount": str(fields[name].amount), "currency": currency}
+                    fields[name], amount = _cached_amount(cell, currency, form.decimal_comma)
+                    given[name] = {"amount": amount, "currency": currency}
         except (ValueError, csv.Error, IndexError):  # a problem, which the slower way names; the text may hold a code
             pass
         else:
@@ -236,7 +236,7 @@ class CsvFormat:
         """Prepare how each column is read: by a function of its cell, or None for currencies and amounts."""
         readers: dict[str, Callable[[str], Any] | None] = {
             **{name: partial(self._instant, name) for name in INSTANTS},
-            **{name: _reader_of(name) for name in COLUMNS if name not in INSTANTS},
+            **{name: _reader_of(name) for name in READERS if name not in (*INSTANTS, *AMOUNTS)},
             **dict.fromkeys((*AMOUNTS, "currency", LEFT_OUT)),
         }
         self._plan = tuple((name, readers[name]) for name in columns)
@@ -316,10 +316,11 @@ def _plain_amount(cell: str, decimal_comma: bool) -> str:
 
 
 @lru_cache(_CACHED)
-def _cached_amount(cell: str, currency: str | None, decimal_comma: bool) -> Any:
+def _cached_amount(cell: str, currency: str | None, decimal_comma: bool) -> tuple[Money, str]:
     if currency is None:
         raise FieldProblem("has an amount, but the row has no currency")
-    return READERS["initial"]({"amount": _plain_amount(cell, decimal_comma), "currency": currency})
+    amount = _plain_amount(cell, decimal_comma)
+    return READERS["initial"]({"amount": amount, "currency": currency}), amount
 
 
 def _read_flag(cell: str) -> bool:
@@ -372,10 +373,20 @@ _WRITE: Final[Mapping[str, Callable[[Any], str]]] = {
 
 def _reader_of(name: str) -> Callable[[str], Any]:
     """Return the function that reads a cell of a column as the value of its field."""
-    return (
-        partial(_read_cell, _READ.get(name, unescape_formula), READERS[name]) if name in READERS else unescape_formula
-    )
+    if name in _TEXTS:
+        return unescape_formula
+    if name in _MEMBERS:
+        return partial(_read_member, READERS[name], {member.value: member for member in _MEMBERS[name]})
+    return partial(_read_cell, _READ.get(name, unescape_formula), READERS[name])
+
+
+def _read_member(check: Callable[[Any], Any], members: Mapping[str, Any], cell: str) -> Any:
+    return members.get(cell) or check(unescape_formula(cell))
 
 
 def _read_cell(read: Callable[[str], Any], check: Callable[[Any], Any], cell: str) -> Any:
     return check(read(cell))
+
+
+_TEXTS: Final = frozenset({"account", "tax_rate", "sku", "batch", "order", "login", "origin"})
+_MEMBERS: Final[Mapping[str, type[Status] | type[Medium]]] = {"status": Status, "medium": Medium}

@@ -141,7 +141,7 @@ def _require_text(value: Any) -> str:
 
 
 def _code(value: Any) -> Code | None:
-    text = _require_text(value)
+    text = value if type(value) is str and value else _require_text(value)
     return None if text.startswith(MASKED) else Code(text)
 
 

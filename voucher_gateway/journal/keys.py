@@ -158,7 +158,7 @@ class JournalKeys:
                 f"the journal has operations of the key {key_id!r:.20}, which is not configured any more: add it to"
                 " journal_keys"
             )
-        text = "\0".join(f"{len(part)}:{part}" for part in parts)
+        text = "\0".join([f"{len(part)}:{part}" for part in parts])
         return hmac.digest(key.reveal().encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import attrs
 
@@ -130,12 +130,19 @@ def assess(
     fit.check_retire(retire, kind)
     fit.check_texts()
     fit.check_status()
-    validity = fit.find_validity(at)
+    end = fit.find_end(at)
     refused = tuple(dict.fromkeys(fit.reasons))
     losses = tuple(sorted(fit.losses))
     if refused:
         return Assessment(kind, Action.REFUSE, refused, losses)
-    destination = attrs.evolve(validity, value=money, active=fit.active, new_code=fit.new_code)
+    destination = Destination(
+        value=money,
+        active=fit.active,
+        valid_until=end.valid_until,
+        validity_days=end.validity_days,
+        drift=end.drift,
+        new_code=fit.new_code,
+    )
     return Assessment(kind, Action.CARRY, (), losses, destination)
 
 
@@ -149,6 +156,14 @@ _WHY: Final = {
     Kind.RESERVED: "it has a reservation",
     Kind.PARTLY_USED: "a part of it was used",
 }
+
+
+class _TargetEnd(NamedTuple):
+    """The end of validity at the target: the fields of `Destination` with these names."""
+
+    valid_until: datetime | None = None
+    validity_days: int | None = None
+    drift: timedelta | None = None
 
 
 class _TargetFit:
@@ -212,10 +227,10 @@ class _TargetFit:
         elif not active:
             self._add_loss("status")
 
-    def find_validity(self, at: datetime) -> Destination:
-        """Return a destination that has only the validity."""
+    def find_end(self, at: datetime) -> _TargetEnd:
+        """Return the end of validity at the target."""
         until, ends = self._voucher.valid_until, self._can.expiry
-        nothing = Destination(value=Money.zero(self._currency))
+        nothing = _TargetEnd()
         if until is None:
             self._without_end()
             return nothing
@@ -230,19 +245,14 @@ class _TargetFit:
         try:
             if ends.takes_instants:
                 rounded = _round_up(until, self._can.expiry_resolution)
-                return attrs.evolve(nothing, valid_until=rounded, drift=rounded - until)
+                return _TargetEnd(valid_until=rounded, drift=rounded - until)
             # The days count from the present time of the target. If it is activated later, it ends later. That is to
             # the benefit of the customer.
             days = max(1, -(-(until - self._target.at) // _DAY))
-            return attrs.evolve(nothing, validity_days=days, drift=self._target.at + days * _DAY - until)
+            return _TargetEnd(validity_days=days, drift=self._target.at + days * _DAY - until)
         except OverflowError:  # it must not end earlier, and Python has no later date
             self.reasons.append("its end, rounded up for the target, is after the year 9999")
             return nothing
-
-    @property
-    def _currency(self) -> str:
-        assert self._voucher.remaining is not None
-        return self._voucher.remaining.currency
 
     def _without_end(self) -> None:
         validity, ends = self._voucher.validity, self._can.expiry
@@ -286,10 +296,13 @@ class _TargetFit:
 
 def _round_up(until: datetime, resolution: timedelta) -> datetime:
     """Return the next moment that the target can store. It is never an earlier one."""
+    if until.microsecond == 0 and resolution == _SECOND:
+        return until  # the usual case, without arithmetic
     beyond = (until - _EPOCH) % resolution
     return until + (resolution - beyond) if beyond else until
 
 
+_SECOND: Final = timedelta(seconds=1)
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 

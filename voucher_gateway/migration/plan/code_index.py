@@ -57,6 +57,9 @@ class TargetCodes:
         provider: the target.
         keys: the keys of the fingerprints.
         rates: the rate limits.
+
+    Attributes:
+        looks_up: whether each code is looked up, with a request.
     """
 
     def __init__(self, provider: VoucherProvider, keys: JournalKeys, rates: Rates) -> None:
@@ -64,7 +67,7 @@ class TargetCodes:
         self._keys = keys
         self._rates = rates
         self._seen: set[int] = set()
-        self._look_up = not self._read_list()
+        self.looks_up = not self._read_list()
 
     def has(self, code: Code, mark: str) -> bool:
         """Return whether the target has a voucher with this code.
@@ -73,7 +76,7 @@ class TargetCodes:
             code: the code, for a look-up.
             mark: its fingerprint.
         """
-        if not self._look_up:
+        if not self.looks_up:
             return _short(mark) in self._seen
         self._rates.wait(self._provider.account)
         try:

@@ -11,6 +11,8 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Final, Self, TypeVar
 
@@ -19,9 +21,11 @@ import cattrs
 
 from voucher_gateway.atomic_file import AtomicFile
 from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.instants import format_instant
 from voucher_gateway.migration.plan.estimate import Estimate
-from voucher_gateway.migration.plan.model import Action, PlanHeader, PlannedVoucher
+from voucher_gateway.migration.plan.model import Action, Destination, PlanHeader, PlannedVoucher
 from voucher_gateway.migration.plan.totals import Totals
+from voucher_gateway.money import Money
 from voucher_gateway.serialization import make_converter
 from voucher_gateway.wire.json import decode
 
@@ -50,6 +54,14 @@ class PlanSummary:
     estimate: Estimate
 
 
+_BLOCK_SIZE: Final = 1 << 16
+"""The number of bytes that are collected before they are written."""
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_quote: Final = json.encoder.encode_basestring
+"""Returns a string in the quotes and with the escapes of JSON."""
+
+
 class PlanWriter:
     """Writes a plan, in a ``with`` block. The file is complete, or it is not changed.
 
@@ -65,6 +77,8 @@ class PlanWriter:
         self._path = path
         self._header = header
         self._hash = hashlib.sha256()
+        self._block: list[bytes] = []
+        self._block_size = 0
         with _report_write_errors(path):
             self._output = AtomicFile(path)
         self._line({"plan": FORMAT, **_CONVERTER.unstructure(header)})
@@ -77,10 +91,11 @@ class PlanWriter:
 
     def write(self, planned: PlannedVoucher) -> None:
         """Write one voucher."""
-        self._line(_CONVERTER.unstructure(planned))
+        self._add_line(voucher_line(planned))
 
     def read_back(self) -> Iterator[PlannedVoucher]:
         """Yield the vouchers that were written so far."""
+        self._write_block()
         with _report_write_errors(self._path):
             self._output.file.flush()
         with self._output.draft.open("rb") as file:
@@ -91,17 +106,90 @@ class PlanWriter:
     def finish(self, totals: Totals, estimate: Estimate) -> PlanSummary:
         """Write the last lines, give the file its name, and return the plan without its vouchers."""
         self._line({"totals": _CONVERTER.unstructure(totals), "estimate": _CONVERTER.unstructure(estimate)})
+        self._write_block()
         plan_id = self._hash.hexdigest()
         self._line({"sha256": plan_id})
+        self._write_block()
         with _report_write_errors(self._path):
             self._output.commit()
         return PlanSummary(id=plan_id, path=self._path, header=self._header, totals=totals, estimate=estimate)
 
     def _line(self, value: object) -> None:
-        line = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
-        self._hash.update(line)
+        self._add_line(_encode(value))
+
+    def _add_line(self, text: str) -> None:
+        line = text.encode("utf-8", "surrogatepass") + b"\n"
+        self._block.append(line)
+        self._block_size += len(line)
+        if self._block_size >= _BLOCK_SIZE:
+            self._write_block()
+
+    def _write_block(self) -> None:
+        """Write the lines that were collected. Few long writes take a fraction of the time of many short ones."""
+        block = b"".join(self._block)
+        self._block.clear()
+        self._block_size = 0
+        self._hash.update(block)
         with _report_write_errors(self._path):
-            self._output.file.write(line)
+            self._output.file.write(block)
+
+
+def voucher_line(planned: PlannedVoucher) -> str:
+    """Return a voucher of a plan as a line. It is what the converter and `json` write, in a third of the time."""
+    parts = [f'{{"number":{planned.number},"source_id":{_quote(planned.source_id)}']
+    if planned.code is not None:
+        parts.append(f'"code":{_quote(planned.code)}')
+    if planned.fingerprint is not None:
+        parts.append(f'"fingerprint":{_quote(planned.fingerprint)}')
+    if planned.key_id is not None:
+        parts.append(f'"key_id":{_quote(planned.key_id)}')
+    parts.append(f'"kind":"{planned.kind.value}"')
+    if planned.initial is not None:
+        parts.append(f'"initial":{_money_text(planned.initial)}')
+    if planned.remaining is not None:
+        parts.append(f'"remaining":{_money_text(planned.remaining)}')
+    if planned.status is not None:
+        parts.append(f'"status":"{planned.status.value}"')
+    if planned.valid_until is not None:
+        parts.append(f'"valid_until":"{_instant_text(planned.valid_until)}"')
+    parts.append(f'"action":"{planned.action.value}"')
+    if planned.reasons:
+        parts.append(f'"reasons":{_encode(planned.reasons)}')
+    if planned.losses:
+        parts.append(f'"losses":{_encode(planned.losses)}')
+    if planned.destination is not None:
+        parts.append(f'"destination":{_destination_text(planned.destination)}')
+    return ",".join(parts) + "}"
+
+
+def _destination_text(destination: Destination) -> str:
+    parts = [f'{{"value":{_money_text(destination.value)}']
+    if destination.active is not None:
+        parts.append(f'"active":{"true" if destination.active else "false"}')
+    if destination.valid_until is not None:
+        parts.append(f'"valid_until":"{_instant_text(destination.valid_until)}"')
+    if destination.validity_days is not None:
+        parts.append(f'"validity_days":{destination.validity_days}')
+    if destination.drift is not None:
+        parts.append(f'"drift":"{_length_text(destination.drift)}"')
+    if destination.new_code:
+        parts.append('"new_code":true')
+    return ",".join(parts) + "}"
+
+
+def _money_text(money: Money) -> str:
+    return f'{{"amount":"{money.amount:f}","currency":"{money.currency}"}}'
+
+
+@lru_cache(4096)
+def _instant_text(instant: datetime) -> str:
+    return format_instant(instant)
+
+
+@lru_cache(4096)
+def _length_text(length: timedelta) -> str:
+    text: str = _CONVERTER.unstructure(length)
+    return text
 
 
 class Plan:

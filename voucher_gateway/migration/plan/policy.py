@@ -83,6 +83,7 @@ _CHOICES: Final[Mapping[Kind, Collection[Action]]] = {
     Kind.DEACTIVATED: (Action.SKIP, Action.REFUSE),  # it has ended; at the target it could be activated
     Kind.BLOCKED: (Action.SKIP, Action.REFUSE),  # the source may end the block after the move
 }
+_FIELDS: Final[Mapping[Kind, str]] = {kind: kind.value.replace("-", "_") for kind in Kind}
 _ARTICLES: Final = {Kind.UNREADABLE: "an", Kind.DEACTIVATED: "a", Kind.BLOCKED: "a"}
 _CODES: Final = ("taken", "unfit")
 _TOP: Final = ("losses", "accept", "retire", "vouchers", "codes")
@@ -141,7 +142,7 @@ class Policy:
         """Return the action for vouchers of a kind. A loss or the target may still cause a refusal."""
         if kind is Kind.UNUSED:
             return Action.CARRY
-        action: Action = getattr(self, kind.replace("-", "_"))
+        action: Action = getattr(self, _FIELDS[kind])
         return action
 
     def to_json(self) -> dict[str, object]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
-from functools import partial
 from typing import Final, Self
 
 import attrs
@@ -157,7 +156,7 @@ class IdSet:
         return cls(journal.list_moved_ids(account))
 
     def __contains__(self, id: str) -> bool:
-        return key_digest(id) in self._known
+        return bool(self._known) and key_digest(id) in self._known
 
 
 class SourceScanner:
@@ -210,11 +209,11 @@ class SourceScanner:
             dated: whether the clock of the source is known.
         """
         with listing_of(self._source, dated=dated) as listing:
-            wanted = (voucher for voucher in listing if voucher.id not in self._left_out)
-            for number, planned in enumerate(ordered_map(self._plan_voucher, wanted, self._header.workers), 1):
+            wanted = enumerate((voucher for voucher in listing if voucher.id not in self._left_out), 1)
+            for planned in self._map(self._plan_voucher, wanted):
                 if planned.fingerprint is not None:
                     self.codes.add(planned.fingerprint)
-                yield attrs.evolve(planned, number=number)
+                yield planned
             self.report = _with_gone(listing.report, len(self._secrets.gone))
 
     def resolve_duplicate_code(self, planned: PlannedVoucher) -> PlannedVoucher:
@@ -226,25 +225,41 @@ class SourceScanner:
         losses = tuple(sorted({*planned.losses, "code"}))
         return attrs.evolve(planned, losses=losses, destination=attrs.evolve(planned.destination, new_code=True))
 
-    def _plan_voucher(self, voucher: Voucher) -> PlannedVoucher:
-        """Return the planned voucher, without its number. Several threads call this."""
-        at = self._header.made_at
-        kind = kind_of(voucher, at)
+    def _map(
+        self, fn: Callable[[tuple[int, Voucher]], PlannedVoucher], items: Iterable[tuple[int, Voucher]]
+    ) -> Iterator[PlannedVoucher]:
+        """Call a function for each item; on several threads if it sends requests."""
+        if self._source.capabilities.record and not self._taken.looks_up:
+            return map(fn, items)
+        return ordered_map(fn, items, self._header.workers)
+
+    def _plan_voucher(self, numbered: tuple[int, Voucher]) -> PlannedVoucher:
+        """Return the planned voucher of a number and a voucher. Several threads call this."""
+        number, voucher = numbered
+        kind = kind_of(voucher, self._header.made_at)
         if kind is Kind.UNREADABLE or self._policy.action(kind) is Action.CARRY:
             voucher = self._secrets.complete(voucher)
         held = self._held.on(voucher.id, voucher.code)
-        decide = partial(assess, voucher, self._goal, self._policy, at=at, retire=self._retire, held=held)
-        assessment = decide()
+        assessment = self._assess(voucher, held=held)
         mark = None if voucher.code is None else fingerprint(self._keys, voucher.code)
         if assessment.action is Action.CARRY and voucher.id in self._moved:
             assessment = attrs.evolve(assessment, action=Action.REFUSE, reasons=(_MOVED,), destination=None)
-        elif assessment.action is Action.CARRY and voucher.code is not None and mark is not None:
-            assessment = decide(taken=True) if self._taken.has(voucher.code, mark) else assessment
-        return self._line(voucher, assessment, mark)
+        elif (
+            assessment.action is Action.CARRY
+            and voucher.code is not None
+            and mark is not None
+            and self._taken.has(voucher.code, mark)
+        ):
+            assessment = self._assess(voucher, held=held, taken=True)
+        return self._line(number, voucher, assessment, mark)
 
-    def _line(self, voucher: Voucher, assessment: Assessment, mark: str | None) -> PlannedVoucher:
+    def _assess(self, voucher: Voucher, *, held: bool, taken: bool = False) -> Assessment:
+        at = self._header.made_at
+        return assess(voucher, self._goal, self._policy, at=at, retire=self._retire, held=held, taken=taken)
+
+    def _line(self, number: int, voucher: Voucher, assessment: Assessment, mark: str | None) -> PlannedVoucher:
         return PlannedVoucher(
-            number=0,
+            number=number,
             source_id=voucher.id,
             code=None if voucher.code is None else str(voucher.code),
             fingerprint=mark,

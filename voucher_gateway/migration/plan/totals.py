@@ -79,9 +79,35 @@ class _RunningTotal:
         if money is not None:
             self.units[money.currency] = self.units.get(money.currency, 0) + money.minor
 
+    def merge(self, other: _RunningTotal) -> None:
+        self.count += other.count
+        for currency, units in other.units.items():
+            self.units[currency] = self.units.get(currency, 0) + units
+
     def tally(self) -> Tally:
         money = {currency: Money.from_minor(units, currency) for currency, units in sorted(self.units.items())}
         return Tally(count=self.count, money=money)
+
+
+_Signature = tuple[Action, Kind, tuple[int, int] | None, tuple[str, ...], tuple[str, ...]]
+"""What decides in which totals a voucher counts. A plan has few of them, and many vouchers of each."""
+
+
+class _Groups:
+    """Totals by group and name."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, dict[str, _RunningTotal]] = {}
+
+    def add(self, group: str, name: str, total: _RunningTotal) -> None:
+        self._groups.setdefault(group, {}).setdefault(str(name), _RunningTotal()).merge(total)
+
+    def of(self, group: str) -> dict[str, Tally]:
+        return {name: total.tally() for name, total in sorted(self._groups.get(group, {}).items())}
+
+
+def _month_name(month: tuple[int, int] | None) -> str:
+    return NO_END if month is None else f"{month[0]:04}-{month[1]:02}"
 
 
 class TotalsBuilder:
@@ -95,56 +121,54 @@ class TotalsBuilder:
     def __init__(self, *, workers: int | None = None, whole: bool = False) -> None:
         self._workers = workers
         self._whole = whole
-        self._all = _RunningTotal()
-        self._groups: dict[str, dict[str, _RunningTotal]] = {}
+        self._sums: dict[_Signature, _RunningTotal] = {}
         self._largest: dict[str, list[int]] = {}
         self._drift = timedelta()
 
     def add(self, planned: PlannedVoucher) -> None:
         """Add one voucher."""
-        money = planned.remaining
-        self._all.add(money)
-        month = NO_END if planned.valid_until is None else f"{planned.valid_until:%Y-%m}"
-        self._add_to("actions", planned.action, money)
-        self._add_to("kinds", planned.kind, money)
-        self._add_to("fates", f"{planned.kind}/{planned.action}", money)
-        self._add_to("months", f"{month}/{planned.action}", money)
-        for loss in planned.losses:
-            self._add_to("losses" if planned.action is Action.CARRY else "at_stake", loss, money)
-        for reason in planned.reasons:
-            self._add_to("reasons", reason, money)
-        if planned.action is not Action.CARRY:
-            return
-        self._add_double_spendable(money)
-        self._add_drift(planned)
+        money, until = planned.remaining, planned.valid_until
+        month = None if until is None else (until.year, until.month)
+        signature = (planned.action, planned.kind, month, planned.losses, planned.reasons)
+        total = self._sums.get(signature)
+        if total is None:
+            total = self._sums[signature] = _RunningTotal()
+        total.add(money)
+        if planned.action is Action.CARRY:
+            self._add_double_spendable(money)
+            self._add_drift(planned)
 
     @property
     def carried(self) -> int:
         """The number of carried vouchers so far."""
-        return self._groups.get("actions", {}).get(Action.CARRY, _RunningTotal()).count
+        return sum(total.count for signature, total in self._sums.items() if signature[0] is Action.CARRY)
 
     def totals(self, listing: ListingReport) -> Totals:
         """Return the totals."""
+        every, groups = _RunningTotal(), _Groups()
+        for (action, kind, month, losses, reasons), total in self._sums.items():
+            every.merge(total)
+            groups.add("actions", action, total)
+            groups.add("kinds", kind, total)
+            groups.add("fates", f"{kind}/{action}", total)
+            groups.add("months", f"{_month_name(month)}/{action}", total)
+            for loss in losses:
+                groups.add("losses" if action is Action.CARRY else "at_stake", loss, total)
+            for reason in reasons:
+                groups.add("reasons", reason, total)
         return Totals(
-            all=self._all.tally(),
-            actions={Action(name): count for name, count in self._group("actions").items()},
-            kinds={Kind(name): count for name, count in self._group("kinds").items()},
-            by_kind_and_action=self._group("fates"),
-            losses=self._group("losses"),
-            losses_of_refused=self._group("at_stake"),
-            reasons=self._group("reasons"),
-            months=self._group("months"),
-            double_spendable=self._double_spendable(),
+            all=every.tally(),
+            actions={Action(name): tally for name, tally in groups.of("actions").items()},
+            kinds={Kind(name): tally for name, tally in groups.of("kinds").items()},
+            by_kind_and_action=groups.of("fates"),
+            losses=groups.of("losses"),
+            losses_of_refused=groups.of("at_stake"),
+            reasons=groups.of("reasons"),
+            months=groups.of("months"),
+            double_spendable=self._double_spendable(groups.of("actions")),
             longest_drift=self._drift,
             listing=listing,
         )
-
-    def _add_to(self, group: str, name: str, money: Money | None) -> None:
-        sums = self._groups.setdefault(group, {})
-        sums.setdefault(str(name), _RunningTotal()).add(money)
-
-    def _group(self, group: str) -> dict[str, Tally]:
-        return {name: count.tally() for name, count in sorted(self._groups.get(group, {}).items())}
 
     def _add_double_spendable(self, money: Money | None) -> None:
         """Keep the largest values, one for each worker: no more vouchers can be between two steps at a time."""
@@ -156,9 +180,9 @@ class TotalsBuilder:
         else:
             heapq.heappushpop(largest, money.minor)
 
-    def _double_spendable(self) -> dict[str, Money]:
+    def _double_spendable(self, by_action: Mapping[str, Tally]) -> dict[str, Money]:
         if self._whole:
-            carried = self._groups.get("actions", {}).get(Action.CARRY, _RunningTotal()).tally().money
+            carried = by_action.get(Action.CARRY, Tally()).money
             return {currency: money for currency, money in carried.items() if money}
         return {currency: Money.from_minor(sum(units), currency) for currency, units in sorted(self._largest.items())}
 
