@@ -67,6 +67,8 @@ UNUSABLE_ANSWERS: dict[str, Any] = {
     "blocked": without(status=Status.BLOCKED),
     "disabled": without(status=Status.DEACTIVATED),
     "with a wrong PIN": PIN_NEEDED,
+    "not a possible code": InvalidRequest("code must have 8 characters", field="code", rule="8 characters"),
+    "with an impossible PIN": InvalidRequest("pin must have 4 digits", field="pin", rule="4 digits"),
 }
 
 
@@ -131,6 +133,11 @@ def test_so_does_a_code_that_no_vendor_may_have(gateway: Gateway, shelf: Shelf) 
     assert gateway.check("OTHER-1", caller=CALLER) == UNUSABLE
     assert costs(gateway) == [10]
     assert shelf.asked == []
+
+
+@pytest.mark.parametrize("typed", ["", " ", "\x00", "\ud800", "SHOP-\ud800", "SHOP-" + "9" * 10**6, "SHOP-\u202e"])
+def test_whatever_is_typed_gets_an_answer(gateway: Gateway, typed: str) -> None:
+    assert gateway.check(typed, typed, caller=CALLER) == UNUSABLE
 
 
 @pytest.mark.parametrize("status", [None, Status.UNKNOWN])

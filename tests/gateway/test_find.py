@@ -136,6 +136,13 @@ def test_a_vendor_that_cannot_have_such_a_code_has_it_not(both: Gateway, jtl: Ru
     assert len(jtl.requests) == before
 
 
+def test_a_text_that_is_too_long_for_any_code_is_shown_to_nobody(both: Gateway, ticketing: RunningSimulator) -> None:
+    before = len(ticketing.requests)
+    lookup = both.find("EV-" + "1" * 1000, broadcast=True)
+    assert (lookup.state, lookup.asked, lookup.left_out) == ("not_found", (), ("shop", "events"))
+    assert len(ticketing.requests) == before
+
+
 def test_two_slow_vendors_are_asked_side_by_side(
     start_vendor: Callable[..., RunningSimulator],
     account_at: Callable[..., dict[str, Any]],

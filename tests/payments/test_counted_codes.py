@@ -15,6 +15,7 @@ from voucher_gateway import (
     CheckLimits,
     CurrencyMismatch,
     Gateway,
+    InvalidRequest,
     Money,
     NewVoucher,
     ProviderUnavailable,
@@ -128,4 +129,14 @@ def test_a_wrong_pin_is_told_as_such_and_counts_as_a_guess(
     shop.answers["GIFT-1"] = WrongPin("the PIN is wrong")
     with pytest.raises(WrongPin):
         payment.add("GIFT-1", "0000", caller=CALLER)
+    assert costs(gateway) == [10]
+
+
+def test_what_cannot_be_a_code_is_not_a_vendor_that_is_down(
+    at_shelves: tuple[Gateway, Payment, Shelf, Shelf],
+) -> None:
+    gateway, payment, shop, _ = at_shelves
+    shop.answers["GIFT-1"] = InvalidRequest("pin must have 4 digits", field="pin", rule="4 digits")
+    with pytest.raises(InvalidRequest, match="4 digits"):
+        payment.add("GIFT-1", "12345", caller=CALLER)
     assert costs(gateway) == [10]

@@ -83,7 +83,7 @@ def judge_code(
             remaining=voucher.remaining,
             valid_until=voucher.valid_until,
         )
-    unanswered = {name: error for name, error in failed.items() if not isinstance(error, Declined)}
+    unanswered = {name: error for name, error in failed.items() if not isinstance(error, Declined | InvalidRequest)}
     if answered or len(unanswered) < len(failed):
         attempt.reject()
     if unanswered:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 
@@ -14,6 +14,9 @@ from voucher_gateway.gateway.account import Account
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.telemetry.calls import observe_call
+
+_MAX_LENGTH: Final = 1000
+"""No vendor has a longer code. A customer may have typed anything."""
 
 
 @attrs.frozen(kw_only=True)
@@ -67,7 +70,8 @@ def find_in_accounts(accounts: Sequence[Account], code: Code, pin: Pin | None, *
         broadcast: whether to ask also the accounts that have no pattern, or whose pattern does not match. That shows
             the code, which can be spent like cash, to vendors that may have nothing to do with it.
     """
-    asked = [account for account in accounts if broadcast or account.matches_code(code)]
+    possible = accounts if len(code.reveal()) <= _MAX_LENGTH else ()
+    asked = [account for account in possible if broadcast or account.matches_code(code)]
     left_out = tuple(account.name for account in accounts if account not in asked)
     if not asked:
         return FindResult(vouchers=(), asked=(), left_out=left_out)

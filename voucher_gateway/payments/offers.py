@@ -168,7 +168,7 @@ def _find_voucher(verbs: VoucherVerbs, attempt: Attempt, code: Code, pin: Pin | 
         raise InvalidRequest(
             f"several accounts have this code ({names}): name one as account", field="account", rule="one of them"
         )
-    refusals = [error for error in result.failed.values() if isinstance(error, Declined)]
+    refusals = [error for error in result.failed.values() if isinstance(error, Declined | InvalidRequest)]
     if result.asked or refusals:
         attempt.reject()
     if refusals and len(refusals) == len(result.failed):
