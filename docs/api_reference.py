@@ -31,6 +31,7 @@ GATEWAY: Final = (
     "ExplanationReason",
     "ExplainedVoucher",
     "StoryEvent",
+    "LookupHint",
     "Sale",
     "SaleState",
     "SaleRecord",

@@ -62,6 +62,7 @@ from voucher_gateway.errors import VoucherInactive as VoucherInactive
 from voucher_gateway.errors import VoucherMoved as VoucherMoved
 from voucher_gateway.errors import VoucherNotFound as VoucherNotFound
 from voucher_gateway.errors import WrongPin as WrongPin
+from voucher_gateway.execution.lookup_hints import LookupHint as LookupHint
 from voucher_gateway.execution.recovery import Resolution as Resolution
 from voucher_gateway.gateway.account import Account as Account
 from voucher_gateway.gateway.diagnosis import AccountDiagnosis as AccountDiagnosis

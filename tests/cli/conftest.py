@@ -72,7 +72,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         *arguments: str, stdin: str = "", terminal: bool = False, progress: bool = False, typing: bool = False
     ) -> Ran:
         out, err = (Terminal() if terminal else io.StringIO()), (Terminal() if progress else io.StringIO())
-        monkeypatch.setattr("sys.stdin", Terminal() if typing else io.StringIO(stdin))
+        monkeypatch.setattr("sys.stdin", Terminal(stdin) if typing else io.StringIO(stdin))
         with redirect_stdout(out), redirect_stderr(err):
             code = run_command(arguments)
         return Ran(code, out.getvalue(), err.getvalue())

@@ -235,6 +235,46 @@ def test_a_person_decides_what_no_reading_can_and_that_is_kept(run: Any, lost: R
     assert left(lost) == "39.47"
 
 
+LOOK_FOR = [
+    "what        capture of 10.53 EUR",
+    "from        20",
+    "to          20",
+    "login       ",
+    "voucher     gift",
+    "of          ",
+    "order mark  1001~",
+    "order       1001",
+]
+
+
+def test_an_operation_in_doubt_says_what_to_look_for_at_the_vendor(run: Any, lost: RunningSimulator) -> None:
+    shown = run("operations", "show", "shop", "redeem", "a").done().out
+    lines = [line.strip() for line in re.split(r"Look at shop \(.*\) for this:\n", shown)[1].splitlines()]
+    assert all(line.startswith(begin) for line, begin in zip(lines, LOOK_FOR, strict=True))
+    (hint,) = run("--json", "operations", "show", "shop", "redeem", "a").done().object["look_for"]
+    assert (hint["step"], hint["voucher_id"], hint["order"]) == ("capture", "gift", "1001")
+    lost.clock.advance(1900)
+    run("resolve", "shop", "redeem", "a").done()
+    assert run("--json", "operations", "show", "shop", "redeem", "a").done().object["look_for"] == []
+
+
+def test_a_decision_is_asked_for_after_what_to_look_for(run: Any, lost: RunningSimulator) -> None:
+    decide = ["operations", "decide", "shop", "redeem", "a"]
+    ran = run(*decide)
+    assert (ran.code, ran.out.startswith("Look at shop (127.0.0.1:")) == (2, True)
+    assert "left before  50.00 EUR" in ran.out
+    assert "left after   39.47 EUR, if it happened and nothing else did" in ran.out
+    assert "a decision needs --happened or --did-not-happen, with --by NAME and --reason TEXT" in ran.err
+    json_form = run("--json", *decide)
+    assert (json_form.code, json_form.object["look_for"][0]["before"]["amount"]) == (2, "50.00")
+    ran = run(*decide, stdin="no\nAnn\nsupport case 4711\n", typing=True)
+    assert ran.code == 0, ran.err
+    assert "Does the vendor show it? [y/N]" in ran.err
+    assert "shop: redeem a was not executed: nothing moved" in ran.out
+    told = run("--json", "operations", "show", "shop", "redeem", "a").done().object
+    assert (told["decided_by"], told["decision"]) == ("Ann", "support case 4711")
+
+
 def test_what_a_person_says_has_happened_is_never_sent_again(run: Any, lost: RunningSimulator) -> None:
     told = run("--json", "operations", "decide", "shop", "redeem", "a", "--by", "Ann", "--reason", "seen", "--happened")
     assert told.done().object["outcome"] == "succeeded"

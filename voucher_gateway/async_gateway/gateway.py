@@ -121,6 +121,7 @@ class AsyncGateway:
     resolve = run_on_thread(Gateway.resolve)
     recover = run_on_thread(Gateway.recover)
     decide = run_on_thread(Gateway.decide)
+    lookup_hints = run_on_thread(Gateway.lookup_hints)
     check = run_on_thread(Gateway.check)
     payment = run_and_wrap(Gateway.payment, AsyncPayment)
     find_payment = run_and_wrap(Gateway.find_payment, AsyncPayment.of_given)

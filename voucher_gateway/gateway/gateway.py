@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     # A journal needs SQLAlchemy, which takes longer to import than everything else. What needs it is imported late.
     from voucher_gateway.checks.guard import CheckGuard
     from voucher_gateway.execution.executor import JournalExecutor
+    from voucher_gateway.execution.lookup_hints import LookupHint
     from voucher_gateway.execution.recovery import Resolution
     from voucher_gateway.gateway.explanation.model import Explanation
     from voucher_gateway.journal.journal import Journal
@@ -1478,6 +1479,26 @@ class Gateway:
         from voucher_gateway.execution.recovery import decide
 
         return decide(executor, self.provider, key, succeeded=succeeded, by=by, reason=reason)
+
+    def lookup_hints(self, key: OperationKey, *, ask_vendor: bool = False) -> list[LookupHint]:
+        """Return what a person looks for in the vendor's screens before `decide`, for each request of an operation.
+
+        Args:
+            key: the operation.
+            ask_vendor: whether to read at the vendor what was left on the voucher before, where the journal does not
+                know it.
+
+        Raises:
+            InvalidRequest: if the journal has no such operation.
+            ConfigurationError: if there is no journal.
+        """
+        journal = self._require_journal().journal
+        from voucher_gateway.execution.lookup_hints import find_hints
+
+        record = journal.find(key)
+        if record is None:
+            raise InvalidRequest("the journal has no such operation", field="key", rule="an operation that was sent")
+        return find_hints(journal, record, self.provider(key.account) if ask_vendor else None)
 
     # --- helpers ---
 

@@ -206,6 +206,12 @@ class Holds:
         query = sa.select(holds).where(holds.c.state.in_(ACTIVE_STATES), unexpired)
         return [Hold.from_row(row) for row in connection.execute(query).mappings()]
 
+    def of_reservation(self, connection: Connection, host: str, reservation_id: str) -> Hold | None:
+        """Return the hold of a reservation at a vendor; None if the journal does not know it."""
+        query = sa.select(holds).where(holds.c.host == host, holds.c.reservation_id == reservation_id)
+        row = connection.execute(query).mappings().first()
+        return None if row is None else Hold.from_row(row)
+
     def of_operation(self, connection: Connection, operation_id: str) -> Hold | None:
         """Return the hold that an operation made, or tried to make; None if it made none."""
         row = _OWN.first_row(connection, {"mine": operation_id})

@@ -133,6 +133,11 @@ class Journal:
         with self.database.read() as connection:
             return self.holds.of_operation(connection, operation_id)
 
+    def hold_of_reservation(self, host: str, reservation_id: str) -> Hold | None:
+        """Return what the journal knows of a reservation at a vendor; None if it does not know it."""
+        with self.database.read() as connection:
+            return self.holds.of_reservation(connection, host, reservation_id)
+
     def find_forgotten_result(self, record: OperationRecord, *, partial: bool = False) -> Result | None:
         """Return what a vendor showed of a new operation when the journal was restored; None if nothing.
 

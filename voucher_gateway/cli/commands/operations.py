@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
@@ -14,6 +15,7 @@ from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import LOOK_INTO_THE_JOURNAL, advising, cli_context_of
 from voucher_gateway.cli.errors import decide_sentence
+from voucher_gateway.cli.lookup_hints import print_hints
 from voucher_gateway.cli.output import Output, printable
 from voucher_gateway.cli.parsing import parse_code, parse_period
 from voucher_gateway.cli.tables import TableColumn, details, fields_of, print_rows, texts_of
@@ -105,10 +107,11 @@ def print_one(output: Output, fields: Mapping[str, Any], *, replaceable: bool) -
     account, verb, reference = fields["account"], fields["verb"], fields["reference"] or ""
     outcome, result = fields["outcome"], fields["result"]
     # what the operation meant gives way to what the vendor said of the same name
-    texts = texts_of(fields, without=_IN_TITLE)
+    texts = texts_of(fields, without=(*_IN_TITLE, "look_for"))
     texts |= {} if result is None else fields_of(result, without=_NO_DETAILS)
     title = f"{account}: {command_name(verb)} {reference} {_SENTENCES[outcome]}"
     output.show(Text(printable(title), _STYLES[outcome]), details(texts))
+    print_hints(output, fields.get("look_for", ()))
     if fields["reason"] == MAY_STILL_ARRIVE:
         output.note(decide_sentence(account, verb, reference))
     if outcome is OperationState.PENDING:
@@ -277,6 +280,7 @@ def show_operation(
         replaceable = is_replaceable(gateway, account, parse_operation(verb).value)
         late = record is not None and may_still_arrive(gateway, record)
         leftovers = () if record is None or gateway.journal is None else gateway.journal.leftovers_of(record)
+        hints = [] if record is None or replaceable else gateway.lookup_hints(record.key)
     if record is None:
         error = InvalidRequest(
             "the journal has no such operation: under this reference it sent nothing",
@@ -285,7 +289,8 @@ def show_operation(
         )
         error.add_note(LOOK_INTO_THE_JOURNAL)
         raise error
-    fields = operation_fields(record, late=late) | {"left_behind": list(map(str, leftovers))}
+    hints = hints if record.state.is_unresolved or late else []
+    fields = operation_fields(record, late=late) | {"left_behind": list(map(str, leftovers)), "look_for": hints}
     print_one(session.output, fields, replaceable=replaceable)
 
 
@@ -294,23 +299,26 @@ def decide(
     account: given.AccountName,
     verb: given.Verb,
     reference: given.OperationReference,
-    by: Annotated[
-        str, typer.Option("--by", metavar="NAME", help="Who decides; the journal keeps it.", show_default=False)
-    ],
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decides; the journal keeps it.")] = None,
     reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="How you know; the journal keeps it.", show_default=False)
-    ],
+        str | None, typer.Option("--reason", metavar="TEXT", help="How you know; the journal keeps it.")
+    ] = None,
     happened: Annotated[
-        bool, typer.Option("--happened/--did-not-happen", help="What you found out at the vendor.", show_default=False)
-    ],
+        bool | None,
+        typer.Option("--happened/--did-not-happen", help="What you found out at the vendor.", show_default=False),
+    ] = None,
 ) -> None:
     """Record what a person found out about an operation that stays unknown.
+
+    Without --happened or --did-not-happen it says what to look for at the vendor: from when to when, which amount,
+    which order mark, and what was left on the voucher before and after. A terminal then asks for the decision.
 
     It cannot be undone. The vendor is asked once more first; only an operation that no reading decides can be decided
     by hand. If it did not happen, the same command is carried out again; if it happened, it is never sent. An update
     that succeeded when it was repeated can be decided, too: its first request is closed, and it stays succeeded.
 
     Examples:
+        voucher-gateway operations decide shop redeem 1002-a
         voucher-gateway operations decide shop redeem 1002-a --did-not-happen
             --by Ann --reason 'support case 4711'
     """
@@ -319,8 +327,29 @@ def decide(
     session = cli_context_of(context)
     with session.gateway(account) as gateway, advising(LOOK_INTO_THE_JOURNAL, "reference", "key"):
         key = OperationKey(account, parse_operation(verb), reference)
+        if happened is None or by is None or reason is None:
+            hints = gateway.lookup_hints(key, ask_vendor=True)
+            if session.output.as_json:
+                session.output.object({"look_for": hints})
+            print_hints(session.output, () if session.output.as_json else hints)
+            happened, by, reason = _ask_for_decision(happened, by, reason)
         resolution = gateway.decide(key, succeeded=happened, by=by, reason=reason)
     print_one(session.output, resolution_fields(resolution), replaceable=False)
+
+
+def _ask_for_decision(happened: bool | None, by: str | None, reason: str | None) -> tuple[bool, str, str]:
+    """Return a decision, and ask for what is missing of it.
+
+    Raises:
+        InvalidRequest: if there is no terminal to ask at.
+    """
+    if not sys.stdin.isatty():
+        rule = "--happened or --did-not-happen, with --by NAME and --reason TEXT"
+        raise InvalidRequest(f"a decision needs {rule}", field="--happened", rule=rule)
+    if happened is None:
+        happened = typer.confirm("Does the vendor show it?", err=True)
+    by = by or typer.prompt("Who decides?", err=True)
+    return happened, by, reason or typer.prompt("How do you know?", err=True)
 
 
 def backup(
