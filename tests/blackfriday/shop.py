@@ -91,7 +91,7 @@ class Worker:
         self._add(plan, payment)
         if plan.path == "abandon-open":
             return "left"
-        if not self._authorize(plan, payment):
+        if not self.authorize(plan, payment):
             payment.cancel()
             return "declined"
         if plan.path == "abandon-authorized":
@@ -102,7 +102,7 @@ class Worker:
         if plan.path == "change-cart":
             payment = self._payment(plan, means, Money(plan.changed_total, CURRENCY))
             self._add(plan, payment)
-            if not self._authorize(plan, payment):
+            if not self.authorize(plan, payment):
                 payment.cancel()
                 return "declined"
         self._capture(plan, payment)
@@ -123,7 +123,7 @@ class Worker:
             with suppress(Declined, NotExecuted, InvalidRequest):  # the customer pays without this one
                 payment.add(voucher.code, limit=None if limit is None else Money(limit, CURRENCY))
 
-    def _authorize(self, plan: OrderPlan, payment: Any) -> bool:
+    def authorize(self, plan: OrderPlan, payment: Any) -> bool:
         """Authorize, without the vouchers that cannot be had; return whether the payment stands."""
         for _ in range(len(plan.vouchers) + 3):
             try:
@@ -133,12 +133,13 @@ class Worker:
                     return False
                 payment.remove(error.leg)
             except CustomerMustConfirm:
-                self._confirm(payment)
+                self.confirm(payment)
             else:
                 return True
         return False
 
-    def _confirm(self, payment: Any) -> None:
+    def confirm(self, payment: Any) -> None:
+        """Confirm at the bank what waits for that, as the customer does."""
         for charge in self.places.processor.charges():
             if str(charge["key"]).startswith(payment_mark(payment.id)) and charge["status"] == "pending":
                 self.places.processor.confirm(str(charge["key"]))
@@ -147,16 +148,19 @@ class Worker:
         try:
             repeat(payment.capture, payment.resume)
         except PaymentShort:
-            pay_short(plan, payment)
+            self.pay_short(plan, payment)
 
-
-def pay_short(plan: OrderPlan, payment: Any) -> None:
-    """Let the customer pay what a lost voucher leaves open, or give up."""
-    if plan.pays_short:
-        with suppress(PaymentShort):
-            payment.capture(due=payment.due)
-    if payment.state is PaymentState.SHORT:
-        payment.cancel()
+    def pay_short(self, plan: OrderPlan, payment: Any) -> None:
+        """Let the customer pay what a lost voucher leaves open, or give up."""
+        if plan.pays_short:
+            with suppress(PaymentShort):
+                try:
+                    payment.capture(due=payment.due)
+                except CustomerMustConfirm:
+                    self.confirm(payment)
+                    payment.resume()
+        if payment.state is PaymentState.SHORT:
+            payment.cancel()
 
 
 def repeat(call: Callable[[], object], resume: Callable[[], object], times: int = 2) -> None:
@@ -178,16 +182,17 @@ def run_by_night(worker: Worker, plan: OrderPlan, means: Any) -> str:
         return "no payment"
     try:
         if payment.state in (PaymentState.OPEN, PaymentState.AUTHORIZED):
-            if plan.abandoned or plan.path == "race-cancel" or not worker._authorize(plan, payment):
+            if plan.abandoned or plan.path == "race-cancel" or not worker.authorize(plan, payment):
                 payment.cancel()
             else:
                 payment.capture()
         elif payment.state is PaymentState.SHORT:
-            pay_short(plan, payment)
+            worker.pay_short(plan, payment)
         elif payment.state in (PaymentState.CAPTURING, PaymentState.CANCELLING):
+            worker.confirm(payment)
             payment.resume()
     except PaymentShort:
-        pay_short(plan, payment)
+        worker.pay_short(plan, payment)
     except (VoucherGatewayError, CardUnknown, CustomerMustConfirm) as error:
         return f"{payment.state}: {type(error).__name__}"
     return str(payment.state)

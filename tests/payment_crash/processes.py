@@ -53,7 +53,7 @@ def run_step(
 
 def prepare(world: PaymentWorld, step: Step, card: str = "tok_good") -> Order:
     """Return a new order for which everything before a step is done."""
-    order = world.order(card=card)
+    order = world.order(card=card, at_once=step.at_once)
     with closing(world.gateway()) as gateway:
         step.prepare(Shop(world, order, gateway, world.card(order)))
     return order

@@ -122,6 +122,7 @@ class Step:
         captured: what each part has paid in the end, where the payment is captured.
         cancelled: what each part has paid in the end, where it is cancelled.
         total: of the last attempt.
+        at_once: whether the card's money is taken when it is authorized.
         decides: what the step decides itself: "capture", "cancel", "refund", or nothing.
     """
 
@@ -130,6 +131,7 @@ class Step:
     captured: Mapping[str, Decimal] = WHOLE
     cancelled: Mapping[str, Decimal] = NOTHING
     total: Money = TOTAL
+    at_once: bool = False
     decides: str = ""
 
 
@@ -162,6 +164,12 @@ def _change_cart(shop: Shop) -> None:
     shop.check_out(CHANGED_TOTAL)
 
 
+def _check_out_and_wait(shop: Shop) -> None:
+    shop.check_out()
+    shop.world.lapse()
+    shop.gateway.provider(SHOP).check()
+
+
 def _check_out_and_spend(shop: Shop) -> None:
     shop.check_out()
     shop.spend_event_elsewhere()
@@ -171,6 +179,9 @@ STEPS: Final[Mapping[str, Step]] = {
     "check-out": Step(prepare=_nothing, act=Shop.check_out),
     "authorize": Step(prepare=Shop.add_vouchers, act=_authorize),
     "capture": Step(prepare=Shop.check_out, act=_capture, decides="capture"),
+    "capture-late": Step(prepare=_check_out_and_wait, act=_capture, decides="capture"),
+    "capture-at-once": Step(prepare=Shop.check_out, act=_capture, at_once=True, decides="capture"),
+    "cancel-at-once": Step(prepare=Shop.check_out, act=_cancel, at_once=True, decides="cancel"),
     "cancel-authorized": Step(prepare=Shop.check_out, act=_cancel, decides="cancel"),
     "cancel-captured": Step(prepare=Shop.pay, act=_cancel, decides="cancel"),
     "refund": Step(prepare=Shop.pay, act=_refund, decides="refund", captured=HALF),
@@ -228,6 +239,7 @@ def _is_former(payment: Any, step: Step) -> bool:
 
 
 def _recover(shop: Shop) -> None:
+    shop.gateway.recover(everything=True)  # by cron, which has no card
     shop.gateway.recover(everything=True, other=shop.card)
     shop.world.lapse()
     for account in shop.world.vendors:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from decimal import Decimal
 from typing import Any, Final
 
 import attrs
@@ -13,7 +14,8 @@ import pytest
 
 from tests.payment_crash.processes import prepare
 from tests.payment_crash.steps import CANCEL, CAPTURE, STEPS, Act, Shop, Step, check_books, settle
-from tests.payment_crash.world import TOTAL, WAIT_S, PaymentWorld
+from tests.payment_crash.world import CURRENCY, TOTAL, WAIT_S, Order, PaymentWorld
+from voucher_gateway import Money
 from voucher_gateway.testing.harness.child_process import Say, outcome_name, run_forked
 
 START_S: Final = 0.15
@@ -40,6 +42,15 @@ class Hasty(Shop):
 def race(world: PaymentWorld, step: Step, *acts: Act, wait_s: float) -> tuple[list[str], str]:
     """Let workers act at the same moment at a new order; return their outcomes, and the payment's state in the end."""
     order = prepare(world, step)
+    outcomes = race_at(world, order, *acts, wait_s=wait_s)
+    # Nothing is decided from here on: what was decided is completed.
+    way = CAPTURE if outcomes[-1] == "OperationInProgress" else CANCEL
+    settle(world, order, step, way)
+    return outcomes, check_books(world, order, step, way)
+
+
+def race_at(world: PaymentWorld, order: Order, *acts: Act, wait_s: float) -> list[str]:
+    """Let workers act at the same moment at an order, and return their outcomes."""
     start = time.monotonic() + START_S
     with ExitStack() as stack:
         children = []
@@ -51,11 +62,7 @@ def race(world: PaymentWorld, step: Step, *acts: Act, wait_s: float) -> tuple[li
                 say({"outcome": outcome_name(act, shop)})
 
             children.append(stack.enter_context(run_forked(work)))
-        outcomes = [child.next_message()["outcome"] for child in children]
-    # Nothing is decided from here on: what was decided is completed.
-    way = CAPTURE if outcomes[-1] == "OperationInProgress" else CANCEL
-    settle(world, order, step, way)
-    return outcomes, check_books(world, order, step, way)
+        return [child.next_message()["outcome"] for child in children]
 
 
 def _capture_against_cancel(world: PaymentWorld, races: int) -> Counter[str]:
@@ -82,6 +89,28 @@ def test_a_hundred_races_of_capture_against_cancel_have_one_winner_each(
     seen = _capture_against_cancel(make_world(either_url), 100)
     with capsys.disabled():
         print(f"\n{either_url.partition(':')[0]}: {dict(seen)}", end="")  # noqa: T201 - for readers
+
+
+def _refund(reference: str) -> Act:
+    def act(shop: Shop) -> None:
+        shop.payment().refund(Money("60.00", CURRENCY), reference=reference)
+
+    return act
+
+
+@pytest.mark.slow
+def test_two_returns_at_the_same_time_give_back_what_was_paid_at_most(
+    make_world: Callable[[str], PaymentWorld], either_url: str
+) -> None:
+    world, step = make_world(either_url), STEPS["refund"]
+    for number in range(10):
+        order = prepare(world, step)
+        outcomes = race_at(world, order, _refund("return-1"), _refund("return-2"), wait_s=WAITS[number % 2])
+        with closing(world.gateway()) as gateway:
+            gateway.recover(everything=True, other=world.card(order))
+            ids = tuple(record.id for record in gateway.payments(order=order.number))
+        assert outcomes.count("succeeded") == 1, outcomes
+        assert sum(world.taken(order, ids).values()) == Decimal("30.00"), outcomes
 
 
 @pytest.mark.slow

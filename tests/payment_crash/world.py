@@ -94,6 +94,7 @@ class Order:
         ids: the ids of its vouchers, by account.
         values: what the vouchers held at the beginning, by account.
         card: the token of its card.
+        at_once: whether the card's money is taken when it is authorized, as PayPal does.
     """
 
     number: str
@@ -101,6 +102,7 @@ class Order:
     ids: Mapping[str, str]
     values: Mapping[str, Decimal]
     card: str = "tok_good"
+    at_once: bool = False
 
 
 class PaymentWorld:
@@ -142,7 +144,7 @@ class PaymentWorld:
         ]
         return Gateway(accounts, journal=open_journal(self.url, KEYS))
 
-    def order(self, *, card: str = "tok_good") -> Order:
+    def order(self, *, card: str = "tok_good", at_once: bool = False) -> Order:
         """Return a new order of a customer who has a voucher at each vendor, and a card."""
         number = f"{next(_numbers)}"
         values = {SHOP: PARTS[SHOP], EVENTS: EVENT_VALUE}
@@ -156,11 +158,12 @@ class PaymentWorld:
             ids={account: voucher.id for account, voucher in vouchers.items()},
             values=values,
             card=card,
+            at_once=at_once,
         )
 
     def card(self, order: Order, reach: Reach | None = None, **options: Any) -> Any:
         """Return the card of an order."""
-        card = self.processor.means(order.card, **options)
+        card = self.processor.means(order.card, at_once=order.at_once, **options)
         return card if reach is None else WatchedCard(card, reach)
 
     def spend_event_elsewhere(self, order: Order) -> None:
