@@ -8,16 +8,19 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from voucher_gateway.cli.command_table import HELP_OPTIONS, PROGRAM, RootGroup
 from voucher_gateway.cli.context import DONE, INTERRUPTED, OUR_BUG, WRONG, CliContext
 from voucher_gateway.cli.output import NobodyReads, Output
+
+if TYPE_CHECKING:
+    from voucher_gateway.config.loader import Config
 
 COMPLETION_VARIABLE: Final = "_VOUCHER_GATEWAY_COMPLETE"
 """The environment variable by which a shell asks for completions."""
@@ -86,14 +89,15 @@ def _begin(
         context.obj.config = config
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], *, read_config: Callable[[], Config] | None = None) -> int:
     """Run one command and return its exit code.
 
     Args:
         arguments: those after the program's name.
+        read_config: returns the configuration where the arguments name none; None for the file of the environment.
     """
     arguments = json_first(arguments)
-    session = CliContext(Output(as_json=arguments[:1] == ["--json"]))
+    session = CliContext(Output(as_json=arguments[:1] == ["--json"]), read_config)
     failure: BaseException | None = None
     try:
         code = _call(arguments, session)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -65,16 +65,18 @@ class CliContext:
 
     Args:
         output: where results and notes go.
+        read_config: returns the configuration where none was asked for; None for the file of the environment.
 
     Attributes:
-        output: the same.
+        output: where results and notes go.
         config: the configuration file that was asked for.
         sent: the changing call that is being made, for people; None while nothing can have been sent.
         remedy: the sentence that says how to find out what became of it.
     """
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, read_config: Callable[[], Config] | None = None) -> None:
         self.output = output
+        self._read_config = read_config
         self.config: Path | None = None
         self.sent: str | None = None
         self.remedy = LOOK
@@ -123,6 +125,8 @@ class CliContext:
         """
         from voucher_gateway.config.loader import load_config
 
+        if self.config is None and self._read_config is not None:
+            return self._read_config()
         with self.reading_config():
             return load_config(self.config_path)
 

@@ -1,0 +1,236 @@
+"""A Django project with the gateway: its settings, its checks, its command and its admin, as real processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from voucher_gateway import Money
+
+if TYPE_CHECKING:
+    from tests.support.shop import Shop
+
+SETTINGS = """
+import os
+SECRET_KEY = "a-secret-key-of-a-test"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+ROOT_URLCONF = "urls"
+ALLOWED_HOSTS = ["*"]
+DATABASES = {
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "shop.db", "ATOMIC_REQUESTS": True},
+    "vouchers": {"ENGINE": "django.db.backends.sqlite3", "NAME": "vouchers.db"},
+}
+DATABASE_ROUTERS = ["voucher_gateway.contrib.django.models.JournalRouter"]
+INSTALLED_APPS = [
+    "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.messages",
+    "django.contrib.sessions", "voucher_gateway.contrib.django",
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [{
+    "BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True,
+    "OPTIONS": {"context_processors": [
+        "django.template.context_processors.request", "django.contrib.auth.context_processors.auth",
+        "django.contrib.messages.context_processors.messages",
+    ]},
+}]
+VOUCHER_GATEWAY = {
+    "journal": os.environ.get("JOURNAL", "sqlite:///vouchers.db"),
+    "accounts": {"shop": {"provider": "jtl", "base_url": "URL", "client_id": "CLIENT", "client_secret": "SECRET"}},
+}
+VOUCHER_GATEWAY_DATABASE = "vouchers"
+exec(os.environ.get("CHANGES", ""))
+"""
+URLS = """
+from django.contrib import admin
+from django.urls import path
+urlpatterns = [path("admin/", admin.site.urls)]
+"""
+
+
+@attrs.frozen
+class Project:
+    """A project in a folder."""
+
+    folder: Path
+
+    def run(self, *arguments: str, changes: str = "", code: int | None = 0, **environment: str) -> str:
+        """Run a program in the project; return what it printed."""
+        result = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": "settings", "CHANGES": changes, **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert code is None or result.returncode == code, result.stdout + result.stderr
+        return result.stdout + result.stderr
+
+    def manage(self, *arguments: str, changes: str = "", code: int | None = 0, **environment: str) -> str:
+        """Run a management command."""
+        return self.run("-m", "django", *arguments, changes=changes, code=code, **environment)
+
+
+@pytest.fixture
+def project(shop: Shop, tmp_path: Path) -> Project:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    login = shop.running.announcement
+    text = SETTINGS
+    for name, value in (
+        ('"URL"', login["base_url"]),
+        ('"CLIENT"', login["client_id"]),
+        ('"SECRET"', login["client_secret"]),
+    ):
+        text = text.replace(name, repr(value))
+    (folder / "settings.py").write_text(text)
+    (folder / "urls.py").write_text(URLS)
+    return Project(folder)
+
+
+def test_a_right_project_has_nothing_to_say(project: Project) -> None:
+    assert "no issues" in project.manage("check")
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ("del VOUCHER_GATEWAY", "voucher_gateway.E001) the setting VOUCHER_GATEWAY must be the path"),
+        ("VOUCHER_GATEWAY['jurnal'] = 1", "(voucher_gateway.E001) config: jurnal: is not a key of a configuration"),
+        ("del VOUCHER_GATEWAY['journal']", "(voucher_gateway.W001) the configuration has no journal"),
+        (
+            "VOUCHER_GATEWAY['journal'] = 'postgresql://vouchers@db/vouchers'",
+            "(voucher_gateway.E002) the journal in PostgreSQL has no key",
+        ),
+        (
+            "VOUCHER_GATEWAY['journal'] = 'sqlite:///shop.db'",
+            "(voucher_gateway.E003) the journal is in the SQLite file",
+        ),
+        (
+            "DATABASES['default']['ATOMIC_REQUESTS'] = False; VOUCHER_GATEWAY['journal'] = 'sqlite:///shop.db'",
+            "(voucher_gateway.W002) the journal is in the SQLite file",
+        ),
+        ("VOUCHER_GATEWAY_DATABASE = 'voucher'", "(voucher_gateway.E004) VOUCHER_GATEWAY_DATABASE names 'voucher'"),
+    ],
+    ids=["no setting", "wrong key", "no journal", "no key", "one file, atomic", "one file", "no such database"],
+)
+@pytest.mark.long
+def test_a_check_names_what_is_wrong(project: Project, changes: str, text: str) -> None:
+    assert text in project.manage("check", changes=changes, code=None, VOUCHER_GATEWAY_JOURNAL_KEY="")
+
+
+def test_the_journal_keeps_a_call_whose_view_is_rolled_back(project: Project, shop: Shop) -> None:
+    code = shop.voucher()[1]
+    text = project.run(
+        "-c",
+        f"""
+import django
+django.setup()
+from django.db import transaction
+from voucher_gateway import Money
+from voucher_gateway.contrib.django import close_gateway, get_gateway
+try:
+    with transaction.atomic():
+        get_gateway().redeem("shop", {code!r}, Money("10.00", "EUR"), reference="1001-a", order="1001")
+        raise RuntimeError("the view fails")
+except RuntimeError:
+    pass
+assert get_gateway() is get_gateway()
+print(get_gateway().operation("shop", "redeem", "1001-a").state)
+close_gateway()
+""",
+    )
+    assert text == "succeeded\n"
+
+
+def test_the_command_runs_voucher_gateway_with_the_settings(project: Project) -> None:
+    assert "jtl" in project.manage("vouchers", "accounts")
+    assert "redeem" in project.manage("vouchers", "redeem", "--help")
+    assert "no account" in project.manage("vouchers", "balance", "nowhere", "X", code=2)
+
+
+def test_the_admin_shows_operations_and_payments_and_changes_nothing(project: Project, shop: Shop) -> None:
+    code = shop.voucher()[1]
+    text = project.run(
+        "-c",
+        f"""
+import django
+django.setup()
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+from voucher_gateway import Money
+from voucher_gateway.contrib.django import get_gateway
+call_command("migrate", verbosity=0)
+gateway = get_gateway()
+payment = gateway.payment("1001", total=Money("60.00", "EUR"))
+payment.add({code!r}, account="shop")
+payment.authorize()
+payment.capture()
+client = Client()
+client.force_login(User.objects.create_superuser("ada"))
+operation = next(iter(gateway.operations()))
+for page in (
+    "operation/", "operation/?q=1001", f"operation/{{operation.id}}/change/",
+    "payment/", "payment/?attention__isempty=1", f"payment/{{payment.id}}/change/",
+):
+    answer = client.get(f"/admin/voucher_gateway/{{page}}")
+    assert answer.status_code == 200, (page, answer.status_code)
+    print(answer.content.decode())
+for page in ("operation/add/", f"payment/{{payment.id}}/delete/"):
+    assert client.get(f"/admin/voucher_gateway/{{page}}").status_code == 403, page
+assert client.post(f"/admin/voucher_gateway/payment/{{payment.id}}/change/", {{"state": "open"}}).status_code == 403
+""",
+    )
+    assert "1001" in text
+    assert "50.00 EUR captured" in text
+    assert code not in text
+
+
+def test_a_model_of_the_journal_cannot_be_saved(project: Project) -> None:
+    text = project.run(
+        "-c",
+        """
+import django
+django.setup()
+from voucher_gateway.contrib.django.models import Operation
+for change in (Operation(id="1").save, Operation(id="1").delete):
+    try:
+        change()
+    except TypeError as error:
+        print(error)
+""",
+    )
+    assert text == "the journal is written by the gateway alone\n" * 2
+
+
+def test_the_gateway_of_a_process_serves_its_forked_workers(project: Project, shop: Shop) -> None:
+    code = shop.voucher()[1]
+    text = project.run(
+        "-c",
+        f"""
+import os
+import django
+django.setup()
+from voucher_gateway.contrib.django import get_gateway
+get_gateway().balance("shop", {code!r})
+child = os.fork()
+if not child:
+    print(get_gateway().balance("shop", {code!r}).remaining, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+""",
+    )
+    assert text == f"{Money('50.00', 'EUR')}\n"

@@ -1,0 +1,79 @@
+"""The gateway of a Django project."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import setting_changed
+
+from voucher_gateway.config.loader import Config, load_config
+from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.gateway.gateway import Gateway
+
+_SETTINGS = ("VOUCHER_GATEWAY", "VOUCHER_GATEWAY_STAGE")
+_lock = threading.Lock()
+_gateway: Gateway | None = None
+
+
+def get_gateway() -> Gateway:
+    """Return the gateway of this process. The first call makes it from the setting ``VOUCHER_GATEWAY``.
+
+    All threads share it. A forked worker goes on with the one that it inherited. Its journal has a connection of its
+    own, so that ``ATOMIC_REQUESTS`` and ``atomic()`` roll nothing of it back.
+
+    Raises:
+        ConfigurationError: with everything that is wrong with the configuration.
+    """
+    global _gateway
+    if _gateway is None:
+        with _lock:
+            if _gateway is None:
+                _gateway = Gateway.from_config(read_config())
+    return _gateway
+
+
+def close_gateway() -> None:
+    """Close the gateway of this process. The next call of `get_gateway` makes another one."""
+    global _gateway
+    with _lock:
+        gateway, _gateway = _gateway, None
+    if gateway is not None:
+        gateway.close()
+
+
+def read_config() -> Config:
+    """Return the configuration of the settings.
+
+    ``VOUCHER_GATEWAY`` is the path of a configuration file, or a dict with the same content.
+    ``VOUCHER_GATEWAY_STAGE`` names its stage.
+
+    Raises:
+        ConfigurationError: if the setting is missing, or with everything that is wrong with the configuration.
+    """
+    return load_config(config_source(), stage=getattr(settings, "VOUCHER_GATEWAY_STAGE", None))
+
+
+def config_source() -> str | os.PathLike[str] | Mapping[str, Any]:
+    """Return the setting ``VOUCHER_GATEWAY``.
+
+    Raises:
+        ConfigurationError: if it is missing or has another type.
+    """
+    source: Any = getattr(settings, "VOUCHER_GATEWAY", None)
+    if not isinstance(source, str | os.PathLike | Mapping):
+        raise ConfigurationError(
+            "the setting VOUCHER_GATEWAY must be the path of a configuration file, or a dict with the same content"
+        )
+    return source
+
+
+def _on_setting_changed(*, setting: str, **_: object) -> None:
+    if setting in _SETTINGS:  # a test that overrides it
+        close_gateway()
+
+
+setting_changed.connect(_on_setting_changed)
