@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,16 @@ import sqlalchemy as sa
 from voucher_gateway import Gateway
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.journal.journal import open_journal
-from voucher_gateway.provider_api import ConfigurationError, Money, NewVoucher, OutcomeUnknown, SecretSource
+from voucher_gateway.provider_api import (
+    ConfigurationError,
+    InsufficientValue,
+    InvalidRequest,
+    Money,
+    NewVoucher,
+    OutcomeUnknown,
+    SecretSource,
+    now,
+)
 from voucher_gateway.reconciliation import FindingKind, Reconciliation, reconcile
 from voucher_gateway.simulator import start
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
@@ -63,6 +73,48 @@ def test_a_voucher_that_the_journal_never_touched_is_looked_at_only_on_request(s
     assert reconcile(shop.gateway, "shop").vouchers == 0
     every = reconcile(shop.gateway, "shop", everything=True)
     assert (every.vouchers, _kinds(every)) == (1, [FindingKind.FOREIGN])
+
+
+def test_since_looks_only_at_what_the_journal_has_touched_from_then_on(either_shop: Shop) -> None:
+    (old_id, old_code), (new_id, new_code) = either_shop.voucher(), either_shop.voucher()
+    either_shop.redeem(old_code, reference="old-1")
+    either_shop.redeem(new_code, reference="new-1")
+    begin = now()
+    either_shop.redeem(new_code, reference="new-2")
+    seen: list[tuple[int, int]] = []
+    found = reconcile(either_shop.gateway, "shop", since=begin, on_progress=lambda *counts: seen.append(counts))
+    assert (found.vouchers, found.operations, found.findings) == (1, 2, ())
+    assert seen == [(1, 1)]
+    assert reconcile(either_shop.gateway, "shop").vouchers == 2
+    assert old_id != new_id
+
+
+def test_since_looks_at_an_operation_that_was_tried_again(shop: Shop) -> None:
+    _, code = shop.voucher("5.00")
+    with pytest.raises(InsufficientValue):
+        shop.redeem(code, reference="1001-a")
+    voucher = shop.gateway.find(code, broadcast=True).voucher
+    assert voucher is not None
+    shop.gateway.top_up("shop", voucher.id, TEN, reference="more")
+    begin = now()
+    shop.redeem(code, reference="1001-a")
+    assert reconcile(shop.gateway, "shop", since=begin).operations == 2
+
+
+def test_since_looks_at_every_operation_in_doubt_as_well(shop: Shop) -> None:
+    _, code = shop.voucher()
+    shop.running.inject("commit-then-drop", "POST /v1/reservations/*/charge")
+    shop.running.inject("error-before", "GET *", times=0)
+    with pytest.raises(OutcomeUnknown):
+        shop.redeem(code)
+    shop.running.clear_faults()
+    found = reconcile(shop.gateway, "shop", since=now() + timedelta(days=1))
+    assert (found.vouchers, _kinds(found)) == (1, [FindingKind.UNRESOLVED])
+
+
+def test_since_and_everything_exclude_each_other(shop: Shop) -> None:
+    with pytest.raises(InvalidRequest, match="everything and since exclude each other"):
+        reconcile(shop.gateway, "shop", everything=True, since=now())
 
 
 def test_what_the_vendor_has_not_got_is_missing_there(shop: Shop) -> None:

@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import enum
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
 import attrs
 
 from voucher_gateway.capabilities import Operation, Support
-from voucher_gateway.errors import ConfigurationError, VoucherGatewayError, VoucherNotFound
+from voucher_gateway.errors import ConfigurationError, InvalidRequest, VoucherGatewayError, VoucherNotFound
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import format_instant
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.leftovers import iterate_leftovers
-from voucher_gateway.journal.records import OperationRecord, OperationState
+from voucher_gateway.journal.records import UNRESOLVED, OperationRecord, OperationState
+from voucher_gateway.journal.search import OperationFilter, iterate_operations, operation_ids_sent_since
 from voucher_gateway.models.results import History, Movement
 from voucher_gateway.models.voucher import MovementState
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
+
+OnProgress = Callable[[int, int], None]
+"""Is called with the number of vouchers that were looked at, and with the number of all."""
 
 _MONEY: Final = frozenset({Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP})
 
@@ -124,62 +128,121 @@ class _OperationWithNames:
         return None if self.entry.result is None else getattr(self.entry.replay(), "id", None)
 
 
-def reconcile(gateway: Gateway, account: str, *, everything: bool = False) -> Reconciliation:
+def reconcile(
+    gateway: Gateway,
+    account: str,
+    *,
+    everything: bool = False,
+    since: datetime | None = None,
+    on_progress: OnProgress | None = None,
+) -> Reconciliation:
     """Compare one account.
 
     Args:
         gateway: a gateway with a journal.
         account: the account's name.
         everything: whether to look at every voucher of the account, not only at those that the journal touched.
+        since: look only at the vouchers for which a request was sent since this moment, and at those of operations
+            whose outcome is not known; None for all that the journal has ever touched.
+        on_progress: is called after each voucher with the number of vouchers until then, and of all.
 
     Raises:
         ConfigurationError: if the gateway has no journal.
+        InvalidRequest: if both `everything` and `since` are given.
     """
     journal, provider = gateway.journal, gateway.provider(account)
     if journal is None:
         raise ConfigurationError("without a journal there is nothing to reconcile: name one in the configuration")
-    by_voucher: dict[str, list[_OperationWithNames]] = defaultdict(list)
+    if everything and since is not None:
+        raise InvalidRequest("everything and since exclude each other", field="since", rule="without everything")
+    unnamed: dict[str, list[_OperationWithNames]] = defaultdict(list)
+    touched = _touched_ids(journal, provider, since, unnamed)
     findings = [*_orphan_holds(journal, provider), *_leftovers(journal, provider)]
     operations = 0
-    for known in _operations(journal, provider):
-        if known.voucher_id is None:
-            continue
-        operations += 1
-        by_voucher[known.voucher_id].append(known)
     unchecked: list[tuple[str, str]] = []
-    ids = _all_ids(provider, by_voucher) if everything else list(by_voucher)
-    looked_at = 0
-    for voucher_id in ids:
-        looked_at += 1
-        known_here = by_voucher.get(voucher_id, [])
+    ids = _all_ids(provider, touched) if everything else list(touched)
+    for looked_at, voucher_id in enumerate(ids, 1):
+        known = [*_operations_of(journal, provider, voucher_id), *unnamed.get(voucher_id, ())]
+        operations += len(known)
         try:
             history = provider.history(voucher_id)
         except VoucherNotFound:
             history = History(voucher_id=voucher_id, movements=(), complete=True)
         except VoucherGatewayError as error:
             unchecked.append((voucher_id, error.message))
-            continue
-        if not history.complete:
+            history = None
+        if history is not None and not history.complete:
             unchecked.append((voucher_id, "its history could not be read to a consistent end"))
-            continue
-        findings += _compare_voucher(provider, history, known_here)
+        elif history is not None:
+            findings += _compare_voucher(provider, history, known)
+        if on_progress is not None:
+            on_progress(looked_at, len(ids))
     return Reconciliation(
         account=provider.account,
-        vouchers=looked_at,
+        vouchers=len(ids),
         operations=operations,
         findings=tuple(findings),
         unchecked=tuple(unchecked),
     )
 
 
-def _operations(journal: Journal, provider: VoucherProvider) -> Iterator[_OperationWithNames]:
-    """Yield the money operations of an account that were sent to this very vendor."""
-    for entry in journal.iterate_operations(account=provider.account):
-        if entry.key.verb in _MONEY and entry.target.host == provider.host:
-            sent = [request for request in journal.requests_of(entry.id) if request.decisive]
-            names = frozenset(request.intent.reference for request in sent if request.intent.reference)
-            ids = [request.intent.voucher_id for request in sent if request.intent.voucher_id]
-            yield _OperationWithNames(entry, names, entry.voucher_id or (ids[-1] if ids else None))
+def _touched_ids(
+    journal: Journal,
+    provider: VoucherProvider,
+    since: datetime | None,
+    unnamed: dict[str, list[_OperationWithNames]],
+) -> dict[str, None]:
+    """Return the ids of the vouchers that money operations touched at this very vendor, in the order of the journal.
+
+    An operation whose row does not name its voucher yet, because no answer came, is put into `unnamed`.
+    """
+    ids: dict[str, None] = {}
+    for entry in _entries(journal, provider.account, since):
+        if not _is_of_vendor(entry, provider):
+            continue
+        if entry.voucher_id is not None:
+            ids[entry.voucher_id] = None
+            continue
+        known = _with_names(journal, entry)
+        if known.voucher_id is not None:
+            ids[known.voucher_id] = None
+            unnamed[known.voucher_id].append(known)
+    return ids
+
+
+def _entries(journal: Journal, account: str, since: datetime | None) -> Iterator[OperationRecord]:
+    """Yield the operations of an account that have sent a request since a moment, and those in doubt; each once."""
+    if since is None:
+        yield from iterate_operations(journal.database, OperationFilter(account=account), newest_first=False)
+        return
+    sent = operation_ids_sent_since(journal.database, since)
+    in_doubt = OperationFilter(account=account, states=UNRESOLVED)
+    for entry in iterate_operations(journal.database, in_doubt, newest_first=False):
+        sent.discard(entry.id)
+        yield entry
+    for operation_id in sorted(sent):
+        record = journal.get(operation_id)
+        if record is not None and record.key.account == account:
+            yield record
+
+
+def _operations_of(journal: Journal, provider: VoucherProvider, voucher_id: str) -> Iterator[_OperationWithNames]:
+    """Yield the money operations on a voucher that were sent to this very vendor, the oldest first."""
+    wanted = OperationFilter(account=provider.account, voucher_id=voucher_id)
+    for entry in iterate_operations(journal.database, wanted, newest_first=False):
+        if _is_of_vendor(entry, provider):
+            yield _with_names(journal, entry)
+
+
+def _is_of_vendor(entry: OperationRecord, provider: VoucherProvider) -> bool:
+    return entry.key.verb in _MONEY and entry.target.host == provider.host
+
+
+def _with_names(journal: Journal, entry: OperationRecord) -> _OperationWithNames:
+    sent = [request for request in journal.requests_of(entry.id) if request.decisive]
+    names = frozenset(request.intent.reference for request in sent if request.intent.reference)
+    ids = [request.intent.voucher_id for request in sent if request.intent.voucher_id]
+    return _OperationWithNames(entry, names, entry.voucher_id or (ids[-1] if ids else None))
 
 
 def _all_ids(provider: VoucherProvider, touched: Iterable[str]) -> list[str]:

@@ -8,7 +8,7 @@ rows. The other conditions are written so that they cannot choose an index.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.instants import format_micros
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.records import OperationRecord, OperationState
-from voucher_gateway.journal.schema import accounts, operations
+from voucher_gateway.journal.schema import accounts, operations, requests
 from voucher_gateway.masking import Code
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.statements import without_index
@@ -92,6 +92,22 @@ def iterate_operations(
     batch = _BATCH if limit is None else max(1, min(limit, _BATCH))
     rows = database.iterate_rows(operations_query(wanted), operations.c.id, batch=batch, descending=newest_first)
     return map(OperationRecord.from_row, islice(rows, limit))
+
+
+def operation_ids_sent_since(database: Database, since: datetime) -> set[str]:
+    """Return the ids of the operations that have sent a request at a moment or later, begun before that or not.
+
+    The rows of requests are read from the newest on, as far as the moment reaches.
+    """
+    query = sa.select(requests.c.id, requests.c.operation_id, requests.c.sent_at)
+    begin, end = format_micros(since), format_micros(since - timedelta(milliseconds=_CLOCK_MARGIN_MS))
+    ids: set[str] = set()
+    for row in database.iterate_rows(query, requests.c.id, descending=True):
+        if row["sent_at"] < end:  # rows of several machines may be a little out of order
+            break
+        if row["sent_at"] >= begin:
+            ids.add(row["operation_id"])
+    return ids
 
 
 def operations_query(wanted: OperationFilter) -> sa.Select[Any]:

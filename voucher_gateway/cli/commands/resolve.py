@@ -31,6 +31,7 @@ from voucher_gateway.cli.context import (
 )
 from voucher_gateway.cli.errors import print_warnings
 from voucher_gateway.cli.options import complete_account, complete_operation
+from voucher_gateway.cli.parsing import parse_period
 from voucher_gateway.cli.tables import TableColumn, count_text, print_rows
 from voucher_gateway.cli.usage import did_you_mean_file
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, Ticket
@@ -230,23 +231,40 @@ def reconcile_accounts(
     everything: Annotated[
         bool, typer.Option("--all", help="Look at every voucher, not only at those that the journal touched.")
     ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="MOMENT",
+            help="Look only at vouchers that the journal has touched from this day (UTC) or moment on, such as"
+            " 2026-11-29, and at those of operations in doubt.",
+        ),
+    ] = None,
 ) -> None:
     """Compare the journal with what the vendors show.
 
-    It only reads, and is meant for a nightly job. Exit code 0 if they agree, 5 if they differ, 3 if something could
-    not be checked. Movements of other channels (tills, say) are listed and are not a difference.
+    It only reads, and is meant for a nightly job. With --since it reads what moved since the job before. Exit code 0
+    if they agree, 5 if they differ, 3 if something could not be checked. Movements of other channels (tills, say) are
+    listed and are not a difference.
 
     Examples:
         voucher-gateway reconcile
         voucher-gateway reconcile shop --all
+        voucher-gateway reconcile --since 2026-11-29
     """
     from voucher_gateway.reconciliation import reconcile
 
     session = cli_context_of(context)
+    begin, _ = parse_period(since, None)
+    reconciliations = []
     with session.gateway() as gateway:
         names = account or [account.name for account in gateway.accounts]
         require_accounts(gateway, names)
-        reconciliations = [reconcile(gateway, name, everything=everything) for name in names]
+        for name in names:
+            with session.output.progress(f"comparing {name}") as line:
+                reconciliations.append(
+                    reconcile(gateway, name, everything=everything, since=begin, on_progress=line.update)
+                )
     for reconciliation in reconciliations:
         _print_reconciliation(session.output, reconciliation)
     raise typer.Exit(_reconcile_code(reconciliations))
