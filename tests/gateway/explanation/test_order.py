@@ -70,6 +70,6 @@ def test_an_order_that_the_journal_does_not_know(shop: Shop) -> None:
     explanation = shop.gateway.explain(order="404")
     assert (explanation.reason, explanation.sentence) == (
         ExplanationReason.NOT_FOUND,
-        "The journal has no operation of order 404.",
+        "The journal has no operation of this order.",
     )
     assert explanation.events == ()

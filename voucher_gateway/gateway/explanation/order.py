@@ -68,7 +68,8 @@ def _present(accounts: Mapping[str, Account], operations: Iterable[JournalOperat
 
 def _reason(operations: Sequence[JournalOperation], order: str, at: datetime) -> tuple[ExplanationReason, str]:
     if not operations:
-        return ExplanationReason.NOT_FOUND, f"the journal has no operation of order {order}"
+        # The order is not repeated: a code may have been given in its place.
+        return ExplanationReason.NOT_FOUND, "the journal has no operation of this order"
     done = [operation for operation in operations if operation.record.state is OperationState.SUCCEEDED]
     parts = [
         text
