@@ -56,7 +56,28 @@ _MIGRATE: Final[Panels] = {
         ),
     }
 }
-GROUPS: Final[Mapping[str, Panels]] = {"operations": _OPERATIONS, "migrate": _MIGRATE}
+_SELL: Final[Panels] = {
+    "Commands": {
+        "prepare": ("sell:prepare", "Open the sale of a voucher, and issue the voucher inactive."),
+        "fulfil": ("sell:fulfil", "Make the voucher of a sale spendable, after the payment."),
+        "delivered": (
+            "sell:delivered",
+            "Say that the buyer has the code, or that the printer has all codes of a batch.",
+        ),
+        "revoke": (
+            "sell:revoke",
+            "Stop the voucher of a sale from being spent, and say what was spent until then: the shop's loss.",
+        ),
+        "restore": ("sell:restore", "Take a revocation back, such as after a chargeback that the shop won."),
+        "show": ("sell:show", "Show a sale: how far it is, why it waits, and its code until that was delivered."),
+        "list": ("sell:list_sales", "List the sales, the newest first."),
+        "batch": (
+            "sell:batch",
+            "Make COUNT equal vouchers, such as for a printer, and write their codes into a file.",
+        ),
+    }
+}
+GROUPS: Final[Mapping[str, Panels]] = {"operations": _OPERATIONS, "migrate": _MIGRATE, "sell": _SELL}
 """Commands that have commands."""
 
 COMMANDS: Final[Panels] = {
@@ -83,6 +104,7 @@ COMMANDS: Final[Panels] = {
         "snapshot": ("report:snapshot", "Store the balances of all vouchers as they are now, for later reports."),
     },
     "Issue": {
+        "sell": ("", "Sell vouchers: prepare, fulfil after the payment, deliver once, revoke, and in bulk."),
         "issue": ("vouchers_write:issue", "Issue a voucher (vendors: create)."),
         "activate": ("vouchers_write:activate", "Make a voucher spendable (JTL: status)."),
         "deactivate": ("vouchers_write:deactivate", "Stop a voucher from being spent (JTL: status)."),

@@ -158,9 +158,10 @@ def recover(
 ) -> None:
     """Find out what became of every operation that is in doubt.
 
-    These are the operations that are unknown or pending, and those of a worker that crashed. It only reads at the
-    vendors, and may run from cron on several machines at once. An operation that stays unknown or pending is looked up
-    less and less often, from a minute to six hours. Exit code 4 if some stay unknown, 3 if some are pending.
+    These are the operations that are unknown or pending, and those of a worker that crashed. Of payments and sales it
+    completes what was decided; it decides nothing. It may run from cron on several machines at once. An operation that
+    stays unknown or pending is looked up less and less often, from a minute to six hours. Exit code 4 if some stay
+    unknown, 3 if some are pending, or if a sale still waits.
 
     Examples:
         voucher-gateway recover
@@ -176,6 +177,7 @@ def recover(
             resolutions = gateway.recover(account=account, everything=everything)
         unknown = [resolution for resolution in resolutions if resolution.state is OperationState.UNKNOWN]
         lapsing = [resolution for resolution in unknown if is_replaceable(gateway, resolution.account, resolution.verb)]
+        waiting = _waiting_sales(gateway, account)
     if session.output.as_json:
         for resolution in resolutions:
             session.output.object(resolution_fields(resolution))
@@ -185,7 +187,18 @@ def recover(
         print_next_steps(session.output, resolution_fields(undecided[0]), replaceable=False)
     elif lapsing:
         print_next_steps(session.output, resolution_fields(lapsing[0]), replaceable=True)
-    raise typer.Exit(_resolve_code(resolutions))
+    print_warnings(session.output, waiting)
+    raise typer.Exit(_resolve_code(resolutions) or (NOT_DONE if waiting else DONE))
+
+
+def _waiting_sales(gateway: Gateway, account: str | None) -> list[str]:
+    """Return a sentence for each sale that is decided and could not be completed now."""
+    from voucher_gateway.sales.desk import list_waiting
+
+    return [
+        f"the sale {record.name} is {record.state.value}: {record.attention or 'another worker has it'}"
+        for record in list_waiting(gateway, account=account)
+    ]
 
 
 def _adopt(gateway: Gateway, output: Output) -> None:

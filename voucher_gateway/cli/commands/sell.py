@@ -1,0 +1,461 @@
+"""Commands that sell vouchers: one after the other, or many at once for a printer."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import typer
+from rich.text import Text
+
+from voucher_gateway.cli import options as given
+from voucher_gateway.cli.context import CliContext, cli_context_of
+from voucher_gateway.cli.errors import print_warnings
+from voucher_gateway.cli.output import Output, printable
+from voucher_gateway.cli.parsing import (
+    parse_code,
+    parse_instant_option,
+    parse_metadata,
+    parse_money,
+    parse_period,
+    parse_pin,
+    parse_validity,
+)
+from voucher_gateway.cli.tables import TableColumn, count_text, details, fields_of, print_rows
+from voucher_gateway.errors import InvalidRequest
+from voucher_gateway.models.requests import NewVoucher
+from voucher_gateway.models.voucher import Medium
+from voucher_gateway.sales.records import STOPPED, SaleRecord, SaleState
+
+if TYPE_CHECKING:
+    from voucher_gateway.gateway.gateway import Gateway
+    from voucher_gateway.sales.sale import Sale
+
+_SaleName = Annotated[
+    str,
+    typer.Argument(
+        metavar="SALE",
+        help="Your own name for the sale of one voucher, such as the order and the position: 1002-1.",
+        show_default=False,
+    ),
+]
+_BatchName = Annotated[str, typer.Argument(metavar="BATCH", help="Your own name for the batch.", show_default=False)]
+_BatchOption = Annotated[str | None, typer.Option("--batch", metavar="BATCH", help="Only the sales of this batch.")]
+_ValidFor = Annotated[
+    str | None, typer.Option("--valid-for", metavar="TIME", help="Validity from activation, such as '3 years'.")
+]
+_Medium = Annotated[
+    Literal["digital", "print"] | None, typer.Option("--medium", help="Whether it is digital or printed.")
+]
+_Campaign = Annotated[str | None, typer.Option("--campaign", metavar="TEXT", help="The vendor's campaign or group.")]
+_Metadata = Annotated[str | None, typer.Option("--metadata", metavar="JSON", help="Data of your own, any JSON value.")]
+
+_STYLES: Final = {
+    SaleState.FULFILLING: "bold magenta",
+    SaleState.REVOKING: "bold magenta",
+    SaleState.FULFILLED: "green",
+    SaleState.DELIVERED: "green",
+}
+_IN_TITLE: Final = ("name", "state", "attention", "revocation")
+_CSV_COLUMNS: Final = ("sale", "code", "pin", "amount", "currency", "voucher_id")
+
+
+def prepare(
+    context: typer.Context,
+    name: _SaleName,
+    account: given.AccountName,
+    amount: given.Amount,
+    currency: given.Currency,
+    order: given.Order = None,
+    code: given.CodeOption = None,
+    code_file: given.CodeFile = None,
+    pin: given.PinText = None,
+    pin_file: given.PinFile = None,
+    valid_until: given.ValidUntil = None,
+    valid_for: _ValidFor = None,
+    medium: _Medium = None,
+    sku: given.Sku = None,
+    campaign: _Campaign = None,
+    metadata: _Metadata = None,
+    wait: given.Wait = 0,
+    reveal: given.Reveal = False,
+) -> None:
+    """Open the sale of a voucher, and issue the voucher inactive.
+
+    Where the vendor has no inactive vouchers, nothing is sent, and `sell fulfil` issues it. The code is derived from
+    the journal's key, as far as the vendor lets us choose it. The same command again sends nothing; another voucher
+    under the same name is refused.
+
+    Examples:
+        voucher-gateway sell prepare 1002-1 shop 50.00 EUR --order 1002
+    """
+    session = cli_context_of(context)
+    new = _new_voucher(
+        amount,
+        currency,
+        code=parse_code(code, code_file),
+        pin=parse_pin(pin, pin_file),
+        valid_until=valid_until,
+        valid_for=valid_for,
+        medium=medium,
+        sku=sku,
+        campaign=campaign,
+        metadata=metadata,
+    )
+
+    def call(gateway: Gateway) -> Sale:
+        return gateway.sale(name, account, new, order=order, wait=wait).prepare()
+
+    _run(session, name, "prepare", call, reveal=reveal)
+
+
+def fulfil(context: typer.Context, name: _SaleName, wait: given.Wait = 0, reveal: given.Reveal = False) -> None:
+    """Make the voucher of a sale spendable, after the payment.
+
+    It happens once, however often the command is given. If it fails, the decision stands: the same command, or
+    `recover`, goes on with it.
+
+    Examples:
+        voucher-gateway sell fulfil 1002-1 --reveal
+    """
+    session = cli_context_of(context)
+    _run(session, name, "fulfil", lambda gateway: _find(gateway, name, wait).fulfil(), reveal=reveal)
+
+
+def delivered(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[SALE]", help="The sale; or give --batch.", show_default=False)
+    ] = None,
+    batch: _BatchOption = None,
+    wait: given.Wait = 0,
+) -> None:
+    """Say that the buyer has the code, or that the printer has all codes of a batch.
+
+    From then on this program shows the code no more, and erases what it kept of it.
+
+    Examples:
+        voucher-gateway sell delivered 1002-1
+        voucher-gateway sell delivered --batch spring-2030
+    """
+    session = cli_context_of(context)
+    if (name is None) == (batch is None):
+        raise InvalidRequest("give either SALE or --batch", field="SALE", rule="one of SALE and --batch")
+    if name is not None:
+        sale_name = name
+        _run(session, sale_name, "deliver", lambda gateway: _find(gateway, sale_name, wait).delivered())
+        return
+    count = 0
+    with session.gateway() as gateway:
+        for record in gateway.sales(batch=batch):
+            if record.state not in STOPPED:
+                _find(gateway, record.name, wait).delivered()
+                count += 1
+    _print_batch(session.output, {"batch": batch, "delivered": count}, f"{count_text(count, 'voucher')} delivered")
+
+
+def revoke(
+    context: typer.Context,
+    name: _SaleName,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why, such as chargeback.", show_default=False)
+    ],
+    wait: given.Wait = 0,
+) -> None:
+    """Stop the voucher of a sale from being spent, and say what was spent until then: the shop's loss.
+
+    The vendor deactivates it, and what is left on it is frozen. Where the vendor cannot, the emulation
+    deactivate-by-expiry does it if the account accepts it; otherwise what is left is taken. `sell restore` undoes it.
+
+    Examples:
+        voucher-gateway sell revoke 1002-1 --reason chargeback
+    """
+    session = cli_context_of(context)
+
+    def call(gateway: Gateway) -> Sale:
+        sale = _find(gateway, name, wait)
+        sale.revoke(reason)
+        return sale
+
+    _run(session, name, "revoke", call)
+
+
+def restore(context: typer.Context, name: _SaleName, wait: given.Wait = 0) -> None:
+    """Take a revocation back, such as after a chargeback that the shop won.
+
+    What was frozen or taken can be spent again. A card that its vendor deactivates for ever cannot be restored.
+
+    Examples:
+        voucher-gateway sell restore 1002-1
+    """
+    session = cli_context_of(context)
+    _run(session, name, "restore", lambda gateway: _find(gateway, name, wait).restore())
+
+
+def show(context: typer.Context, name: _SaleName, reveal: given.Reveal = False) -> None:
+    """Show a sale: how far it is, why it waits, and its code until that was delivered.
+
+    Moments are in UTC.
+
+    Examples:
+        voucher-gateway sell show 1002-1 --reveal
+    """
+    session = cli_context_of(context)
+    with session.gateway() as gateway:
+        _print_sale(session.output, _find(gateway, name, 0), reveal=reveal)
+
+
+_COLUMNS: Final = (
+    TableColumn("sale", attrgetter("name")),
+    TableColumn("account", attrgetter("account")),
+    TableColumn("state", attrgetter("state")),
+    TableColumn("value", attrgetter("initial"), right=True),
+    TableColumn("voucher", attrgetter("voucher_id"), optional=True),
+    TableColumn("opened (UTC)", attrgetter("created_at")),
+    TableColumn("waits because", attrgetter("attention"), optional=True),
+)
+
+
+def list_sales(
+    context: typer.Context,
+    state: Annotated[
+        list[SaleState] | None, typer.Option("--state", help="Only sales in this state; may be repeated.")
+    ] = None,
+    account: given.AccountOption = None,
+    batch: _BatchOption = None,
+    since: given.Since = None,
+    limit: given.Newest = None,
+) -> None:
+    """List the sales, the newest first.
+
+    Those that wait: --state fulfilling --state revoking; `recover` goes on with them. Those whose buyer has no code
+    yet: --state fulfilled.
+
+    Examples:
+        voucher-gateway sell list --state fulfilling --state revoking
+        voucher-gateway sell list --batch spring-2030 --json
+    """
+    session = cli_context_of(context)
+    begin, _ = parse_period(since, None)
+    with session.gateway(account) as gateway:
+        records = gateway.sales(states=state or (), account=account, batch=batch, since=begin, limit=limit)
+        print_sales(session.output, records)
+
+
+def print_sales(output: Output, records: Iterable[SaleRecord]) -> None:
+    """Print sales as they are read."""
+    if not output.as_json:
+        if not print_rows(output, records, _COLUMNS):
+            output.note("There are none.")
+        return
+    for record in records:
+        output.object(record)
+        output.end_if_unread()
+
+
+def batch(
+    context: typer.Context,
+    name: _BatchName,
+    account: given.AccountName,
+    amount: given.Amount,
+    currency: given.Currency,
+    count: Annotated[int, typer.Argument(metavar="COUNT", help="How many vouchers.", min=1, show_default=False)],
+    fulfil: Annotated[
+        bool, typer.Option("--fulfil", help="Make them spendable at once; otherwise they are inactive.")
+    ] = False,
+    codes: Annotated[
+        Path | None,
+        typer.Option("--codes", metavar="FILE", help="Write their codes into this CSV file; needs --reveal."),
+    ] = None,
+    reveal: given.Reveal = False,
+    order: given.Order = None,
+    valid_until: given.ValidUntil = None,
+    valid_for: _ValidFor = None,
+    medium: _Medium = None,
+    sku: given.Sku = None,
+    campaign: _Campaign = None,
+    metadata: _Metadata = None,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=1, max=64, help="So many vouchers at a time.")
+    ] = 4,
+    wait: given.Wait = 0,
+) -> None:
+    """Make COUNT equal vouchers, such as for a printer, and write their codes into a file.
+
+    If the command is broken off, the same command goes on: the codes are the same, and no voucher is made twice. The
+    file is written whole or not at all, and only its owner can read it (mode 0600). The sales are called BATCH/000001
+    and so on. Without --fulfil the vouchers are inactive; `sell fulfil`, or the same command with --fulfil, makes them
+    spendable.
+
+    Examples:
+        voucher-gateway sell batch spring shop 50 EUR 200 --codes a.csv --reveal
+    """
+    session = cli_context_of(context)
+    if (codes is not None) != reveal:
+        raise InvalidRequest(
+            "a file of codes is worth the sum of its vouchers: give --codes and --reveal together",
+            field="--codes",
+            rule="together with --reveal",
+        )
+    new = _new_voucher(
+        amount,
+        currency,
+        valid_until=valid_until,
+        valid_for=valid_for,
+        medium=medium,
+        sku=sku,
+        campaign=campaign,
+        metadata=metadata,
+    )
+    remedy = "The same command goes on with it."
+    with (
+        session.gateway(account) as gateway,
+        session.changing(f"the batch {name} at {account}", remedy),
+        session.output.progress(f"making the vouchers of {name}") as progress,
+    ):
+        sales = gateway.sell_many(name, account, new, count, order=order, fulfil=fulfil, workers=workers, wait=wait)
+        counted = _Counted(sales, lambda number: progress.update(number, count))
+        revoked = _write_codes(counted, codes) if codes is not None else sum(sale.state in STOPPED for sale in counted)
+    fields = {"batch": name, "vouchers": count, "revoked": revoked, "fulfilled": fulfil, "codes": codes and str(codes)}
+    sentence = f"{count_text(count, 'voucher')} {'can be spent' if fulfil else 'prepared'}"
+    _print_batch(session.output, fields, sentence if not revoked else f"{sentence}, {revoked} of them revoked")
+    if codes is not None:
+        session.output.note(f"Once the codes are at their place: voucher-gateway sell delivered --batch {name}")
+
+
+class _Counted:
+    """Sales that are counted while they are read."""
+
+    def __init__(self, sales: Iterable[Sale], count: Callable[[int], None]) -> None:
+        self._sales = sales
+        self._count = count
+
+    def __iter__(self) -> Any:
+        for number, sale in enumerate(self._sales, 1):
+            self._count(number)
+            yield sale
+
+
+def _write_codes(sales: Iterable[Sale], path: Path) -> int:
+    """Write the codes of sales into a file, whole or not at all, and return how many sales were revoked."""
+    from voucher_gateway.atomic_file import AtomicFile
+
+    revoked = 0
+    with AtomicFile(path) as draft:
+        text = io.TextIOWrapper(draft.file, encoding="utf-8", newline="")
+        try:
+            lines = csv.writer(text)
+            lines.writerow(_CSV_COLUMNS)
+            for sale in sales:
+                if sale.state in STOPPED:
+                    revoked += 1
+                else:
+                    _write_line(lines, sale)
+            text.flush()
+        finally:
+            text.detach()  # the file is the draft's
+        draft.commit()
+    return revoked
+
+
+def _write_line(lines: Any, sale: Sale) -> None:
+    from voucher_gateway.masking import hide_frames
+
+    code, pin, value = sale.code, sale.pin, sale.initial
+    with hide_frames():
+        plain_pin = "" if pin is None else pin.reveal()
+        lines.writerow(
+            [sale.name, code.reveal(), plain_pin, f"{value.amount:f}", value.currency, sale.voucher_id or ""]
+        )
+
+
+# --- helpers ---
+
+
+def _new_voucher(
+    amount: str,
+    currency: str,
+    *,
+    valid_until: str | None,
+    valid_for: str | None,
+    medium: str | None,
+    sku: str | None,
+    campaign: str | None,
+    metadata: str | None,
+    **secrets: Any,
+) -> NewVoucher:
+    until: datetime | None = parse_instant_option(valid_until, "--valid-until")
+    return NewVoucher(
+        initial=parse_money(amount, currency),
+        medium=None if medium is None else Medium(medium),
+        valid_until=until,
+        validity=parse_validity(valid_for),
+        sku=sku,
+        batch=campaign,
+        metadata=parse_metadata(metadata),
+        **secrets,
+    )
+
+
+def _find(gateway: Gateway, name: str, wait: float) -> Sale:
+    sale = gateway.find_sale(name, wait=wait)
+    if sale is None:
+        raise InvalidRequest(
+            f"there is no sale {name!r:.200}: `sell prepare` opens one, `sell list` shows those that there are",
+            field="SALE",
+            rule="the name of a sale",
+        )
+    return sale
+
+
+def _run(session: CliContext, name: str, verb: str, call: Callable[[Gateway], Sale], *, reveal: bool = False) -> None:
+    """Change a sale, and print it."""
+    remedy = f"Find out with: voucher-gateway sell show {name}. The same command goes on with it."
+    with session.gateway() as gateway, session.changing(f"sell {verb} {name}", remedy):
+        _print_sale(session.output, call(gateway), reveal=reveal)
+        session.output.flush()
+
+
+def _print_sale(output: Output, sale: Sale, *, reveal: bool = False) -> None:
+    record = sale.record
+    has_code = record.voucher_id is not None and record.delivered_at is None and record.attention is None
+    is_readable = has_code and record.state not in STOPPED
+    secrets = {"code": sale.code if is_readable else None, "pin": sale.pin if is_readable else None}
+    if output.as_json:
+        fields = {**{name: getattr(record, name) for name in _names_of(record)}, **secrets}
+        output.object(fields, reveal=reveal)
+        return
+    texts = fields_of(record, without=_IN_TITLE)
+    texts |= {name: _text(secret, reveal) for name, secret in secrets.items()}
+    if record.revocation is not None:
+        texts |= fields_of(record.revocation)
+    title = Text(printable(f"{record.name} is {record.state.value}"), _STYLES.get(record.state, "yellow"))
+    output.show(title, details(texts))
+    if record.attention is not None:
+        print_warnings(output, [record.attention])
+    elif is_readable and not reveal:
+        output.note(f"Its code is masked: voucher-gateway sell show {record.name} --reveal")
+
+
+def _names_of(record: SaleRecord) -> list[str]:
+    from voucher_gateway.serialization import compared_fields
+
+    return compared_fields(type(record))
+
+
+def _text(secret: Any, reveal: bool) -> str:
+    from voucher_gateway.cli.tables import text_of
+
+    return text_of(secret, reveal=reveal)
+
+
+def _print_batch(output: Output, fields: dict[str, Any], sentence: str) -> None:
+    if output.as_json:
+        output.object(fields)
+    else:
+        output.show(Text(printable(f"{fields['batch']}: {sentence}"), "green"))
