@@ -63,7 +63,7 @@ def test_a_leg_that_is_lost_makes_the_payment_short_and_takes_nothing_more(payin
     assert (payment.state, payment.short_by, payment.due) == (PaymentState.SHORT, euros("10.00"), euros("40.00"))
     assert [leg.state for leg in payment.legs] == [LegState.HELD, LegState.LOST]
     assert [record.order for record in paying.gateway.payments(needs_attention=True)] == ["1001"]
-    assert "leg 2 is lost and 10.00 EUR is missing" in (payment.attention or "")
+    assert "cannot be taken any more; 10.00 EUR is missing" in (payment.attention or "")
     assert mixed.left == ("20.00", "5.00")
     with pytest.raises(PaymentShort):
         payment.capture()
@@ -197,7 +197,7 @@ def test_a_short_payment_authorizes_the_larger_amount_at_the_card_before_it_take
 def test_a_card_that_is_declined_after_the_vouchers_makes_the_payment_short(paying: PayingShop) -> None:
     mixed = _authorized(paying, other=paying.card)
     paying.card.arm("capture", Declined("no"))
-    with pytest.raises(PaymentShort, match="the other means is lost") as short:
+    with pytest.raises(PaymentShort, match="the other means refuses to pay") as short:
         mixed.payment.capture()
     assert short.value.short_by == "30.00 EUR"
     assert mixed.payment.captured == euros("30.00")

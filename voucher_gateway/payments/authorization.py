@@ -209,7 +209,7 @@ def _authorize_other(work: PaymentWork, standing: LegChanges) -> None:
         return
     except (Declined, NotExecuted) as error:
         refusal = error
-    _decline(work, OTHER, "the other means", refusal, {})
+    _decline(work, OTHER, f"the other means does not authorize {work.record.other_amount}", refusal, {})
 
 
 def _decline_leg(work: PaymentWork, errors: dict[int, VoucherGatewayError]) -> None:
@@ -224,11 +224,12 @@ def _decline_leg(work: PaymentWork, errors: dict[int, VoucherGatewayError]) -> N
             raise error
     number, error = min(errors.items(), key=lambda item: (not isinstance(item[1], Declined), item[0]))
     problems = {leg: f"{type(each).__name__}: {each.message}" for leg, each in errors.items()}
-    leg = work.record.leg(number)
-    _decline(work, number, f"leg {number} ({leg.account} {leg.hint})", error, problems)
+    is_refused = isinstance(error, Declined | InvalidRequest | UnsupportedOperation)
+    sentence = f"{work.record.leg(number).name} cannot be used{'' if is_refused else ' now'}"
+    _decline(work, number, sentence, error, problems)
 
 
-def _decline(work: PaymentWork, leg: int, name: str, error: VoucherGatewayError, problems: dict[int, str]) -> None:
+def _decline(work: PaymentWork, leg: int, sentence: str, error: VoucherGatewayError, problems: dict[int, str]) -> None:
     _begin_reset(work, problems, is_other_refused=leg == OTHER)
     try:
         settle_releases(work)
@@ -239,7 +240,7 @@ def _decline(work: PaymentWork, leg: int, name: str, error: VoucherGatewayError,
     if not isinstance(error, _DECLINES):
         raise error
     log.info("payment %s: declined: %s", work.record.id, type(error).__name__)
-    raise PaymentDeclined(f"{name} cannot be had: {error.message}", leg=leg, cause=error, account=error.account)
+    raise PaymentDeclined(f"{sentence}: {error.message}", leg=leg, cause=error, account=error.account)
 
 
 def _release(work: PaymentWork, legs: list[PaymentLeg]) -> None:

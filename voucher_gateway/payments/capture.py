@@ -157,7 +157,7 @@ def _replace_other(work: PaymentWork) -> bool:
         work.commit(attention=f"the other means: {error.message}")
         raise
     missing = work.record.due
-    attention = _missing_sentence(OTHER, missing)
+    attention = _missing_sentence(work, OTHER, missing)
     work.commit(**next_generation(work), state=PaymentState.SHORT, short_by=missing, attention=attention)
     raise _shortage(work, OTHER, refusal)
 
@@ -177,17 +177,17 @@ def _capture_other(work: PaymentWork) -> None:
         work.commit(other_state=OtherState.CAPTURED, state=PaymentState.CAPTURED, attention=None, erase=True)
         return
     missing = work.record.other_amount
-    attention = _missing_sentence(OTHER, missing)
+    attention = _missing_sentence(work, OTHER, missing)
     work.commit(other_state=OtherState.LOST, state=PaymentState.SHORT, short_by=missing, attention=attention)
     raise _shortage(work, OTHER, refusal)
 
 
 def _shortage(work: PaymentWork, leg: int | None, cause: VoucherGatewayError | None) -> PaymentShort:
     missing = work.record.short_by
-    name = "a leg" if leg is None else _leg_name(leg)
-    why = "" if cause is None else f" ({cause.message})"
+    lost = "" if leg is None else f"{_lost_sentence(work, leg)}{'' if cause is None else f': {cause.message}'}; "
     return PaymentShort(
-        f"{name} is lost{why}: {missing} is missing; capture with the {work.record.due} that is due now, or cancel",
+        f"{lost}{missing} is missing: call capture(due=...) once other means pay the {work.record.due} that is due now,"
+        " or cancel()",
         short_by=str(missing),
         leg=leg,
         cause=cause,
@@ -195,13 +195,13 @@ def _shortage(work: PaymentWork, leg: int | None, cause: VoucherGatewayError | N
     )
 
 
-def _missing_sentence(leg: int, missing: Money | None) -> str:
+def _missing_sentence(work: PaymentWork, leg: int, missing: Money | None) -> str:
     """Return what a person must know of a payment that is short."""
-    return f"{_leg_name(leg)} is lost and {missing} is missing: capture again with what is due now, or cancel"
+    return f"{_lost_sentence(work, leg)}; {missing} is missing: ask the customer to pay it by other means, or cancel"
 
 
-def _leg_name(leg: int) -> str:
-    return "the other means" if leg == OTHER else f"leg {leg}"
+def _lost_sentence(work: PaymentWork, leg: int) -> str:
+    return "the other means refuses to pay" if leg == OTHER else f"{work.record.leg(leg).name} cannot be taken any more"
 
 
 @attrs.define
@@ -306,7 +306,7 @@ class _CaptureRun:
                 legs.setdefault(leg.number, {})["state"] = LegState.HELD if leg.holdable else LegState.CHECKED
         missing = sum_money((record.leg(number).amount for number in self.lost), record.total.currency)
         number, error = min(self.lost.items())
-        attention = "; ".join([_missing_sentence(number, missing), *sentences])
+        attention = "; ".join([_missing_sentence(work, number, missing), *sentences])
         work.commit(legs, state=PaymentState.SHORT, short_by=missing, attention=attention)
         log.warning("payment %s: short by %s: %s", record.id, missing, type(error).__name__)
         raise _shortage(work, number, error)

@@ -171,7 +171,7 @@ def is_refusal(error: VoucherGatewayError) -> bool:
 
 def sentence_about(leg: PaymentLeg, error: VoucherGatewayError) -> str:
     """Return what a person must know of a leg's error."""
-    return f"leg {leg.number} ({leg.account} {leg.hint}): {type(error).__name__}: {error.message}"
+    return f"{leg.name}: {error.message}"
 
 
 def _latest_end(work: PaymentWork, leg: PaymentLeg, record: OperationRecord) -> datetime:

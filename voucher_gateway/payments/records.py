@@ -52,6 +52,11 @@ class PaymentLeg:
     returned: Money | None = None
     problem: str | None = None
 
+    @property
+    def name(self) -> str:
+        """How messages name the leg: its number, its account, and its code with a mask."""
+        return f"leg {self.number} ({self.account} {self.hint})"
+
 
 @attrs.frozen(kw_only=True)
 class PaymentRecord:
