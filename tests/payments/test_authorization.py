@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
 from tests.payments.conftest import RESERVE, PayingShop
 from tests.support.simulators import changing_requests
 from voucher_gateway import (
+    DatabaseUnavailable,
     Declined,
     InsufficientValue,
     LegState,
@@ -22,6 +24,7 @@ from voucher_gateway import (
     VoucherGatewayError,
 )
 from voucher_gateway.journal.holds import HoldState
+from voucher_gateway.payments.work import PaymentWork
 
 OVER_S = 32 * 60
 
@@ -241,3 +244,37 @@ def test_only_a_payment_of_which_nothing_is_decided_is_reopened(paying: PayingSh
     with pytest.raises(PaymentConflict, match="cannot be changed any more"):
         mixed.payment.reopen()
     assert mixed.left == ("0.00", "0.00")
+
+
+def test_a_card_that_cannot_be_reached_again_after_a_lost_answer_is_voided(paying: PayingShop) -> None:
+    mixed = paying.mixed(other=paying.card)
+    paying.card.arm("authorize", TimeoutError(), after=True)
+    paying.card.arm("authorize", NotExecuted("the card processor asks for fewer requests"))
+    with pytest.raises(TimeoutError):
+        mixed.payment.authorize()
+    with pytest.raises(PaymentDeclined):
+        mixed.payment.authorize()
+    assert paying.card.authorized == {}
+    mixed.payment.authorize()
+    assert [call.rpartition("-")[2] for call in paying.card.calls if call.startswith("authorize")] == ["g1", "g1", "g2"]
+    mixed.payment.cancel()
+    assert paying.card.authorized == {}
+
+
+def test_a_card_whose_authorization_could_not_be_committed_is_not_forgotten(
+    paying: PayingShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixed = paying.mixed(other=paying.card)
+    commit = PaymentWork.commit
+
+    def fail_once(work: PaymentWork, *arguments: Any, **changes: Any) -> None:
+        if changes.get("state") is PaymentState.AUTHORIZED:
+            monkeypatch.undo()
+            raise DatabaseUnavailable("the disk is full")
+        commit(work, *arguments, **changes)
+
+    monkeypatch.setattr(PaymentWork, "commit", fail_once)
+    with pytest.raises(DatabaseUnavailable):
+        mixed.payment.authorize()
+    mixed.payment.refresh().cancel()
+    assert paying.card.authorized == {}

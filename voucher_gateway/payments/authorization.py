@@ -197,6 +197,7 @@ def _standing(result: Reservation | Balance | VoucherGatewayError) -> dict[str, 
 
 def _authorize_other(work: PaymentWork, standing: LegChanges) -> None:
     changes: dict[str, Any] = {"attention": None}
+    may_be_authorized = work.record.other_state is OtherState.AUTHORIZING  # by an earlier call under the same key
     if work.record.other_state is OtherState.NONE:
         changes |= {"other_state": OtherState.AUTHORIZING, "other_amount": work.record.due}
     work.commit(standing, **changes)
@@ -207,9 +208,13 @@ def _authorize_other(work: PaymentWork, standing: LegChanges) -> None:
     try:
         authorize_other(work, state=PaymentState.AUTHORIZED)
         return
+    except DatabaseUnavailable:  # ours, perhaps after the means has authorized
+        raise
     except (Declined, NotExecuted) as error:
         refusal = error
-    _decline(work, OTHER, f"the other means does not authorize {work.record.other_amount}", refusal, {})
+    is_refused = isinstance(refusal, Declined) or not may_be_authorized
+    sentence = f"the other means does not authorize {work.record.other_amount}"
+    _decline(work, OTHER, sentence, refusal, {}, is_other_refused=is_refused)
 
 
 def _decline_leg(work: PaymentWork, errors: dict[int, VoucherGatewayError]) -> None:
@@ -229,8 +234,16 @@ def _decline_leg(work: PaymentWork, errors: dict[int, VoucherGatewayError]) -> N
     _decline(work, number, sentence, error, problems)
 
 
-def _decline(work: PaymentWork, leg: int, sentence: str, error: VoucherGatewayError, problems: dict[int, str]) -> None:
-    _begin_reset(work, problems, is_other_refused=leg == OTHER)
+def _decline(
+    work: PaymentWork,
+    leg: int,
+    sentence: str,
+    error: VoucherGatewayError,
+    problems: dict[int, str],
+    *,
+    is_other_refused: bool = False,
+) -> None:
+    _begin_reset(work, problems, is_other_refused=is_other_refused)
     try:
         settle_releases(work)
     except DatabaseUnavailable:
