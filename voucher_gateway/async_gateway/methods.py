@@ -43,7 +43,9 @@ def run_on_thread(
 
     @functools.wraps(method)
     async def run(self: Wrapper[B], /, *arguments: P.args, **keywords: P.kwargs) -> T:
-        return await self.threads.run(method, self.blocking, *arguments, **keywords)
+        call = self.threads.run(method, self.blocking, *arguments, **keywords)
+        del arguments, keywords  # they may hold a code, and an error keeps this frame
+        return await call
 
     return run
 
@@ -60,7 +62,9 @@ def run_and_wrap(
 
     @functools.wraps(method)
     async def run(self: Wrapper[B], /, *arguments: P.args, **keywords: P.kwargs) -> W:
-        return wrap(await self.threads.run(method, self.blocking, *arguments, **keywords), self.threads)
+        call = self.threads.run(method, self.blocking, *arguments, **keywords)
+        del arguments, keywords
+        return wrap(await call, self.threads)
 
     return run
 
@@ -92,7 +96,9 @@ def iterate_on_thread(
 
     @functools.wraps(method)
     async def iterate(self: Wrapper[B], /, *arguments: P.args, **keywords: P.kwargs) -> AsyncIterator[T]:
-        entries = await self.threads.run(method, self.blocking, *arguments, **keywords)
+        call = self.threads.run(method, self.blocking, *arguments, **keywords)
+        del arguments, keywords
+        entries = await call
         try:
             while (entry := await self.threads.run(next, entries, _END)) is not _END:
                 yield entry  # type: ignore[misc]  # it is not the end

@@ -52,6 +52,7 @@ class CallThreads:
         fork_safety.renew_if_forked()
         context = contextvars.copy_context()
         future = self._pool.submit(context.run, functools.partial(function, *arguments, **keywords))
+        del arguments, keywords  # they may hold a code, and an error keeps this frame
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
