@@ -1,13 +1,13 @@
-"""What the shop talks to: the gateway, made once for each process, and the card processor."""
+"""What the shop talks to: the gateway, which is made once for each process, and the card processor."""
 
 from __future__ import annotations
 
+from card_processor.client import CardMeans
 from django.conf import settings
 
-from card_processor.client import CardMeans
-from voucher_gateway import Gateway
+from voucher_gateway.contrib.django import get_gateway
 
-gateway = Gateway.from_config(settings.VOUCHER_GATEWAY)
+gateway = get_gateway()
 
 
 def card_processor(card: str = "") -> CardMeans:

@@ -13,7 +13,7 @@ DATABASES = {
         "ATOMIC_REQUESTS": True,
     }
 }
-INSTALLED_APPS = ["django_shop"]
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "voucher_gateway.contrib.django", "django_shop"]
 MIDDLEWARE = ["django_shop.answers.ErrorAnswers"]
 ROOT_URLCONF = "django_shop.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
