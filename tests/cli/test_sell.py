@@ -70,7 +70,7 @@ def test_recover_says_which_sale_still_waits(run: Any, shop: RunningSimulator) -
     assert run("sell", "fulfil", "1002-1").code == 3
     ran = run("recover", "--all")
     assert ran.code == 3
-    assert "the sale 1002-1 is fulfilling: " in ran.err
+    assert "1002-1  shop     fulfilling" in ran.out
 
 
 def test_a_batch_goes_into_a_file_that_only_its_owner_reads(run: Any, shop: RunningSimulator, tmp_path: Path) -> None:

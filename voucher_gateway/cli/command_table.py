@@ -28,6 +28,18 @@ _OPERATIONS: Final[Panels] = {
         "backup": ("operations:backup", "Copy an SQLite journal into a file, while it is in use."),
     }
 }
+_PAYMENTS: Final[Panels] = {
+    "Commands": {
+        "list": ("payments:list_payments", "List the payments of orders, the newest first."),
+        "show": ("payments:show_payment", "Show the payment of an order: its legs, its refunds and its operations."),
+        "resume": (
+            "payments:resume",
+            "Continue what was begun with a payment: an authorization, a capture, a cancellation or a refund.",
+        ),
+        "cancel": ("payments:cancel", "Cancel a payment: release what is held, and give back what was taken."),
+        "refund": ("payments:refund", "Give an amount of a captured payment back, or go on with that."),
+    }
+}
 _MIGRATE: Final[Panels] = {
     "Commands": {
         "plan": (
@@ -77,7 +89,12 @@ _SELL: Final[Panels] = {
         ),
     }
 }
-GROUPS: Final[Mapping[str, Panels]] = {"operations": _OPERATIONS, "migrate": _MIGRATE, "sell": _SELL}
+GROUPS: Final[Mapping[str, Panels]] = {
+    "operations": _OPERATIONS,
+    "payments": _PAYMENTS,
+    "migrate": _MIGRATE,
+    "sell": _SELL,
+}
 """Commands that have commands."""
 
 COMMANDS: Final[Panels] = {
@@ -119,6 +136,7 @@ COMMANDS: Final[Panels] = {
         "redeem": ("spend:redeem", "Take value in one step."),
         "refund": ("spend:refund", "Give a redemption back, all of it or a part."),
         "refundable": ("spend:refundable", "Show how much of a redemption is left to give back."),
+        "payments": ("", "List and show the payments of orders, and complete, cancel or refund one."),
     },
     "Move": {
         "export": (
@@ -133,7 +151,10 @@ COMMANDS: Final[Panels] = {
     },
     "In doubt": {
         "resolve": ("resolve:resolve", "Find out what became of one operation."),
-        "recover": ("resolve:recover", "Find out what became of every operation that is in doubt."),
+        "recover": (
+            "resolve:recover",
+            "Find out what became of all that is in doubt, and complete what was decided.",
+        ),
         "reconcile": ("resolve:reconcile_accounts", "Compare the journal with what the vendors show."),
         "operations": ("", "List, show and decide the operations of the journal, and copy the journal."),
     },

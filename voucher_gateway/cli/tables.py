@@ -37,7 +37,8 @@ _WAITING: Final = "yellow"
 _IN_DOUBT: Final = "bold magenta"
 _WRONG: Final = "bold red"
 STYLES: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("active", "succeeded", "moved", "undone"), _DONE),
+    **dict.fromkeys(("active", "succeeded", "moved", "undone", "captured", "returned", "refunded", "replaced"), _DONE),
+    **dict.fromkeys(("authorized", "capturing", "cancelling", "short", "not possible"), _WAITING),
     **dict.fromkeys(("pending", "blocked", "deactivated", "expired", "used up", "cancelled"), _WAITING),
     **dict.fromkeys(("inactive", "open", "declined", "not executed", "kept", "refused", "changed"), _WAITING),
     **dict.fromkeys(("unknown", "in-doubt", "unresolved", "unverifiable"), _IN_DOUBT),

@@ -24,6 +24,7 @@ from voucher_gateway.payments.states import PaymentState
 from voucher_gateway.payments.store import PaymentStore
 from voucher_gateway.payments.verbs import VoucherVerbs
 from voucher_gateway.payments.work import lock_order, require_journal, start_work
+from voucher_gateway.storage.engine import Database
 
 log: Final = logging.getLogger("voucher_gateway.payments")
 
@@ -91,10 +92,27 @@ def open_store(verbs: VoucherVerbs) -> PaymentStore:
 
 def recover_if_used(verbs: VoucherVerbs, other: OtherMeans | None) -> list[PaymentRecord]:
     """Complete the recorded decisions of all payments, if the database has ever had payments; see `Gateway.recover`."""
-    database = require_journal(verbs).database
+    return recover_payments(verbs, open_store(verbs), other) if has_payments(require_journal(verbs).database) else []
+
+
+def has_payments(database: Database) -> bool:
+    """Whether a database has the tables of payments."""
     with database.read() as connection:
-        is_used = sa.inspect(connection).has_table(payments.name)
-    return recover_payments(verbs, open_store(verbs), other) if is_used else []
+        return sa.inspect(connection).has_table(payments.name)
+
+
+def waiting_payments(verbs: VoucherVerbs) -> list[PaymentRecord]:
+    """Return the payments with a decision that is not carried out, or that need attention, the oldest first."""
+    if not has_payments(require_journal(verbs).database):
+        return []
+    store = open_store(verbs)
+    unfinished = filter(None, map(store.get, store.unfinished()))
+    records = [*unfinished, *store.iterate(needs_attention=True)]
+    return sorted({record.id: record for record in records}.values(), key=_id_of)
+
+
+def _id_of(record: PaymentRecord) -> str:
+    return record.id
 
 
 def _checked_order(order: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from card_processor.client import CardMeans
 from django.conf import settings
 
+from card_processor.client import CardMeans
 from voucher_gateway.contrib.django import get_gateway
 
 gateway = get_gateway()

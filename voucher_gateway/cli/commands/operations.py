@@ -178,7 +178,7 @@ def _command_of_record(record: OperationRecord) -> str:
     return command_name(record.key.verb)
 
 
-_COLUMNS: Final = (
+OPERATION_COLUMNS: Final = (
     TableColumn("begun (UTC)", attrgetter("created_at")),
     TableColumn("account", attrgetter("key.account")),
     TableColumn("verb", _command_of_record),
@@ -248,7 +248,7 @@ def list_operations(
 def _print_operations(output: Output, records: Iterable[OperationRecord]) -> None:
     """Print operations as they are read, a hundred at a time."""
     if not output.as_json:
-        if not print_rows(output, _while_read(output, records), _COLUMNS):
+        if not print_rows(output, _while_read(output, records), OPERATION_COLUMNS):
             output.note("There are none.")
         return
     for number, record in enumerate(_while_read(output, records), 1):

@@ -156,17 +156,19 @@ def recover(
         ),
     ] = False,
 ) -> None:
-    """Find out what became of every operation that is in doubt.
+    """Find out what became of all that is in doubt, and complete what was decided.
 
-    These are the operations that are unknown or pending, and those of a worker that crashed. Of payments and sales it
-    completes what was decided; it decides nothing. It may run from cron on several machines at once. An operation that
-    stays unknown or pending is looked up less and less often, from a minute to six hours. Exit code 4 if some stay
-    unknown, 3 if some are pending, or if a sale still waits.
+    These are the operations that are unknown or pending, and those of a worker that crashed. For them it only reads at
+    the vendors. Then it completes payments and sales whose decision is recorded, and prints them, with the payments
+    that wait for a person. It may run from cron on several machines at once. An operation that stays unknown or pending
+    is looked up less and less often, from a minute to six hours. Exit code 4 if some stay unknown, 3 if some are
+    pending, or if a decision is not carried out yet.
 
     Examples:
         voucher-gateway recover
         voucher-gateway recover --all --account shop
     """
+    from voucher_gateway.cli.waiting import WaitingWork
     from voucher_gateway.journal.records import OperationState
 
     session = cli_context_of(context)
@@ -174,31 +176,22 @@ def recover(
         if after_restore:
             _adopt(gateway, session.output)
         with session.output.progress("looking up what is in doubt"):
+            waiting = WaitingWork.find(gateway, account)
             resolutions = gateway.recover(account=account, everything=everything)
+            waiting = waiting.read_again(gateway)
         unknown = [resolution for resolution in resolutions if resolution.state is OperationState.UNKNOWN]
         lapsing = [resolution for resolution in unknown if is_replaceable(gateway, resolution.account, resolution.verb)]
-        waiting = _waiting_sales(gateway, account)
     if session.output.as_json:
         for resolution in resolutions:
             session.output.object(resolution_fields(resolution))
     elif not print_rows(session.output, resolutions, _RESOLUTION_COLUMNS):
         session.output.note("No operation is in doubt." if everything else _NONE_DUE)
+    waiting.print(session.output)
     if undecided := [resolution for resolution in unknown if resolution not in lapsing]:
         print_next_steps(session.output, resolution_fields(undecided[0]), replaceable=False)
     elif lapsing:
         print_next_steps(session.output, resolution_fields(lapsing[0]), replaceable=True)
-    print_warnings(session.output, waiting)
-    raise typer.Exit(_resolve_code(resolutions) or (NOT_DONE if waiting else DONE))
-
-
-def _waiting_sales(gateway: Gateway, account: str | None) -> list[str]:
-    """Return a sentence for each sale that is decided and could not be completed now."""
-    from voucher_gateway.sales.desk import list_waiting
-
-    return [
-        f"the sale {record.name} is {record.state.value}: {record.attention or 'another worker has it'}"
-        for record in list_waiting(gateway, account=account)
-    ]
+    raise typer.Exit(_resolve_code(resolutions) or waiting.exit_code)
 
 
 def _adopt(gateway: Gateway, output: Output) -> None:

@@ -10,6 +10,7 @@ import attrs
 from voucher_gateway.masking import Code
 from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
+from voucher_gateway.payments.records import PaymentRecord
 
 
 class ExplanationReason(enum.StrEnum):
@@ -112,6 +113,7 @@ class Explanation:
         reason: why the voucher cannot be spent, or what became of the order, in one word.
         sentence: the same in one sentence.
         order: the order that was asked for.
+        payment: the latest payment of that order, if it has one.
         vouchers: the vouchers with the code that was asked for, or those of the order that the journal knows.
         events: what happened, the oldest first.
         missing: what could not be read, in sentences. The story may lack it.
@@ -120,6 +122,7 @@ class Explanation:
     reason: ExplanationReason
     sentence: str
     order: str | None = None
+    payment: PaymentRecord | None = None
     vouchers: tuple[ExplainedVoucher, ...] = ()
     events: tuple[StoryEvent, ...] = ()
     missing: tuple[str, ...] = ()

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.gateway.account import Account
-from voucher_gateway.gateway.explanation.events import JournalOperation, make_events, read_operations
-from voucher_gateway.gateway.explanation.model import Explanation, ExplanationReason
+from voucher_gateway.gateway.explanation.events import FIRST, JournalOperation, make_events, read_operations
+from voucher_gateway.gateway.explanation.model import Explanation, ExplanationReason, StoryEvent
+from voucher_gateway.gateway.explanation.payment import payment_events, payment_text, read_payments
 from voucher_gateway.gateway.explanation.text import as_sentence, moment_text, sums_text, verb_text
 from voucher_gateway.gateway.explanation.voucher import doubt_text
 from voucher_gateway.instants import now
@@ -16,6 +17,8 @@ from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.journal.search import OperationFilter, VendorVoucher
 from voucher_gateway.money import Money
+from voucher_gateway.payments.records import PaymentRecord
+from voucher_gateway.payments.states import PaymentState
 
 _FOLLOWING = (Operation.CAPTURE, Operation.RELEASE, Operation.REFUND)
 """Operations that name a result of an earlier one, and may name no order."""
@@ -31,16 +34,43 @@ def explain_order(journal: Journal, accounts: Mapping[str, Account], order: str)
     """
     operations = read_operations(journal, _records_of(journal, order))
     at = _present(accounts, operations)
-    reason, text = _reason(operations, order, at)
+    payments = read_payments(journal, order)
+    if payments:
+        record, refunds = payments[0]
+        reason, text = _reason_of_payment(record, payment_text(record, refunds, at), operations, at)
+    else:
+        reason, text = _reason(operations, order, at)
     moves = [
         move
         for place in dict.fromkeys((each.record.key.account, each.record.voucher_id) for each in operations)
         if place[1] is not None
         for move in journal.move_chain(place[0], place[1])
     ]
+    events = make_events(operations, (), moves, at)
+    for record, refunds in payments:
+        events.extend(payment_events(record, refunds))
     return Explanation(
-        reason=reason, sentence=as_sentence(text), order=order, events=tuple(make_events(operations, (), moves, at))
+        reason=reason,
+        sentence=as_sentence(text),
+        order=order,
+        payment=payments[0][0] if payments else None,
+        events=tuple(sorted(events, key=_moment_of)),
     )
+
+
+def _moment_of(event: StoryEvent) -> datetime:
+    return event.at or FIRST
+
+
+def _reason_of_payment(
+    record: PaymentRecord, text: str, operations: Sequence[JournalOperation], at: datetime
+) -> tuple[ExplanationReason, str]:
+    """Return the reason of an order that is paid by a payment."""
+    unresolved = [operation.record for operation in operations if operation.record.state.is_unresolved]
+    if unresolved:
+        return ExplanationReason.IN_DOUBT, f"{text}; {doubt_text(unresolved[0], at)}"
+    is_held = record.state is PaymentState.AUTHORIZED and record.authorized_until is not None
+    return (ExplanationReason.HELD if is_held else ExplanationReason.DONE), text
 
 
 def _records_of(journal: Journal, order: str) -> list[OperationRecord]:
