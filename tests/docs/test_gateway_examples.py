@@ -28,6 +28,7 @@ WITHOUT_EXAMPLE: Final = {
     "from_config",
     "from_env",
     "journal",
+    "lookup_hints",
     "other_means",
     "provider",
 }

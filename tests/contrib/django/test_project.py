@@ -155,12 +155,14 @@ close_gateway()
     assert text == "succeeded\n"
 
 
+@pytest.mark.long
 def test_the_command_runs_voucher_gateway_with_the_settings(project: Project) -> None:
     assert "jtl" in project.manage("vouchers", "accounts")
     assert "redeem" in project.manage("vouchers", "redeem", "--help")
     assert "no account" in project.manage("vouchers", "balance", "nowhere", "X", code=2)
 
 
+@pytest.mark.long
 def test_the_admin_shows_operations_and_payments_and_changes_nothing(project: Project, shop: Shop) -> None:
     code = shop.voucher()[1]
     text = project.run(
@@ -199,6 +201,7 @@ assert client.post(f"/admin/voucher_gateway/payment/{{payment.id}}/change/", {{"
     assert code not in text
 
 
+@pytest.mark.long
 def test_a_model_of_the_journal_cannot_be_saved(project: Project) -> None:
     text = project.run(
         "-c",
@@ -216,6 +219,7 @@ for change in (Operation(id="1").save, Operation(id="1").delete):
     assert text == "the journal is written by the gateway alone\n" * 2
 
 
+@pytest.mark.long
 def test_the_gateway_of_a_process_serves_its_forked_workers(project: Project, shop: Shop) -> None:
     code = shop.voucher()[1]
     text = project.run(
