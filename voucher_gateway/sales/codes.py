@@ -6,19 +6,24 @@ vendor made, and a PIN, are sealed in the row until they are delivered.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
-from voucher_gateway.errors import ConfigurationError
+import attrs
+
+from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import tag_of
 from voucher_gateway.journal.sealing import Sealer
-from voucher_gateway.masking import Code, Pin, hide_arguments
+from voucher_gateway.masking import Code, Pin, hide_arguments, hide_frames
 from voucher_gateway.sales.records import SaleRow
 from voucher_gateway.sales.schema import sales
 from voucher_gateway.sales.verbs import SellingAccount
 
 _CODE: Final = "sealed_code"
 _PIN: Final = "sealed_pin"
+_LITERAL_START: Final = re.compile(r"\^([A-Za-z0-9-]+)(?![A-Za-z0-9*?+{|-])")
+"""What a pattern demands at the beginning, where that is plain text."""
 
 
 class SaleCodes:
@@ -27,14 +32,48 @@ class SaleCodes:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    def derive(self, sale_id: str, key_id: str, account: SellingAccount) -> Code | None:
-        """Return the code that is derived for a sale; None if the vendor has to make one."""
+    def choose(self, sale_id: str, account: SellingAccount) -> tuple[str, Code | None]:
+        """Return what the derived code of a new sale begins with, and the code; None if the vendor has to make one.
+
+        The code matches the account's pattern. Otherwise the customer's code would not be found.
+
+        Raises:
+            InvalidRequest: if no such code can be derived, and the vendor's own codes cannot be used.
+        """
+        key_id = self._journal.keys.newest
+        if account.code_pattern is None:
+            return "", self._derive(sale_id, key_id, "", account)
+        for prefix in ("", _literal_start(account.code_pattern.pattern)):
+            code = self._derive(sale_id, key_id, prefix, account)
+            if code is not None and account.matches_code(code):
+                return prefix, code
+        if account.capabilities.codes.choosable and not account.capabilities.codes.ids_choosable:
+            raise InvalidRequest(
+                "no code that matches code_pattern can be derived: give each sale a code of your own, or let"
+                " code_pattern begin with ^ and the first letters of all codes",
+                field="code",
+                rule="matches code_pattern",
+                account=account.name,
+            )
+        return "", None
+
+    def _derive(self, sale_id: str, key_id: str, prefix: str, account: SellingAccount) -> Code | None:
         rules = account.capabilities.codes
         if not rules.choosable:
             return None
-        code = self._journal.keys.derive_code(tag_of(sale_id), rules, key_id=key_id)
-        # Otherwise the voucher could not be found by its code: codes are looked up in this form.
-        return None if code is None else account.normalize(code)
+        longest = None if rules.max_length is None else rules.max_length - len(prefix)
+        rest = attrs.evolve(rules, min_length=max(1, rules.min_length - len(prefix)), max_length=longest)
+        if prefix:
+            rest = attrs.evolve(rest, pattern=None)  # the whole code is checked below
+        code = self._journal.keys.derive_code(tag_of(sale_id), rest, key_id=key_id)
+        if code is None:
+            return None
+        with hide_frames():
+            whole = Code(f"{prefix}{code.reveal()}")
+            if rules.find_broken_rule(whole.reveal()) is not None:
+                return None
+        # In another form the voucher could not be found by its code.
+        return account.normalize(whole)
 
     @hide_arguments
     def fingerprint(self, code: Code, account: SellingAccount, key_id: str) -> str:
@@ -70,7 +109,7 @@ class SaleCodes:
             return self._sealer().unseal(Code, row.sealed_code, row=row.id, column=_CODE, key_id=row.seal_key_id)
         if row.fingerprint is None:
             return None
-        code = self.derive(row.id, row.key_id, account)
+        code = self._derive(row.id, row.key_id, row.code_prefix, account)
         if code is None or self.fingerprint(code, account, row.key_id) != row.fingerprint:
             return None  # the caller chose it, and it is delivered; or the account has other rules of codes now
         return code
@@ -102,3 +141,9 @@ class SaleCodes:
 
     def _sealer(self) -> Sealer:
         return Sealer(self._journal.keys, sales.name)
+
+
+def _literal_start(pattern: str) -> str:
+    """Return the text with which all matches of a pattern begin; empty if that is not plain text."""
+    match = _LITERAL_START.match(pattern)
+    return "" if match is None else match[1]

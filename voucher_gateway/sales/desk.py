@@ -130,7 +130,7 @@ class SalesDesk:
     ) -> SaleRow:
         keys = self._journal.keys
         sale_id, key_id = new_id(keys.tag(seller.name, "sale", name)), keys.newest
-        code = new.code or self._codes.derive(sale_id, key_id, seller)
+        prefix, code = ("", new.code) if new.code is not None else self._codes.choose(sale_id, seller)
         sealed = self._codes.sealed(sale_id, new.code, new.pin)
         at = format_micros(now())
         fields: dict[str, Any] = dict.fromkeys(field.name for field in attrs.fields(SaleRow))
@@ -151,6 +151,7 @@ class SalesDesk:
                 "content": write_content(new),
                 "inactive": _issues_inactive(seller),
                 "key_id": key_id,
+                "code_prefix": prefix,
                 "fingerprint": None if code is None else self._codes.fingerprint(code, seller, key_id),
                 "state": SaleState.OPEN,
                 "generation": 1,

@@ -136,6 +136,7 @@ class SaleRow:
     content: str = attrs.field(repr=False)
     inactive: bool
     key_id: str
+    code_prefix: str
     fingerprint: str | None
     sealed_code: str | None = attrs.field(repr=False)
     sealed_pin: str | None = attrs.field(repr=False)

@@ -42,6 +42,8 @@ sales: Final = Table(
     Column("inactive", Boolean, nullable=False),
     # The journal's key from which the code is derived, and with which the fingerprint is made.
     Column("key_id", String(16), nullable=False),
+    # What the derived code begins with, so that it matches the account's pattern.
+    Column("code_prefix", String(64), nullable=False),
     # Of the derived code or the caller's; NULL where the vendor makes the code.
     Column("fingerprint", String(64)),
     # A code that is not derived, and a PIN, until they are delivered.

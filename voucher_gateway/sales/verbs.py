@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Protocol
 
 from voucher_gateway.capabilities import Capabilities, Operation
@@ -42,8 +43,17 @@ class SellingAccount(Protocol):
         """What the account can do, emulations included."""
         ...
 
+    @property
+    def code_pattern(self) -> re.Pattern[str] | None:
+        """Matches the codes that may belong to the account; None for no pattern."""
+        ...
+
     def normalize(self, code: Code) -> Code:
         """Return a code in the form in which it is looked up."""
+        ...
+
+    def matches_code(self, code: Code) -> bool:
+        """Whether the code matches the account's pattern; False without a pattern."""
         ...
 
 

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("inactive", sa.Boolean(), nullable=False),
         sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("code_prefix", sa.String(length=64), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=True),
         sa.Column("sealed_code", sa.Text(), nullable=True),
         sa.Column("sealed_pin", sa.Text(), nullable=True),
