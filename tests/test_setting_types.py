@@ -136,7 +136,7 @@ def test_an_error_of_ours_passes_through_a_callable() -> None:
         7,
         True,
         None,
-        [CANARY],
+        [[CANARY]],
         {},
         {"file": ""},
         {"file": None},
@@ -279,3 +279,13 @@ def test_whatever_text_is_given_a_base_url_is_normal_or_refused(text: str) -> No
     assert parse_base_url(normal) == normal
     assert normal.startswith(("https://", "http://127.", "http://localhost", "http://[::1]"))
     assert not set(normal) & set("?#@\\ ")
+
+
+def test_a_list_of_secrets_has_candidates_and_the_first_is_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OLD_SECRET", raising=False)
+    source = SecretSource.of(["new", {"env": "OLD_SECRET"}, "older"])
+    assert source.get().reveal() == "new"
+    assert [secret.reveal() for secret in source.candidates()] == ["new", "older"]
+    assert "new" not in repr(source)
+    with pytest.raises(ConfigurationError, match="OLD_SECRET"):
+        source.check()

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, final
 from urllib.parse import urlsplit
@@ -20,8 +21,8 @@ import attrs
 from voucher_gateway.errors import ConfigurationError, VoucherGatewayError
 from voucher_gateway.masking import MASK, Secret, hide_arguments, hide_frames
 
-SecretShape = str | Secret | Mapping[str, Any] | Callable[[], str | Secret]
-"""How a secret may be given: as text, ``{"env": NAME}``, ``{"file": PATH}`` or a callable."""
+SecretShape = str | Secret | Mapping[str, Any] | Callable[[], str | Secret] | Sequence[Any]
+"""How a secret may be given: as text, ``{"env": NAME}``, ``{"file": PATH}``, a callable, or a list of these."""
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # A user may write the secret itself in the place of the variable's name. Most secrets have a lower-case letter.
@@ -61,7 +62,7 @@ class SecretSource:
     Make one with `of`. Pickling keeps the name of a variable or file, but only the mask of a text.
     """
 
-    _origin: Secret | _Variable | Path | Callable[[], str | Secret]
+    _origin: Secret | _Variable | Path | Callable[[], str | Secret] | tuple[SecretSource, ...]
 
     @classmethod
     @hide_arguments
@@ -69,7 +70,8 @@ class SecretSource:
         """Return the source of a secret. A source is returned as it is.
 
         Args:
-            given: the secret as text, ``{"env": NAME}``, ``{"file": PATH}``, or a callable that returns it.
+            given: the secret as text, ``{"env": NAME}``, ``{"file": PATH}``, a callable that returns it, or a list of
+                these: during a rotation the new secret and the old one.
             folder: where relative paths begin; the working directory by default.
 
         Raises:
@@ -91,6 +93,8 @@ class SecretSource:
                 return cls((folder or Path.cwd()) / path)
         if callable(given):
             return cls(given)
+        if isinstance(given, list | tuple) and given and not any(isinstance(each, list | tuple) for each in given):
+            return cls(tuple(cls.of(each, folder=folder) for each in given))
         raise ConfigurationError('must be a string, { env = "NAME" } or { file = "PATH" }')
 
     def get(self) -> Secret:
@@ -103,9 +107,26 @@ class SecretSource:
         with hide_frames():
             return self._read()
 
+    def candidates(self) -> tuple[Secret, ...]:
+        """Read all secrets that are given, in their order: more than one during a rotation.
+
+        Raises:
+            ConfigurationError: as `get`, for the first of them. Another one that is not there is left out.
+        """
+        if not isinstance(self._origin, tuple):
+            return (self.get(),)
+        first, *others = self._origin
+        secrets = [first.get()]
+        for source in others:
+            with suppress(ConfigurationError):
+                secrets.append(source.get())
+        return tuple(secrets)
+
     def _read(self) -> Secret:
         origin = self._origin
         match origin:
+            case tuple():
+                return origin[0].get()
             case Secret():
                 return origin
             case _Variable():
@@ -125,7 +146,10 @@ class SecretSource:
         Raises:
             ConfigurationError: as `get`.
         """
-        if isinstance(self._origin, Secret | _Variable | Path):
+        if isinstance(self._origin, tuple):
+            for source in self._origin:
+                source.check()
+        elif isinstance(self._origin, Secret | _Variable | Path):
             self.get()
 
     def __repr__(self) -> str:

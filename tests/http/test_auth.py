@@ -210,6 +210,37 @@ def test_a_rotated_key_is_read_again_before_a_refusal_is_final(
     assert [asked.headers["authorization"] for asked in server.heard[1:]] == ["Bearer old", "Bearer new"]
 
 
+def test_during_a_rotation_the_next_secret_is_tried(serve: Serve, client_of: ClientOf) -> None:
+    vendor = Vendor()
+    server = serve(each=vendor)
+    client = sign_in(client_of(server), server, SecretSource.of(["the-new-secret", "a-secret"]))
+    client.read(LOOK, Response.json)
+    vendor.secret = "the-new-secret"
+    vendor.valid.clear()
+    client.read(LOOK, Response.json)
+    assert targets(server).count("/token") == 3
+
+
+def test_during_a_rotation_the_next_key_is_tried_and_then_kept(serve: Serve, client_of: ClientOf) -> None:
+    accepted = ["old-key"]
+
+    def each(asked: Asked) -> Answer:
+        return (200, "{}") if asked.headers["authorization"] == f"Bearer {accepted[0]}" else (401, "{}")
+
+    server = serve(each=each)
+    client = client_of(server)
+    client.auth = BearerKey(SecretSource.of(["new-key", "old-key"]))
+    for _ in range(2):
+        client.read(LOOK, Response.json)
+    assert len(server.heard) == 3
+    accepted[0] = "new-key"
+    client.read(LOOK, Response.json)
+    assert server.heard[-1].headers["authorization"] == "Bearer new-key"
+    accepted[0] = "another"
+    with pytest.raises(AuthenticationFailed):
+        client.read(LOOK, Response.json)
+
+
 BAD_TOKEN_URLS = {
     "an unknown host": "https://tokens.invalid/token",
     "a closed port": "http://127.0.0.1:1/token",

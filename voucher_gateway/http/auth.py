@@ -62,7 +62,11 @@ class Auth(Protocol):
 
 
 class BearerKey:
-    """A static key, read from its source again when the vendor refuses it."""
+    """A static key, read from its source again when the vendor refuses it.
+
+    Where the source has several keys, during a rotation, the next one follows a key that is refused. So the new key can
+    be configured before the vendor accepts it, and the old one stays until it does not.
+    """
 
     def __init__(self, source: SecretSource, *, scheme: str = "Bearer") -> None:
         """Make it; nothing is read yet.
@@ -82,8 +86,10 @@ class BearerKey:
         return self._header
 
     def renew(self, refused: Secret, deadline: float) -> bool:  # noqa: ARG002 - see above
-        """Read the key again; return whether it has changed."""
-        self._header = _with_scheme(self._scheme, self._source.get())
+        """Read the key again, and take the one after it if it is still the refused one; return whether it differs."""
+        headers = [_with_scheme(self._scheme, key) for key in self._source.candidates()]
+        place = headers.index(refused) + 1 if refused in headers else 0
+        self._header = headers[place % len(headers)]
         has_changed = self._header != refused
         log.debug("read the refused key again: it has %s", "changed" if has_changed else "not changed")
         return has_changed
@@ -170,12 +176,12 @@ class ClientCredentials:
         }
         if self._scopes:
             form["scope"] = " ".join(self._scopes)
-        form["client_secret"] = self._secret.get()
-        requested_at = time.monotonic()
-        reply = self._post(form, deadline)
-        if not reply.ok:
-            raise _authentication_error(reply)
-        return self._read(reply, requested_at)
+        for secret in self._secret.candidates():  # the new one and the old one, during a rotation
+            requested_at = time.monotonic()
+            reply = self._post({**form, "client_secret": secret}, deadline)
+            if reply.ok:
+                return self._read(reply, requested_at)
+        raise _authentication_error(reply)
 
     def _read(self, reply: Response, requested_at: float) -> _Token:
         body = reply.json()
