@@ -32,8 +32,10 @@ from voucher_gateway.payments.leg_calls import (
 from voucher_gateway.payments.other_calls import NEEDS_MEANS, capture_other, return_other, void_other
 from voucher_gateway.payments.records import Cancellation, PaymentLeg, PaymentRecord, sum_money
 from voucher_gateway.payments.references import return_reference
-from voucher_gateway.payments.refund import continue_refunds, read_refunds
-from voucher_gateway.payments.refund_records import PaymentRefund
+from voucher_gateway.payments.refund import continue_refunds
+from voucher_gateway.payments.refund_records import PaymentRefund, ReplacementRule
+from voucher_gateway.payments.refund_store import read_refunds
+from voucher_gateway.payments.replacement import GONE, begin_replacements, impossible_reason, require_issue
 from voucher_gateway.payments.states import OTHER, LegState, OtherState, PartState, PaymentState, RefundState
 from voucher_gateway.payments.work import PaymentWork, run_side_by_side
 
@@ -43,21 +45,29 @@ _VOIDED: Final = (OtherState.AUTHORIZING, OtherState.AUTHORIZED, OtherState.LOST
 _ENDED: Final = (OtherState.NONE, OtherState.VOIDED, OtherState.RETURNED, OtherState.KEPT)
 
 
-def cancel_payment(work: PaymentWork, *, accept_loss: bool = False) -> Cancellation:
+def cancel_payment(
+    work: PaymentWork, *, accept_loss: bool = False, replace: ReplacementRule | None = None
+) -> Cancellation:
     """Decide to give everything back, and do it; or continue that.
 
     Args:
         work: the work on the payment.
         accept_loss: whether to end the payment although a leg surely cannot be given back.
+        replace: where a new voucher is issued for such a leg; None for nowhere.
 
     Returns:
         what was done. It is not complete if something is not given back yet, or if that is not known.
+
+    Raises:
+        UnsupportedOperation: if the account of `replace` issues no vouchers.
     """
+    if replace is not None:
+        require_issue(work, replace)
     if work.record.state not in (PaymentState.CANCELLING, PaymentState.CANCELLED):
         decide_to_cancel(work)
     if work.record.state is PaymentState.CANCELLED:
         return Cancellation.of(work.record)
-    return continue_cancel(work, accept_loss=accept_loss)
+    return continue_cancel(work, accept_loss=accept_loss, replace=replace)
 
 
 def decide_to_cancel(work: PaymentWork, *, following: PaymentRecord | None = None) -> None:
@@ -72,12 +82,18 @@ def decide_to_cancel(work: PaymentWork, *, following: PaymentRecord | None = Non
     work.commit(state=state, decided_at=now(), short_by=None, attention=None, erase=is_done, following=following)
 
 
-def continue_cancel(work: PaymentWork, *, accept_loss: bool = False) -> Cancellation:
+def continue_cancel(
+    work: PaymentWork, *, accept_loss: bool = False, replace: ReplacementRule | None = None
+) -> Cancellation:
     """Carry out the decision to cancel, as far as it can be done now."""
     work.take()
-    run = _CancelRun(work, accept_loss)
+    run = _CancelRun(work, accept_loss and replace is None)
     run.complete_refunds()
     run.give_legs_back()
+    run.accept_loss = accept_loss
+    if replace is not None and run.sentences:
+        run.replace_legs(replace)
+        run.give_legs_back()
     run.give_other_back()
     sentences = run.sentences
     if not sentences:
@@ -122,12 +138,14 @@ class _CancelRun:
         accept_loss: whether a leg that surely cannot be given back ends.
         refunds: the refunds of the payment.
         sentences: what is not given back yet, for a person.
+        refusals: why the voucher of a leg cannot get its value back, by the number of the leg.
     """
 
     work: PaymentWork
     accept_loss: bool
     refunds: tuple[PaymentRefund, ...] = ()
     sentences: list[str] = attrs.field(factory=list)
+    refusals: dict[int, str] = attrs.field(factory=dict)
 
     def complete_refunds(self) -> None:
         """Complete the refunds that were begun: what they give back is not given back again."""
@@ -144,6 +162,8 @@ class _CancelRun:
 
     def give_legs_back(self) -> None:
         """Settle every leg side by side, and commit what became of them."""
+        self.sentences.clear()
+        self.refusals.clear()
         legs = [leg for leg in self.work.record.legs if not _is_ended(leg)]
         results = run_side_by_side(legs, partial(_settle_leg, self.work, self.refunds))
         changes: dict[int, dict[str, Any]] = {}
@@ -159,6 +179,18 @@ class _CancelRun:
                 changes[leg.number] = self._note(leg, result)
         if changes:
             self.work.commit(changes)
+
+    def replace_legs(self, replace: ReplacementRule) -> None:
+        """Commit that new vouchers replace what surely cannot be given back, and issue them."""
+        work = self.work
+        amounts: dict[int, Money] = {}
+        for number in self.refusals:
+            left = _left_to_give_back(work, self.refunds, work.record.leg(number))
+            if left:
+                amounts[number] = left
+        if amounts:
+            begin_replacements(work, amounts, self.refusals, replace)
+            self.complete_refunds()
 
     def give_other_back(self) -> None:
         """Void or give back what the other means has, if it is inside the payment."""
@@ -205,6 +237,8 @@ class _CancelRun:
         problem = f"{type(error).__name__}: {error.message}"
         if self.accept_loss and is_refusal(error):
             return {"state": LegState.KEPT, "problem": problem, "taken": leg.taken or leg.amount}
+        if isinstance(error, GONE):
+            self.refusals[leg.number] = impossible_reason(error)
         self.sentences.append(sentence_about(leg, error))
         return {"state": LegState.RETURNING, "problem": problem}
 
@@ -272,6 +306,17 @@ def _sum_parts(refunds: Sequence[PaymentRefund], leg: int, state: PartState, cur
     return sum_money(amounts, currency)
 
 
+def _left_to_give_back(work: PaymentWork, refunds: Sequence[PaymentRefund], leg: PaymentLeg) -> Money:
+    """Return what is left to give back of a leg; zero if it was not taken. What is in doubt counts as given back."""
+    left = Money.zero(leg.amount.currency)
+    for generation in range(1, leg.generation + 1):
+        redemption = _find_redemption(work, leg, generation)
+        if redemption is not None:
+            replaced = _sum_parts(refunds, leg.number, PartState.REPLACED, leg.amount.currency)
+            left = work.verbs.refundable(redemption) - replaced
+    return left if left.amount > 0 else Money.zero(left.currency)
+
+
 def _give_back(work: PaymentWork, leg: PaymentLeg, redemption: Redemption, replaced: Money) -> Money:
     """Give back what is left to give back of a redemption, and return how much this cancellation gave back.
 
@@ -287,7 +332,8 @@ def _give_back(work: PaymentWork, leg: PaymentLeg, redemption: Redemption, repla
     reference = return_reference(work.record.id, leg.number)
     begun = work.verbs.operation(leg.account, Operation.REFUND, reference)
     left = work.verbs.refundable(redemption) - replaced
-    if begun is None and left.amount <= 0:
+    may_be_given = begun is not None and begun.state.may_have_happened
+    if not may_be_given and left.amount <= 0:
         return Money.zero(leg.amount.currency)
     money: Money | None = None  # the rest, and in a repeat what was the rest
     if replaced:

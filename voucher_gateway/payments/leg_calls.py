@@ -186,3 +186,9 @@ def _latest_end(work: PaymentWork, leg: PaymentLeg, record: OperationRecord) -> 
     if not is_native or rules is None or rules.time_to_live is None or record.state is OperationState.PENDING:
         raise unknown_operation(leg, record)
     return record.updated_at + rules.time_to_live + _MARGIN
+
+
+def may_have_happened(work: PaymentWork, account: str, verb: Operation, reference: str) -> bool:
+    """Whether an earlier call may have been carried out: a later refusal of the same call then proves nothing."""
+    operation = work.verbs.operation(account, verb, reference)
+    return operation is not None and operation.state.may_have_happened

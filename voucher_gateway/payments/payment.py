@@ -19,9 +19,11 @@ from voucher_gateway.payments.offers import count_check, find_leg
 from voucher_gateway.payments.plan import add_leg, check_limit, remove_leg, require_open
 from voucher_gateway.payments.records import Cancellation, PaymentLeg, PaymentRecord, sum_money
 from voucher_gateway.payments.recovery import resume_payment
-from voucher_gateway.payments.refund import read_refunds, read_replacement, refund_payment
+from voucher_gateway.payments.refund import refund_payment
 from voucher_gateway.payments.refund_records import PaymentRefund, ReplacementRule
+from voucher_gateway.payments.refund_store import read_refunds
 from voucher_gateway.payments.refundable import refundable_by_leg
+from voucher_gateway.payments.replacement import read_replacement
 from voucher_gateway.payments.states import LegState, PaymentState
 from voucher_gateway.payments.store import PaymentStore
 from voucher_gateway.payments.verbs import VoucherVerbs
@@ -229,7 +231,7 @@ class Payment:
         with self._work() as work:
             capture_payment(work, due)
 
-    def cancel(self, *, accept_loss: bool = False) -> Cancellation:
+    def cancel(self, *, accept_loss: bool = False, replace: ReplacementRule | None = None) -> Cancellation:
         """Give everything back: release what is held, refund what is taken. The decision is committed first.
 
         A repeated call goes on where the one before stopped, and so do `resume` and `Gateway.recover`.
@@ -237,12 +239,17 @@ class Payment:
         Args:
             accept_loss: whether to end the payment although a leg surely cannot be given back, for example because its
                 voucher was deleted.
+            replace: where a new voucher is issued for such a leg; None for nowhere. `refunds` then has a refund with
+                the new voucher, and `replacement` returns it.
 
         Returns:
             what was given back, and when reserved value is free again. If it is not complete, `attention` says why.
+
+        Raises:
+            UnsupportedOperation: if the account of `replace` issues no vouchers.
         """
         with self._work() as work:
-            return cancel_payment(work, accept_loss=accept_loss)
+            return cancel_payment(work, accept_loss=accept_loss, replace=replace)
 
     # --- after it ---
 

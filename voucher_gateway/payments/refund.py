@@ -16,46 +16,35 @@ from voucher_gateway.errors import (
     AccessDenied,
     AlreadyRefunded,
     Declined,
-    InvalidRequest,
     PaymentConflict,
     ReferenceConflict,
-    UnsupportedOperation,
     VoucherExpired,
     VoucherGatewayError,
     VoucherInactive,
 )
 from voucher_gateway.instants import format_instant, now
 from voucher_gateway.models.requests import require_name
-from voucher_gateway.models.voucher import Status, Voucher
+from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money, positive
 from voucher_gateway.payments.distribution import RefundShares, RefundStrategy, distribute
+from voucher_gateway.payments.leg_calls import may_have_happened
 from voucher_gateway.payments.other_calls import NEEDS_MEANS, authorization_of, require_means
-from voucher_gateway.payments.records import PaymentLeg, PaymentRecord, sum_money
+from voucher_gateway.payments.records import PaymentLeg, sum_money
 from voucher_gateway.payments.references import (
     other_refund_key,
     payment_reference,
     refund_reference,
-    replacement_reference,
 )
 from voucher_gateway.payments.refund_records import PaymentRefund, RefundPart, ReplacementRule, strategy_text
-from voucher_gateway.payments.refund_store import insert_refund, select_refunds, update_refund
+from voucher_gateway.payments.refund_store import commit_refund, insert_refund, read_refunds
 from voucher_gateway.payments.refundable import refundable_by_leg
+from voucher_gateway.payments.replacement import IMPOSSIBLE, impossible_reason, replace_parts, require_issue
 from voucher_gateway.payments.states import OTHER, PartState, PaymentState, RefundState
-from voucher_gateway.payments.store import PaymentStore
 from voucher_gateway.payments.work import PaymentWork, run_side_by_side
 
 log: Final = logging.getLogger("voucher_gateway.payments")
 
-_IMPOSSIBLE: Final = (Declined, InvalidRequest, UnsupportedOperation)
-"""The errors that prove that a part is not given back, and that the same call never will."""
-
 _USELESS: Final = (Status.INACTIVE, Status.PENDING, Status.BLOCKED, Status.DEACTIVATED)
-
-
-def read_refunds(store: PaymentStore, record: PaymentRecord) -> tuple[PaymentRefund, ...]:
-    """Return the refunds of a payment, the oldest first."""
-    with store.database.read() as connection:
-        return select_refunds(connection, record.id, record.total.currency)
 
 
 def refund_payment(
@@ -114,23 +103,6 @@ def continue_refunds(work: PaymentWork) -> None:
         raise failure
 
 
-def read_replacement(work: PaymentWork, reference: str, leg: int) -> Voucher:
-    """Return the voucher that was issued instead of the refund of a leg, with its code.
-
-    Raises:
-        InvalidRequest: if none was issued.
-    """
-    for refund in read_refunds(work.store, work.record):
-        for part in refund.parts:
-            if refund.reference == reference and part.leg == leg and part.state is PartState.REPLACED:
-                return _issue_replacement(work, refund, part)
-    raise InvalidRequest(
-        f"no voucher was issued for leg {leg} in the refund {reference!r:.200}",
-        field="leg",
-        rule="of a part that was replaced",
-    )
-
-
 def _require_same(
     refund: PaymentRefund,
     money: Money | None,
@@ -157,7 +129,7 @@ def _begin(
     if record.state is not PaymentState.CAPTURED:
         raise PaymentConflict(f"the payment is {record.state}: only a captured payment can be refunded")
     if replace is not None:
-        _require_issue(work, replace)
+        require_issue(work, replace)
     amount = None if money is None else positive(money, field="money")
     shares = distribute(amount, refundable_by_leg(work.verbs, record, refunds), strategy)
     if not shares:
@@ -185,16 +157,6 @@ def _begin(
     return refund
 
 
-def _require_issue(work: PaymentWork, replace: ReplacementRule) -> None:
-    account = work.verbs.account(replace.account)
-    if not account.capabilities.of(Operation.ISSUE).available:
-        raise UnsupportedOperation(
-            "it issues no vouchers: name another account for the replacement",
-            account=account.name,
-            operation="issue",
-        )
-
-
 def _first_state(leg: int, *, has_other: bool) -> PartState:
     return PartState.TOLD if leg == OTHER and not has_other else PartState.PLANNED
 
@@ -215,11 +177,11 @@ def _complete(work: PaymentWork, refund: PaymentRefund) -> PaymentRefund:
     _refund_other(work, refund, failures)
     refund = _reload(work, refund)
     if refund.replacement is not None:
-        _replace_parts(work, refund, failures)
+        replace_parts(work, refund, failures)
         refund = _reload(work, refund)
     if failures:
         raise failures[0]
-    _commit(work, refund, {}, state=RefundState.DONE, attention=_attention_of_others(work, refund))
+    commit_refund(work, refund, {}, state=RefundState.DONE, attention=_attention_of_others(work, refund))
     log.info("payment %s: refund %d is done", work.record.id, refund.number)
     return _reload(work, refund)
 
@@ -233,13 +195,13 @@ def _refund_legs(work: PaymentWork, refund: PaymentRefund, failures: list[Except
     for number, error in results.items():
         if error is None:
             changes[number] = _refunded()
-        elif isinstance(error, _IMPOSSIBLE) and not _may_have_refunded(work, refund, number):
+        elif isinstance(error, IMPOSSIBLE) and not _may_have_refunded(work, refund, number):
             changes[number] = _impossible(error)
         else:
             failures.append(error)
             sentences.append(f"refund {refund.reference!r:.200}: leg {number}: {type(error).__name__}: {error.message}")
     if results:
-        _commit(work, refund, changes, attention="; ".join(sentences) or work.record.attention)
+        commit_refund(work, refund, changes, attention="; ".join(sentences) or work.record.attention)
 
 
 def _refund_leg(work: PaymentWork, refund: str, amounts: Mapping[int, Money], leg: PaymentLeg) -> None:
@@ -249,7 +211,7 @@ def _refund_leg(work: PaymentWork, refund: str, amounts: Mapping[int, Money], le
         VoucherGatewayError: if it is not given back, or if that is not known.
     """
     reference = refund_reference(work.record.id, refund, leg.number)
-    if not _may_have_happened(work, leg.account, Operation.REFUND, reference):
+    if not may_have_happened(work, leg.account, Operation.REFUND, reference):
         _require_usable(work, leg)
     redemption = work.verbs.redemption(leg.account, payment_reference(work.record.id, leg.number, leg.generation))
     work.verbs.refund(leg.account, redemption, amounts[leg.number], reference=reference, order=work.record.order)
@@ -257,13 +219,7 @@ def _refund_leg(work: PaymentWork, refund: str, amounts: Mapping[int, Money], le
 
 def _may_have_refunded(work: PaymentWork, refund: PaymentRefund, leg: int) -> bool:
     reference = refund_reference(work.record.id, refund.reference, leg)
-    return _may_have_happened(work, work.record.leg(leg).account, Operation.REFUND, reference)
-
-
-def _may_have_happened(work: PaymentWork, account: str, verb: Operation, reference: str) -> bool:
-    """Whether an earlier call may have been carried out: a later refusal of the same call then proves nothing."""
-    operation = work.verbs.operation(account, verb, reference)
-    return operation is not None and operation.state.may_have_happened
+    return may_have_happened(work, work.record.leg(leg).account, Operation.REFUND, reference)
 
 
 def _require_usable(work: PaymentWork, leg: PaymentLeg) -> None:
@@ -300,13 +256,13 @@ def _refund_other(work: PaymentWork, refund: PaymentRefund, failures: list[Excep
         try:
             _call_other(work, part.amount, refund.reference)
         except Declined as error:
-            _commit(work, refund, {OTHER: _impossible(error)})
+            commit_refund(work, refund, {OTHER: _impossible(error)})
         except Exception as error:  # noqa: BLE001 - raised later; the other means may raise anything
             sentence = f"refund {refund.reference!r:.200}: the other means: {type(error).__name__}: call it again"
             work.commit(attention=NEEDS_MEANS if work.other is None else sentence)
             failures.append(error)
         else:
-            _commit(work, refund, {OTHER: _refunded()})
+            commit_refund(work, refund, {OTHER: _refunded()})
 
 
 def _call_other(work: PaymentWork, amount: Money, refund: str) -> None:
@@ -322,41 +278,6 @@ def _call_other(work: PaymentWork, amount: Money, refund: str) -> None:
     means.refund(amount, key, authorization_of(work))
 
 
-def _replace_parts(work: PaymentWork, refund: PaymentRefund, failures: list[Exception]) -> None:
-    for part in refund.parts:
-        if part.leg == OTHER or part.state is not PartState.NOT_POSSIBLE:
-            continue
-        try:
-            voucher = _issue_replacement(work, refund, part)
-        except VoucherGatewayError as error:
-            if isinstance(error, _IMPOSSIBLE) and not _may_have_issued(work, refund, part):
-                reason = f"{part.reason}; and no voucher can be issued instead: {type(error).__name__}: {error.message}"
-                _commit(work, refund, {part.leg: {"reason": reason}})
-                continue
-            sentence = f"refund {refund.reference!r:.200}: the voucher instead of leg {part.leg}: {error.message}"
-            work.commit(attention=sentence)
-            failures.append(error)
-        else:
-            replaced = {"replacement_account": voucher.account, "replacement_id": voucher.id}
-            _commit(work, refund, {part.leg: {"state": PartState.REPLACED.value, **replaced}})
-
-
-def _may_have_issued(work: PaymentWork, refund: PaymentRefund, part: RefundPart) -> bool:
-    assert refund.replacement is not None
-    reference = replacement_reference(work.record.id, refund.reference, part.leg)
-    return _may_have_happened(work, refund.replacement.account, Operation.ISSUE, reference)
-
-
-def _issue_replacement(work: PaymentWork, refund: PaymentRefund, part: RefundPart) -> Voucher:
-    assert refund.replacement is not None
-    return work.verbs.issue(
-        refund.replacement.account,
-        refund.replacement.new_voucher(part.amount),
-        reference=replacement_reference(work.record.id, refund.reference, part.leg),
-        order=work.record.order,
-    )
-
-
 # --- rows ---
 
 
@@ -365,19 +286,7 @@ def _refunded() -> dict[str, Any]:
 
 
 def _impossible(error: VoucherGatewayError) -> dict[str, Any]:
-    return {"state": PartState.NOT_POSSIBLE.value, "reason": f"{type(error).__name__}: {error.message}"}
-
-
-def _commit(
-    work: PaymentWork,
-    refund: PaymentRefund,
-    parts: Mapping[int, Mapping[str, Any]],
-    *,
-    state: RefundState = RefundState.OPEN,
-    **changes: Any,
-) -> None:
-    with work.transaction(**changes) as connection:
-        update_refund(connection, work.record.id, refund, state=state, parts=parts)
+    return {"state": PartState.NOT_POSSIBLE.value, "reason": impossible_reason(error)}
 
 
 def _reload(work: PaymentWork, refund: PaymentRefund) -> PaymentRefund:

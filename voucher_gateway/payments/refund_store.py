@@ -1,4 +1,4 @@
-"""The rows of refunds of payments and of their parts, in the caller's transaction."""
+"""The rows of refunds of payments and of their parts, and their commits."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.money import Money
+from voucher_gateway.payments.records import PaymentRecord
 from voucher_gateway.payments.refund_records import PaymentRefund, RefundPart, ReplacementRule
 from voucher_gateway.payments.schema import refund_parts, refunds
 from voucher_gateway.payments.states import PartState, RefundState
+from voucher_gateway.payments.store import PaymentStore
+from voucher_gateway.payments.work import PaymentWork
 
 
 def select_refunds(connection: Connection, payment_id: str, currency: str) -> tuple[PaymentRefund, ...]:
@@ -25,6 +28,25 @@ def select_refunds(connection: Connection, payment_id: str, currency: str) -> tu
     for row in connection.execute(query).mappings():
         by_number.setdefault(row["refund"], []).append(_part(row, currency))
     return tuple(_refund(row, currency, tuple(by_number.get(row["number"], ()))) for row in rows)
+
+
+def read_refunds(store: PaymentStore, record: PaymentRecord) -> tuple[PaymentRefund, ...]:
+    """Return the refunds of a payment, the oldest first."""
+    with store.database.read() as connection:
+        return select_refunds(connection, record.id, record.total.currency)
+
+
+def commit_refund(
+    work: PaymentWork,
+    refund: PaymentRefund,
+    parts: Mapping[int, Mapping[str, Any]],
+    *,
+    state: RefundState = RefundState.OPEN,
+    **changes: Any,
+) -> None:
+    """Change a refund, its parts by the numbers of their legs, and the payment, in one transaction."""
+    with work.transaction(**changes) as connection:
+        update_refund(connection, work.record.id, refund, state=state, parts=parts)
 
 
 def insert_refund(connection: Connection, payment_id: str, refund: PaymentRefund) -> None:
@@ -51,6 +73,7 @@ def insert_refund(connection: Connection, payment_id: str, refund: PaymentRefund
                 leg=part.leg,
                 amount=f"{part.amount.amount:f}",
                 state=part.state.value,
+                reason=part.reason,
             )
         )
 

@@ -10,6 +10,7 @@ from voucher_gateway.money import Money
 from voucher_gateway.payments.records import PaymentLeg, PaymentRecord, sum_money
 from voucher_gateway.payments.references import payment_reference, refund_reference
 from voucher_gateway.payments.refund_records import PaymentRefund, RefundPart
+from voucher_gateway.payments.replacement import is_replaceable
 from voucher_gateway.payments.states import OTHER, OtherState, PartState, RefundState
 from voucher_gateway.payments.verbs import VoucherVerbs
 
@@ -54,7 +55,7 @@ def _counts_beside_journal(
     if part.state is PartState.REPLACED:
         return True
     if part.state is PartState.NOT_POSSIBLE:  # its replacement may have been issued
-        return refund.state is RefundState.OPEN and refund.replacement is not None
+        return refund.state is RefundState.OPEN and refund.replacement is not None and is_replaceable(part)
     if part.state is not PartState.PLANNED:
         return False
     reference = refund_reference(record.id, refund.reference, leg.number)
