@@ -187,3 +187,11 @@ def test_what_is_due_stays_the_same_after_capture_and_cancellation(paying: Payin
     assert mixed.payment.due == euros("30.00")
     mixed.payment.cancel()
     assert (mixed.payment.due, mixed.payment.attempt) == (euros("30.00"), 1)
+
+
+@pytest.mark.parametrize("order", ["", " 1001", "1001\x00", "\ud800", "9" * 201])
+def test_an_order_number_that_no_call_can_have_opens_no_payment(paying: PayingShop, order: str) -> None:
+    with pytest.raises(InvalidRequest, match="order must have 1 to 200 printable characters"):
+        paying.payment(order=order)
+    with pytest.raises(InvalidRequest):
+        paying.gateway.find_payment(order)

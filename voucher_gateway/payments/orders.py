@@ -11,7 +11,7 @@ from voucher_gateway.errors import InvalidRequest, PaymentConflict
 from voucher_gateway.instants import now
 from voucher_gateway.journal.keys import new_id
 from voucher_gateway.journal.sealing import require_cryptography
-from voucher_gateway.models.requests import nfc
+from voucher_gateway.models.requests import nfc, require_name
 from voucher_gateway.money import Money, positive
 from voucher_gateway.payments.allocation import AllocationOrder
 from voucher_gateway.payments.cancellation import continue_cancel, decide_to_cancel
@@ -27,9 +27,6 @@ from voucher_gateway.payments.work import lock_order, require_journal, start_wor
 from voucher_gateway.storage.engine import Database
 
 log: Final = logging.getLogger("voucher_gateway.payments")
-
-MAX_ORDER_LENGTH: Final = 200
-"""The length of the longest order number, in characters."""
 
 _REPLACEABLE: Final = (PaymentState.OPEN, PaymentState.AUTHORIZED)
 """The states in which nothing is taken, and nothing is being taken."""
@@ -116,10 +113,9 @@ def _id_of(record: PaymentRecord) -> str:
 
 
 def _checked_order(order: str) -> str:
+    """Return an order number as it is stored, if the calls of a payment can have it."""
     order = nfc(order)
-    if not 1 <= len(order) <= MAX_ORDER_LENGTH:
-        rule = f"1 to {MAX_ORDER_LENGTH} characters"
-        raise InvalidRequest(f"order must have {rule}", field="order", rule=rule)
+    require_name(order, "order")
     return order
 
 
