@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from voucher_gateway.checks.callers import normalize_caller
@@ -42,3 +44,9 @@ def test_what_cannot_be_one_caller_is_refused(caller: str) -> None:
         normalize_caller(caller)
     assert refused.value.field == "caller"
     assert not caller.strip() or caller not in str(refused.value)
+
+
+@pytest.mark.parametrize("caller", [None, 7, b"203.0.113.7"])
+def test_a_caller_that_is_no_text_is_a_mistake_of_the_program(caller: Any) -> None:
+    with pytest.raises(TypeError, match="caller is a str, not"):
+        normalize_caller(caller)

@@ -358,7 +358,7 @@ def test_wrong_limits_of_checks_are_named() -> None:
     assert problems({**account(), "checks": given}) == [
         f"config: checks.caller_guess: is not a key of the table checks; did you mean caller_guesses?; {keys}",
         "config: checks.total_guesses: must be an integer, not a string",
-        "config: checks.caller_guesses: must be from 1 to 100000",
+        "config: checks.caller_guesses: must be from 1 to 1000",
         "config: checks.caller_period_s: must be from 1 to 604800",
         "config: checks.unusable_time_s: must be from 0 to 10",
     ]

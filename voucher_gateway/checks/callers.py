@@ -25,9 +25,12 @@ def normalize_caller(caller: str) -> str:
     IPv6 network of 64 bits are one caller. Any other text is a caller under this name.
 
     Raises:
+        TypeError: if it is not a str, as where a server gives no address.
         InvalidRequest: if it is empty, too long, not printable, or a list of addresses, such as a whole
             ``X-Forwarded-For``: a client may write into that what it likes.
     """
+    if not isinstance(caller, str):
+        raise TypeError(f"caller is a str, not {type(caller).__name__}")
     caller = unicodedata.normalize("NFC", caller.strip())
     if not 1 <= len(caller) <= _MAX_LENGTH or not caller.isprintable() or "," in caller:
         raise InvalidRequest(f"caller must be {_RULE}", field="caller", rule=_RULE)

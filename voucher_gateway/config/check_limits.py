@@ -11,6 +11,8 @@ import attrs
 from voucher_gateway.config.provider_settings import ConfigProblems, read_settings, toml_type_name
 from voucher_gateway.errors import ConfigurationError
 
+_MAX_CALLER_GUESSES: Final = 1000
+"""Each check reads the rows of its caller, up to ten for a guess."""
 _MAX_GUESSES: Final = 100_000
 _MAX_PERIOD_S: Final = 7 * 24 * 3600
 """A caller's row is deleted after the longer of the two periods."""
@@ -38,7 +40,7 @@ class CheckLimits:
             time tells nothing about the code; 0 for no delay.
     """
 
-    caller_guesses: int = attrs.field(default=10, validator=_require_range(_MAX_GUESSES))
+    caller_guesses: int = attrs.field(default=10, validator=_require_range(_MAX_CALLER_GUESSES))
     caller_period_s: int = attrs.field(default=600, validator=_require_range(_MAX_PERIOD_S))
     total_guesses: int = attrs.field(default=1000, validator=_require_range(_MAX_GUESSES))
     total_period_s: int = attrs.field(default=3600, validator=_require_range(_MAX_PERIOD_S))
