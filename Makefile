@@ -73,7 +73,7 @@ witness-square: $(READY)
 	@$(BIN)/python -m pytest -m slow --timeout 1800 tests/witness/test_square_*.py
 
 test-crash: $(READY)
-	@$(BIN)/python -m pytest -m slow --timeout 3600 -s tests/crash tests/payment_crash tests/races tests/stateful
+	@$(BIN)/python -m pytest -m slow --timeout 3600 -s tests/crash tests/payment_crash tests/races tests/sales tests/stateful
 
 # Whole days of a shop with four vendors and a card, in which everything goes wrong; SEEDS=7-7 runs the seed 7 alone.
 blackfriday: $(READY)
