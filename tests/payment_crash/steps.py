@@ -206,14 +206,21 @@ STEPS: Final[Mapping[str, Step]] = {
 FOR_NOW: Final = (NotExecuted, OutcomeUnknown, OperationInProgress)
 """What may be over soon: the shop goes on later."""
 
-CANCEL, CAPTURE, REPEAT = "cancel", "capture", "repeat"
-WAYS: Final = (CANCEL, CAPTURE, REPEAT)
+CANCEL, CAPTURE, REPEAT, ABORT = "cancel", "capture", "repeat", "cancel at once"
+WAYS: Final = (CANCEL, CAPTURE, REPEAT, ABORT)
 """How the shop goes on: `recover` runs first, and where nothing was decided, the shop cancels or captures; or the shop
-repeats the step and then completes it."""
+repeats the step and then completes it; or it cancels before anything else, whatever was decided."""
 
 
-def settle(world: PaymentWorld, order: Order, step: Step, way: str) -> int:
+def settle(world: PaymentWorld, order: Order, step: Step, way: str, *, with_person: bool = True) -> int:
     """Go on after a step that was interrupted, as a shop does, until the payment is over.
+
+    Args:
+        world: the vendors and the card.
+        order: the order.
+        step: the step.
+        way: one of `WAYS`.
+        with_person: whether a person decides what no reading can decide. Nobody can, while the worker only sleeps.
 
     Returns:
         how often a person had to decide.
@@ -223,13 +230,18 @@ def settle(world: PaymentWorld, order: Order, step: Step, way: str) -> int:
         if way == REPEAT:
             with suppress(*FOR_NOW, PaymentShort):
                 step.act(shop)
+        elif way == ABORT and (payment := shop.current()) is not None:
+            with suppress(*FOR_NOW):
+                payment.cancel()
         _recover(shop)
         decided = 0
         for _ in range(4):
-            decided += decide_by_ledger(gateway, world, order)
+            if with_person:
+                decided += decide_by_ledger(gateway, world, order)
             _recover(shop)
-            if _complete(shop, step, way):
-                break
+            with suppress(*(() if with_person else FOR_NOW)):
+                if _complete(shop, step, way):
+                    break
         return decided
 
 
@@ -249,15 +261,15 @@ def _recover(shop: Shop) -> None:
 
 def _complete(shop: Shop, step: Step, way: str) -> bool:
     """Decide what was not decided, and return whether the payment is over."""
-    payment = shop.current()
+    payment, gives_up = shop.current(), way in (CANCEL, ABORT)
     if payment is None or _is_former(payment, step):
-        if way != CANCEL:
+        if not gives_up:
             payment = shop.check_out(step.total)
         elif payment is None:
             return True
     state = payment.state
     if state in (PaymentState.OPEN, PaymentState.AUTHORIZED):
-        if way == CANCEL:
+        if gives_up:
             payment.cancel()
         elif not payment.legs or len(payment.legs) < 2:
             shop.pay(step.total)
@@ -265,15 +277,15 @@ def _complete(shop: Shop, step: Step, way: str) -> bool:
             payment.authorize()
             _capture_or_pay_short(payment)
     elif state is PaymentState.SHORT:
-        if way == CANCEL:
+        if gives_up:
             payment.cancel()
         else:
             _capture_or_pay_short(payment)
     elif state in (PaymentState.CAPTURING, PaymentState.CANCELLING):
         payment.resume()
-    elif state is PaymentState.CAPTURED and step.decides == "refund" and way != CANCEL:
+    elif state is PaymentState.CAPTURED and step.decides == "refund" and not gives_up:
         step.act(shop)
-    elif state is PaymentState.CAPTURED and step.decides in ("refund", "cancel") and way == CANCEL:
+    elif state is PaymentState.CAPTURED and gives_up and (way == ABORT or step.decides != "capture"):
         payment.cancel()
     payment = shop.current()
     return payment is None or payment.state in (PaymentState.CAPTURED, PaymentState.CANCELLED)
@@ -298,11 +310,12 @@ def check_books(world: PaymentWorld, order: Order, step: Step, way: str) -> str:
     seen = f"order {order.number}: {states}: {taken}"
     state = PaymentState.CANCELLED if payment is None else payment.state
     if state is PaymentState.CAPTURED:
+        assert way != ABORT, seen
         assert way != CANCEL or step.decides == "capture", seen
         assert taken == dict(step.captured), seen
     else:
         assert state is PaymentState.CANCELLED, seen
-        assert way == CANCEL or step.decides == "cancel", seen
+        assert way in (CANCEL, ABORT) or step.decides == "cancel", seen
         assert taken == dict(step.cancelled), seen
     for attempt in attempts:
         assert attempt.state in (PaymentState.CAPTURED, PaymentState.CANCELLED), seen
