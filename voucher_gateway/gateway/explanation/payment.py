@@ -11,8 +11,8 @@ from voucher_gateway.journal.journal import Journal
 from voucher_gateway.money import Money
 from voucher_gateway.payments.orders import has_payments
 from voucher_gateway.payments.records import PaymentRecord, sum_money
-from voucher_gateway.payments.refund import read_refunds
 from voucher_gateway.payments.refund_records import PaymentRefund
+from voucher_gateway.payments.refund_store import read_refunds
 from voucher_gateway.payments.states import PaymentState
 from voucher_gateway.payments.store import PaymentStore
 
