@@ -15,12 +15,15 @@ POLICY = 'losses = ["batch", "medium", "metadata", "no-end", "order", "pin", "sk
 
 
 @pytest.fixture
-def plan(tmp_path: Path, configure: Configure, run: Run, simulate: Callable[..., RunningSimulator]) -> Path:
+def running(simulate: Callable[..., RunningSimulator]) -> dict[str, RunningSimulator]:
+    """The vendors of the accounts `shop` and `events`."""
+    return {"shop": simulate("jtl", vouchers=40, seed=7), "events": simulate("ticketing", vouchers=5, seed=7)}
+
+
+@pytest.fixture
+def plan(tmp_path: Path, configure: Configure, run: Run, running: dict[str, RunningSimulator]) -> Path:
     """A plan from the account `shop` at JTL to `events` at the ticketing vendor."""
-    simulators = {
-        "shop": simulate("jtl", vouchers=40, seed=7),
-        "events": simulate("ticketing", vouchers=5, seed=7),
-    }
+    simulators = running
     config = configure(simulators, events='accept_risks = ["redeem-by-update"]')
     config.write_text(f'journal = "sqlite:///{tmp_path}/journal.db"\n{config.read_text()}')
     (tmp_path / "policy.toml").write_text(POLICY)
@@ -42,6 +45,20 @@ def test_a_plan_is_carried_out_proved_and_rolled_back(run: Run, plan: Path) -> N
     back = run("migrate", "rollback", str(plan)).done()
     assert " brought back: " in back.out
     assert "at the source again" in run("migrate", "verify", str(plan)).done().out
+
+
+def test_all_unknown_operations_of_a_plan_are_looked_at_and_decided_at_once(
+    run: Run, plan: Path, running: dict[str, RunningSimulator]
+) -> None:
+    running["events"].inject("drop-before", "POST /api/vouchers", times=3)
+    assert run("migrate", "run", str(plan)).code == 4
+    decide = ("operations", "decide", "--plan", str(plan), "--did-not-happen", "--by", "Ann", "--reason", "case 7")
+    decided = run("--json", *decide).done().objects
+    assert {operation["outcome"] for operation in decided} == {"not_executed"}
+    assert len(decided) == 3
+    assert "No operation of the plan is unknown." in run(*decide).done().err
+    run("migrate", "run", str(plan)).done()
+    assert "as planned" in run("migrate", "verify", str(plan)).done().out
 
 
 def test_json_tells_the_same(run: Run, plan: Path) -> None:

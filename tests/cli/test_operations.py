@@ -230,7 +230,10 @@ def test_a_person_decides_what_no_reading_can_and_that_is_kept(run: Any, lost: R
     assert decided.out.startswith("shop: redeem a was not executed: nothing moved\n")
     told = run("--json", "operations", "show", "shop", "redeem", "a").done().object
     assert (told["decided_by"], told["decision"]) == ("Ann", "the vendor's support says so")
-    assert run(*arguments, "--happened").code == 2
+    assert run(*arguments, "--did-not-happen").code == 2
+    corrected = run("--json", *arguments[:6], "Bob", *arguments[7:-1], "seen", "--happened").done().object
+    assert corrected["reason"].startswith("decided by Bob: seen (before, Ann decided that it had not happened: ")
+    run(*arguments, "--did-not-happen").done()
     run(*REDEEM, "a", "--if-held", "replace").done()
     assert left(lost) == "39.47"
 
@@ -273,6 +276,17 @@ def test_a_decision_is_asked_for_after_what_to_look_for(run: Any, lost: RunningS
     assert "shop: redeem a was not executed: nothing moved" in ran.out
     told = run("--json", "operations", "show", "shop", "redeem", "a").done().object
     assert (told["decided_by"], told["decision"]) == ("Ann", "support case 4711")
+
+
+def test_an_issue_that_happened_is_decided_with_its_id_and_an_operation_is_named(
+    run: Any, taken: RunningSimulator
+) -> None:
+    decide = ("operations", "decide", "--happened", "--by", "Ann", "--reason", "seen")
+    ran = run(*decide, "shop", "issue", "x")
+    assert ran.code == 2
+    assert "name its id at the vendor" in ran.err
+    assert "name the operation: ACCOUNT VERB REFERENCE, or --plan PLAN" in run(*decide, "shop").err
+    assert "--plan is given alone" in run(*decide, "--plan", "move.plan").err
 
 
 def test_what_a_person_says_has_happened_is_never_sent_again(run: Any, lost: RunningSimulator) -> None:

@@ -11,19 +11,27 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
 from voucher_gateway import Gateway
 from voucher_gateway.execution.resolution import FIRST_LOOKUP_INTERVAL, MAX_LOOKUP_INTERVAL
 from voucher_gateway.http.transport import Transport
 from voucher_gateway.journal.records import OperationKey, OperationState
+from voucher_gateway.journal.schema import operations
 from voucher_gateway.provider_api import (
+    Code,
     ConfigurationError,
+    Effect,
     InvalidRequest,
     Money,
+    NewVoucher,
     Operation,
     OperationInProgress,
+    Outcome,
     OutcomeUnknown,
+    Redemption,
     Ticket,
+    Voucher,
     now,
 )
 
@@ -238,14 +246,122 @@ def test_a_person_may_decide_that_it_did_not_and_the_call_runs_again(shop: Shop)
     assert shop.remaining(voucher_id) == "40.00"
 
 
-def test_a_decision_cannot_be_undone(shop: Shop) -> None:
-    _in_doubt(shop, "drop-before")
+def test_a_second_decision_corrects_the_first_and_both_are_kept(shop: Shop) -> None:
+    voucher_id, code, _ = _in_doubt(shop, "drop-before")
     shop.gateway.decide(REDEEM, succeeded=True, by="Ada", reason="seen")
-    with pytest.raises(InvalidRequest, match="nothing to decide"):
-        shop.gateway.decide(REDEEM, succeeded=False, by="Bob", reason="changed my mind")
+    corrected = shop.gateway.decide(REDEEM, succeeded=False, by="Bob", reason="the history does not have it")
+    assert (corrected.state, corrected.result) == (OperationState.NOT_EXECUTED, None)
     entry = shop.journal.find(REDEEM)
     assert entry is not None
-    assert (entry.state, entry.decided_by) == (OperationState.SUCCEEDED, "Ada")
+    assert (entry.state, entry.decided_by) == (OperationState.NOT_EXECUTED, "Bob")
+    assert entry.decision == "the history does not have it (before, Ada decided that it had happened: seen)"
+    assert not shop.redeem(code, order="1001").replayed
+    assert shop.remaining(voucher_id) == "40.00"
+    with pytest.raises(InvalidRequest, match="nothing to decide"):  # no person decided what the vendor has answered
+        shop.gateway.decide(REDEEM, succeeded=False, by="Ada", reason="again")
+
+
+def test_a_decision_is_corrected_in_both_directions_and_not_repeated(shop: Shop) -> None:
+    _, code, _ = _in_doubt(shop, "drop-before")
+    shop.gateway.decide(REDEEM, succeeded=False, by="Ada", reason="asked")
+    with pytest.raises(InvalidRequest, match="Ada has decided so already"):
+        shop.gateway.decide(REDEEM, succeeded=False, by="Bob", reason="asked too")
+    shop.gateway.decide(REDEEM, succeeded=True, by="Bob", reason="the receipt")
+    assert shop.redeem(code, order="1001").replayed
+
+
+def test_a_correction_never_contradicts_what_the_vendor_shows(shop: Shop) -> None:
+    shop.running.inject("commit-then-drop", CHARGE)
+    _, code = shop.voucher()
+    shop.running.inject("error-before", "GET /*", times=0)
+    with pytest.raises(OutcomeUnknown):
+        shop.redeem(code, order="1001")
+    shop.gateway.decide(REDEEM, succeeded=False, by="Ada", reason="a guess")
+    shop.running.clear_faults()
+    corrected = shop.gateway.decide(REDEEM, succeeded=True, by="Bob", reason="seen in the history")
+    assert corrected.state is OperationState.SUCCEEDED
+    with pytest.raises(InvalidRequest, match="the vendor shows the contrary"):
+        shop.gateway.decide(REDEEM, succeeded=False, by="Ada", reason="no, I am sure")
+
+
+def test_a_redemption_with_a_refund_stays_as_it_was_decided(shop: Shop) -> None:
+    _in_doubt(shop, "drop-before")
+    decided = shop.gateway.decide(REDEEM, succeeded=True, by="Ada", reason="seen")
+    assert isinstance(decided.result, Redemption)
+    entry = shop.journal.find(REDEEM)
+    assert entry is not None
+    with shop.journal.database.write() as connection:
+        row = dict(connection.execute(sa.select(operations).where(operations.c.id == entry.id)).mappings().one())
+        row |= {"id": "0" * 32, "verb": "refund", "reference": "back", "target": decided.result.id, "result": None}
+        connection.execute(sa.insert(operations).values(row))
+    with pytest.raises(InvalidRequest, match="the refund 'back' depends on it"):
+        shop.gateway.decide(REDEEM, succeeded=False, by="Bob", reason="no")
+
+
+ISSUE = OperationKey("shop", Operation.ISSUE, "new-1")
+
+
+def _issue_in_doubt(
+    shop: Shop, fault: str, monkeypatch: pytest.MonkeyPatch, code: str | None = "NEW-CODE-0001"
+) -> None:
+    """Issue a voucher with a fault, at a vendor that cannot be asked what became of it."""
+    unknown = Outcome(effect=Effect.UNKNOWN, reason="nothing shows it")
+    monkeypatch.setattr(type(shop.gateway.provider("shop")), "resolve", lambda *_, **__: unknown)
+    shop.running.inject(fault, "POST */vouchers", times=1)
+    with pytest.raises(OutcomeUnknown):
+        shop.gateway.issue("shop", NewVoucher(initial=TEN, code=code and Code(code)), reference="new-1")
+
+
+def test_a_voucher_that_a_person_says_was_issued_is_read_by_its_id(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    _issue_in_doubt(shop, "commit-then-drop", monkeypatch)
+    with pytest.raises(InvalidRequest, match="name its id at the vendor") as refused:
+        shop.gateway.decide(ISSUE, succeeded=True, by="Ada", reason="seen")
+    assert refused.value.field == "voucher_id"
+    other, _ = shop.voucher()
+    for id, message in (("nowhere", "no voucher with this id"), (other, "and the operation issued one of 10.00 EUR")):
+        with pytest.raises(InvalidRequest, match=message):
+            shop.gateway.decide(ISSUE, succeeded=True, by="Ada", reason="seen", voucher_id=id)
+    (issued,) = [voucher.id for voucher in shop.gateway.vouchers("shop") if voucher.initial == TEN]
+    decided = shop.gateway.decide(ISSUE, succeeded=True, by="Ada", reason="seen", voucher_id=issued)
+    assert decided.state is OperationState.SUCCEEDED
+    assert isinstance(decided.result, Voucher)
+    assert (decided.result.id, decided.result.initial) == (issued, TEN)
+    again = shop.gateway.issue("shop", NewVoucher(initial=TEN, code=Code("NEW-CODE-0001")), reference="new-1")
+    assert (again.id, again.replayed) == (issued, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (None, "the operation 'new-0' has issued that voucher"),
+        ("NEW-CODE-0001", "another code than the operation chose"),
+    ],
+)
+def test_a_voucher_that_another_operation_issued_is_not_taken_for_this_one(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, code: str | None, message: str
+) -> None:
+    first = shop.gateway.issue("shop", NewVoucher(initial=TEN), reference="new-0")
+    _issue_in_doubt(shop, "drop-before", monkeypatch, code)
+    with pytest.raises(InvalidRequest, match=message):
+        shop.gateway.decide(ISSUE, succeeded=True, by="Ada", reason="seen", voucher_id=first.id)
+
+
+def test_a_decision_about_an_issue_can_be_corrected_to_name_the_voucher(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _issue_in_doubt(shop, "commit-then-drop", monkeypatch)
+    shop.gateway.decide(ISSUE, succeeded=False, by="Ada", reason="not seen")
+    (issued,) = [voucher.id for voucher in shop.gateway.vouchers("shop") if voucher.initial == TEN]
+    shop.gateway.decide(ISSUE, succeeded=True, by="Bob", reason="seen", voucher_id=issued)
+    entry = shop.journal.find(ISSUE)
+    assert entry is not None
+    assert (entry.state, entry.voucher_id, entry.decided_by) == (OperationState.SUCCEEDED, issued, "Bob")
+
+
+def test_an_id_is_only_for_an_issue_that_happened(shop: Shop) -> None:
+    _in_doubt(shop, "drop-before")
+    with pytest.raises(InvalidRequest, match="only for an issue that happened"):
+        shop.gateway.decide(REDEEM, succeeded=True, by="Ada", reason="seen", voucher_id="v-1")
 
 
 def test_nobody_decides_against_what_the_vendor_shows(shop: Shop) -> None:

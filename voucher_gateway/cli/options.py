@@ -53,6 +53,28 @@ AccountName = Annotated[
         autocompletion=complete_account,
     ),
 ]
+OptionalAccountName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="ACCOUNT",
+        help="The account, by its name in the configuration.",
+        show_default=False,
+        autocompletion=complete_account,
+    ),
+]
+OptionalVerb = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="VERB",
+        help="The operation: redeem, capture, refund, top-up, issue, ...",
+        show_default=False,
+        autocompletion=complete_operation,
+    ),
+]
+OptionalReference = Annotated[
+    str | None,
+    typer.Argument(metavar="REFERENCE", help="The reference under which it was made.", show_default=False),
+]
 AccountNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="ACCOUNT", help="The accounts; all by default.", autocompletion=complete_account),

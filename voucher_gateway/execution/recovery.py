@@ -10,7 +10,7 @@ import attrs
 
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, OperationInProgress, Ticket
 from voucher_gateway.execution.executor import JournalExecutor
-from voucher_gateway.execution.resolution import find_undecided_requests, minimal_result, resolve_unknown
+from voucher_gateway.execution.resolution import resolve_unknown
 from voucher_gateway.instants import now
 from voucher_gateway.journal.queries import MAY_STILL_ARRIVE, open_requests
 from voucher_gateway.journal.records import (
@@ -19,7 +19,6 @@ from voucher_gateway.journal.records import (
     OperationRecord,
     OperationState,
     RequestRecord,
-    RequestResult,
 )
 from voucher_gateway.outcome import Effect, Intent, Leftover, Result
 from voucher_gateway.provider import VoucherProvider
@@ -92,11 +91,11 @@ def resolve_operation(executor: JournalExecutor, provider_of: ProviderOf, subjec
         InvalidRequest: if the journal has no operation with that key.
         OperationInProgress: if a worker runs it.
     """
-    record = _find_record(executor, subject)
+    record = find_record(executor, subject)
     if record is None and isinstance(subject, Ticket):  # of a call without a journal, or with another journal
         return resolve_ticket(provider_of(subject.account), subject)
-    record = _refresh(executor, provider_of, _require_record(record))
-    return _resolution(executor, record, reason=_last_reason(executor, provider_of, record))
+    record = refresh(executor, provider_of, require_record(record))
+    return resolution(executor, record, reason=_last_reason(executor, provider_of, record))
 
 
 def recover(
@@ -109,64 +108,31 @@ def recover(
     )
     for record in undecided:
         try:
-            refreshed = _refresh(executor, provider_of, record)
+            refreshed = refresh(executor, provider_of, record)
             reason = _last_reason(executor, provider_of, refreshed)
-            resolutions.append(_resolution(executor, refreshed, reason=reason))
+            resolutions.append(resolution(executor, refreshed, reason=reason))
         except OperationInProgress:
             continue
         except ConfigurationError as error:  # of this account only: the others' operations can still be resolved
             log.warning("%s: cannot be looked up: %s", record.label, type(error).__name__)
             unknown = attrs.evolve(record, state=OperationState.UNKNOWN)
-            resolutions.append(_resolution(executor, unknown, reason=error.message))
+            resolutions.append(resolution(executor, unknown, reason=error.message))
     return resolutions
 
 
-def decide(
-    executor: JournalExecutor, provider_of: ProviderOf, key: OperationKey, *, succeeded: bool, by: str, reason: str
-) -> Resolution:
-    """Record a person's decision.
-
-    For an operation that succeeded when it was repeated, the decision is whether its earlier request, which may still
-    overwrite a value, arrived.
-
-    Raises:
-        InvalidRequest: if nothing of the operation is unknown, or if a name or reason is missing.
-    """
-    if not by.strip() or not reason.strip():
-        raise InvalidRequest("a decision needs a name and a reason", field="by", rule="not empty")
-    record = _refresh(executor, provider_of, _require_record(_find_record(executor, key)))
-    effect = Effect.SUCCEEDED if succeeded else Effect.NOT_EXECUTED
-    if late := _late_requests(executor, provider_of, record):
-        finished = [RequestResult(request.id, effect, f"decided by {by}", request.step) for request in late]
-        executor.journal.close_requests(record, finished, decided_by=by.strip(), decision=reason.strip())
-        log.info("%s: a person decided about its earlier request: %s", record.label, effect.value)
-        return _resolution(executor, record, reason=f"decided by {by}: {reason}")
-    if not record.state.is_unresolved:
-        raise InvalidRequest(
-            f"the operation is {record.state.value}, there is nothing to decide",
-            field="key",
-            rule="an unknown or pending operation",
-        )
-    requests = find_undecided_requests(executor.journal, record)
-    closed = executor.journal.close_operation(
-        record,
-        OperationState.SUCCEEDED if succeeded else OperationState.NOT_EXECUTED,
-        result=minimal_result(record, requests[-1]) if succeeded and requests else None,
-        finished=[RequestResult(request.id, effect, f"decided by {by}", request.step) for request in requests],
-        decided_by=by.strip(),
-        decision=reason.strip(),
-    )
-    log.info("%s: a person decided: %s", closed.label, closed.state.value)
-    return _resolution(executor, closed, reason=f"decided by {by}: {reason}")
-
-
-def _find_record(executor: JournalExecutor, subject: Ticket | OperationKey) -> OperationRecord | None:
+def find_record(executor: JournalExecutor, subject: Ticket | OperationKey) -> OperationRecord | None:
+    """Return the operation of a ticket or key; None if the journal has none."""
     if isinstance(subject, OperationKey):
         return executor.journal.find(subject)
     return executor.journal.get(subject.operation_id) if subject.operation_id else None
 
 
-def _require_record(record: OperationRecord | None) -> OperationRecord:
+def require_record(record: OperationRecord | None) -> OperationRecord:
+    """Return an operation that must be in the journal.
+
+    Raises:
+        InvalidRequest: if it is not.
+    """
     if record is None:
         raise InvalidRequest(
             "the journal has no such operation", field="reference", rule="of an operation that was sent"
@@ -174,7 +140,8 @@ def _require_record(record: OperationRecord | None) -> OperationRecord:
     return record
 
 
-def _refresh(executor: JournalExecutor, provider_of: ProviderOf, record: OperationRecord) -> OperationRecord:
+def refresh(executor: JournalExecutor, provider_of: ProviderOf, record: OperationRecord) -> OperationRecord:
+    """Return an operation after a look-up at the vendor, if its outcome is unknown."""
     if record.state is OperationState.OPEN:
         record = executor.take_over_abandoned(record)
     if record.state.is_unresolved:
@@ -186,14 +153,14 @@ def _last_reason(executor: JournalExecutor, provider_of: ProviderOf, record: Ope
     """Return what proves that an operation happened or not, as its last deciding request says."""
     if record.state.is_unresolved:
         return ""
-    if _late_requests(executor, provider_of, record):
+    if late_requests(executor, provider_of, record):
         return MAY_STILL_ARRIVE
     requests = executor.journal.requests_of(record.id)
     reasons = [request.reason for request in requests if request.decisive and request.reason]
     return reasons[-1] if reasons else ""
 
 
-def _late_requests(executor: JournalExecutor, provider_of: ProviderOf, record: OperationRecord) -> list[RequestRecord]:
+def late_requests(executor: JournalExecutor, provider_of: ProviderOf, record: OperationRecord) -> list[RequestRecord]:
     """Return the requests of a succeeded operation that may still arrive and overwrite the voucher's value."""
     if record.state is not OperationState.SUCCEEDED:
         return []
@@ -202,7 +169,8 @@ def _late_requests(executor: JournalExecutor, provider_of: ProviderOf, record: O
     return late if late and provider_of(record.key.account).capabilities.can_overwrite_value else []
 
 
-def _resolution(executor: JournalExecutor, record: OperationRecord, reason: str = "") -> Resolution:
+def resolution(executor: JournalExecutor, record: OperationRecord, reason: str = "") -> Resolution:
+    """Return what is known of an operation now."""
     return Resolution(
         account=record.key.account,
         verb=record.key.verb.value,

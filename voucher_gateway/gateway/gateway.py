@@ -1462,23 +1462,30 @@ class Gateway:
         complete_sales(self, account=account)
         return resolutions
 
-    def decide(self, key: OperationKey, *, succeeded: bool, by: str, reason: str) -> Resolution:
-        """Record what a person found out about an operation that no reading can decide. It cannot be undone.
+    def decide(
+        self, key: OperationKey, *, succeeded: bool, by: str, reason: str, voucher_id: str | None = None
+    ) -> Resolution:
+        """Record what a person found out about an operation that no reading can decide.
+
+        The vendor is asked once more first. A second decision corrects the first one; the journal keeps both.
 
         Args:
             key: the operation.
             succeeded: whether it happened.
             by: the person's name.
             reason: how that person knows.
+            voucher_id: the voucher that an issue made, at the vendor. It is read, and compared with the operation.
 
         Raises:
-            InvalidRequest: if the outcome of the operation is known, or if a name or reason is missing.
+            InvalidRequest: if the outcome of the operation is known, if a name, reason or id is missing, or if the
+                vendor shows something else.
             ConfigurationError: if there is no journal.
         """
         executor = self._require_journal()
-        from voucher_gateway.execution.recovery import decide
+        from voucher_gateway.execution.decisions import Decision, decide
 
-        return decide(executor, self.provider, key, succeeded=succeeded, by=by, reason=reason)
+        decision = Decision(succeeded=succeeded, by=by, reason=reason, voucher_id=voucher_id)
+        return decide(executor, self.provider, key, decision)
 
     def lookup_hints(self, key: OperationKey, *, ask_vendor: bool = False) -> list[LookupHint]:
         """Return what a person looks for in the vendor's screens before `decide`, for each request of an operation.

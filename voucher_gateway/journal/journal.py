@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.journal import queries, rows, search
+from voucher_gateway.journal.decisions import Correction, correct_decision
 from voucher_gateway.journal.fence import check_fences
 from voucher_gateway.journal.holds import Hold, Holds
 from voucher_gateway.journal.keys import JournalKeys, load_keys, require_right_keys
@@ -387,6 +388,20 @@ class Journal:
             self.holds.on_operation_closed(connection, record, result)
         log.debug("%s: recorded as %s", record.label, state.value)
         return attrs.evolve(record, state=state, result=payload, error=error_text)
+
+    def correct_decision(
+        self, record: OperationRecord, correction: Correction, finished: Sequence[RequestResult]
+    ) -> OperationRecord:
+        """Write another decision of a person about an operation that a person has decided.
+
+        Raises:
+            OperationInProgress: if the operation was run or decided again since it was read.
+            DatabaseUnavailable: if it cannot be committed; the operation stays as it was.
+        """
+        at = format_micros(now())
+        with self.database.write() as connection:
+            self._write_finished(connection, record, finished, at)
+            return correct_decision(connection, record, correction, at)
 
     def close_requests(
         self, record: OperationRecord, finished: Sequence[RequestResult], *, decided_by: str, decision: str

@@ -15,7 +15,6 @@ from tests.migration.run.test_crash_points import prepared
 from tests.migration.run.vendor_pair import ANYTHING, SpendableValues, VendorPair
 from tests.support.ledger import Ledger
 from voucher_gateway.execution.attempts import RequestRecorder
-from voucher_gateway.journal.records import OperationKey
 from voucher_gateway.journal.schema import moved
 from voucher_gateway.migration import PlanState, RowState, rollback_plan, run_plan, status_of
 from voucher_gateway.migration.plan.plan_file import read_summary
@@ -27,7 +26,6 @@ from voucher_gateway.migration.schema import RUNNABLE, vouchers
 from voucher_gateway.provider_api import (
     Money,
     NewVoucher,
-    Operation,
     OperationInProgress,
     ProviderUnavailable,
     RateLimited,
@@ -131,18 +129,6 @@ def test_what_was_announced_before_and_lands_while_the_source_is_read_does_not_s
     (noted,) = report.noted
     assert noted.reason.startswith("its refund 'return' has an unknown outcome; resolve it first")
     assert str(SpendableValues.of(pair).all[FIRST][0]) == "10.53"
-
-
-def test_a_creation_that_a_person_decided_is_found_by_its_code(make_pair: Callable[..., VendorPair]) -> None:
-    pair = prepared(make_pair, "jtl", "ticketing", None)
-    pair.target.inject("commit-then-drop", "POST */vouchers", times=1)
-    pair.target.inject("error-before", "GET /*", times=0)
-    (doubt,) = [one.reason for one in pair.run(workers=1).noted if "the operation is" in one.reason]
-    key = OperationKey("target", Operation.ISSUE, doubt.rpartition(" ")[2])
-    pair.gateway.decide(key, succeeded=True, by="an engineer", reason="seen in the vendor's pages")
-    pair.target.clear_faults()
-    assert set(pair.run(workers=1).counts) == {RowState.MOVED}
-    assert status_of(pair.gateway, pair.path).count(RowState.MOVED) == 2
 
 
 def test_a_run_that_moves_nothing_says_why(pair: VendorPair) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from voucher_gateway.capabilities import Capabilities, Expiry, Operation, Support
 from voucher_gateway.errors import Declined, OutcomeUnknown, VoucherNotFound
 from voucher_gateway.journal.records import OperationRecord, OperationState
+from voucher_gateway.masking import Code
 from voucher_gateway.migration.plan.assess import is_stopped
 from voucher_gateway.migration.run.context import MigrationContext, OutcomeNotResolved, VoucherReading, operation_of
 from voucher_gateway.migration.run.rows import VoucherRow
@@ -92,7 +93,19 @@ class Undo:
             raise CannotUndo(str(unknown)) from None
         if entry is None or entry.state is not OperationState.SUCCEEDED:
             return None
-        return self.id_of(row, entry)
+        return None if self._is_missing(row, entry) else self.id_of(row, entry)
+
+    def _is_missing(self, row: VoucherRow, created: OperationRecord) -> bool:
+        """Return whether a person decided that a voucher was issued, and the target shows that it does not have it.
+
+        Its code is looked up. Where that is not possible, the voucher counts as present: then its owner corrects the
+        decision, which names the voucher.
+        """
+        if created.decided_by is None:
+            return False
+        issued = created.replay()
+        assert isinstance(issued, Voucher)
+        return not issued.id and self._has_code(row) and self._find_by_code(row) is None
 
     def id_of(self, row: VoucherRow, created: OperationRecord) -> str:
         """Return the id of the voucher at the target. If a person decided that it was issued, find it by its code.
@@ -104,12 +117,29 @@ class Undo:
         assert isinstance(issued, Voucher)
         if issued.id:
             return issued.id
+        if (found := self._find_by_code(row)) is not None:
+            return found.id
+        raise CannotUndo(
+            f"{created.decided_by} decided that the target has it, but it is not found there. Correct that decision:"
+            f" {operation_of(created)}"
+        )
+
+    def _has_code(self, row: VoucherRow) -> bool:
+        """Return whether the voucher has the same code at the target as at the source, and the code can be read."""
+        destination = row.planned.destination
+        return destination is not None and not destination.new_code and self._source_code(row) is not None
+
+    def _find_by_code(self, row: VoucherRow) -> Voucher | None:
+        """Return the voucher at the target with the code of the source voucher; None if it is not found."""
         context = self._context
-        code = context.read(context.source, row.planned.source_id).voucher.code
-        if code is not None and row.planned.destination is not None and not row.planned.destination.new_code:
+        code = self._source_code(row) if self._has_code(row) else None
+        if code is not None:
             with suppress(VoucherNotFound):
-                return context.retry_while_safe(context.gateway.provider(context.target).find, code).id
-        raise CannotUndo(f"a person decided that the target has it, but it is not found there: {operation_of(created)}")
+                return context.retry_while_safe(context.gateway.provider(context.target).find, code)
+        return None
+
+    def _source_code(self, row: VoucherRow) -> Code | None:
+        return self._context.read(self._context.source, row.planned.source_id).voucher.code
 
     def withdraw_from_target(self, row: VoucherRow, target_id: str, step: str = "back") -> None:
         """Make the voucher at the target unspendable, if nothing was spent from it.
