@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from typing import Any
 
 import pytest
 
-from tests.payments.conftest import CHARGE, MixedPayment, PayingShop
+from tests.payments.conftest import CHARGE, RESERVE, MixedPayment, PayingShop
 from voucher_gateway import (
     Declined,
     LegState,
@@ -17,9 +18,11 @@ from voucher_gateway import (
     OtherState,
     OutcomeUnknown,
     PaymentConflict,
+    PaymentDeclined,
     PaymentState,
 )
 from voucher_gateway.payments.authorization import authorize_payment
+from voucher_gateway.payments.leg_calls import reserve_leg
 from voucher_gateway.payments.references import payment_reference
 from voucher_gateway.payments.work import start_work
 
@@ -212,8 +215,26 @@ def test_a_worker_that_was_replaced_sends_nothing_more(paying: PayingShop) -> No
     store = mixed.payment._store
     with start_work(paying.gateway, store, mixed.payment.record, None) as frozen:
         frozen.take()
-        paying.again().cancel()
+        other = paying.again()
+        Context().run(other.authorize)  # a context of its own has no fence of ours
+        Context().run(other.cancel)
         sent = len(paying.jtl.requests)
         with pytest.raises(OperationInProgress, match="taken over"):
             authorize_payment(frozen)
+        with pytest.raises(OperationInProgress, match="taken over"):
+            reserve_leg(frozen, frozen.record.legs[0])
+        with pytest.raises(OperationInProgress, match="taken over"):
+            frozen.confirm()
         assert len(paying.jtl.requests) == sent
+
+
+def test_a_reservation_in_doubt_of_an_earlier_generation_is_told_by_the_cancellation(paying: PayingShop) -> None:
+    mixed = paying.mixed()
+    paying.jtl.inject("drop-before", RESERVE, times=0)
+    with pytest.raises(PaymentDeclined):
+        mixed.payment.authorize()
+    paying.jtl.clear_faults()
+    assert mixed.payment.legs[0].generation == 2
+    cancellation = mixed.payment.cancel()
+    assert cancellation.complete
+    assert cancellation.frees_at is not None
