@@ -36,7 +36,7 @@ def find_payment(number: str) -> tuple[orders.Order, Payment]:
 def add_voucher(number: str, code: Secret, request: Request) -> JSONResponse:
     """Add the code that the customer typed. Nothing is taken."""
     _, payment = find_payment(number)
-    payment.add(code.get_secret_value(), caller=request.client.host if request.client else None)
+    payment.add(code.get_secret_value(), caller=request.client.host if request.client else "unknown")
     return answer(payment, "The voucher is added.")
 
 
