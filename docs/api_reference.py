@@ -53,6 +53,7 @@ GATEWAY: Final = (
     "mark_restored",
     "import_missing_movements",
     "RestoreSummary",
+    "observe_gateway",
     "scrub_attributes",
     "scrub_url",
 )

@@ -91,6 +91,7 @@ from voucher_gateway.listing.page import ListingReport as ListingReport
 from voucher_gateway.masking import Code as Code
 from voucher_gateway.masking import Pin as Pin
 from voucher_gateway.masking import Secret as Secret
+from voucher_gateway.metrics import observe_gateway as observe_gateway
 from voucher_gateway.models.presentation import Branding as Branding
 from voucher_gateway.models.presentation import DocumentLayout as DocumentLayout
 from voucher_gateway.models.presentation import FooterColumn as FooterColumn
