@@ -246,10 +246,11 @@ def test_only_a_payment_of_which_nothing_is_decided_is_reopened(paying: PayingSh
     assert mixed.left == ("0.00", "0.00")
 
 
-def test_a_card_that_cannot_be_reached_again_after_a_lost_answer_is_voided(paying: PayingShop) -> None:
+@pytest.mark.parametrize("refusal", [NotExecuted("the card processor asks for fewer requests"), Declined("no")])
+def test_a_card_that_refuses_after_a_lost_answer_is_voided(paying: PayingShop, refusal: VoucherGatewayError) -> None:
     mixed = paying.mixed(other=paying.card)
     paying.card.arm("authorize", TimeoutError(), after=True)
-    paying.card.arm("authorize", NotExecuted("the card processor asks for fewer requests"))
+    paying.card.arm("authorize", refusal)
     with pytest.raises(TimeoutError):
         mixed.payment.authorize()
     with pytest.raises(PaymentDeclined):

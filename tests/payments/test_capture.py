@@ -272,3 +272,18 @@ def test_an_expired_reservation_in_doubt_takes_nothing_of_the_other_legs(paying:
     paying.jtl.clear_faults()
     mixed.payment.resume()
     assert mixed.left == ("0.00", "0.00")
+
+
+def test_a_larger_authorization_that_is_refused_after_a_lost_answer_is_voided(paying: PayingShop) -> None:
+    mixed = _authorized(paying, other=paying.card)
+    _spend(paying, "events", mixed.ticketing_code, "5.00")
+    with pytest.raises(PaymentShort):
+        mixed.payment.capture()
+    paying.card.arm("authorize", TimeoutError(), after=True)
+    paying.card.arm("authorize", Declined("no"))
+    with pytest.raises(TimeoutError):
+        mixed.payment.capture(due=mixed.payment.due)
+    with pytest.raises(PaymentShort):
+        mixed.payment.capture()
+    mixed.payment.cancel()
+    assert (paying.card.authorized, paying.card.kept) == ({}, "0.00")

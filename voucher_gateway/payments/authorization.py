@@ -212,9 +212,9 @@ def _authorize_other(work: PaymentWork, standing: LegChanges) -> None:
         raise
     except (Declined, NotExecuted) as error:
         refusal = error
-    is_refused = isinstance(refusal, Declined) or not may_be_authorized
     sentence = f"the other means does not authorize {work.record.other_amount}"
-    _decline(work, OTHER, sentence, refusal, {}, is_other_refused=is_refused)
+    # An earlier call may have authorized: it is voided, whatever this one says.
+    _decline(work, OTHER, sentence, refusal, {}, is_other_refused=not may_be_authorized)
 
 
 def _decline_leg(work: PaymentWork, errors: dict[int, VoucherGatewayError]) -> None:

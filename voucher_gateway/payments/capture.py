@@ -145,6 +145,7 @@ def _replace_other(work: PaymentWork) -> bool:
         return False
     if record.other_state is OtherState.VOIDING:
         void_other(work, OtherState.NONE)
+    may_be_authorized = work.record.other_state is OtherState.AUTHORIZING  # by an earlier call under the same key
     if work.record.other_state is OtherState.NONE:
         work.commit(other_state=OtherState.AUTHORIZING, other_amount=work.record.due)
     refusal: Declined
@@ -158,7 +159,8 @@ def _replace_other(work: PaymentWork) -> bool:
         raise
     missing = work.record.due
     attention = _missing_sentence(work, OTHER, missing)
-    work.commit(**next_generation(work), state=PaymentState.SHORT, short_by=missing, attention=attention)
+    following = {"other_state": OtherState.VOIDING} if may_be_authorized else next_generation(work)
+    work.commit(**following, state=PaymentState.SHORT, short_by=missing, attention=attention)
     raise _shortage(work, OTHER, refusal)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.errors import OperationInProgress
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.sealing import Sealer
 from voucher_gateway.masking import Code, Pin
@@ -34,11 +34,12 @@ def unseal_leg(journal: Journal, store: PaymentStore, payment_id: str, leg: int)
     """Return the code and the PIN of a leg.
 
     Raises:
-        ConfigurationError: if they were erased, or if the key that sealed them is not configured any more.
+        OperationInProgress: if they were erased: another worker has ended the payment.
+        ConfigurationError: if the key that sealed them is not configured any more.
     """
     seal = store.seal(payment_id, leg)
     if seal is None or seal.code is None:
-        raise ConfigurationError(f"the code of leg {leg} is erased: its payment is over")
+        raise OperationInProgress(f"another worker has taken over the payment and ended it: leg {leg} has no code now")
     sealer = Sealer(journal.keys, legs.name)
     row = _row(payment_id, leg)
     code = sealer.unseal(Code, seal.code, row=row, column=_CODE, key_id=seal.key_id)
