@@ -192,6 +192,18 @@ def test_a_refund_that_a_voucher_cannot_take_is_replaced_if_asked(
     assert (replaced["parts"][0]["state"], replaced["parts"][0]["replacement_account"]) == ("replaced", "shop")
 
 
+def test_a_cancellation_replaces_a_voucher_that_cannot_take_its_value_back_if_asked(
+    run: Any, gateway: Gateway, kept: RunningSimulator
+) -> None:
+    captured(gateway, total="20.00")
+    with Gateway.from_config("voucher-gateway.toml") as other:
+        other.deactivate("shop", "gift", reference="d")
+    assert run("payments", "cancel", "1001").code == 3
+    assert run("--json", "payments", "cancel", "1001", "--replace-at", "shop").done().object["state"] == "cancelled"
+    refund = run("--json", "payments", "show", "1001").done().object["refunds"][0]
+    assert (refund["parts"][0]["state"], refund["parts"][0]["replacement_account"]) == ("replaced", "shop")
+
+
 def test_recover_prints_the_payments_that_it_completed_or_that_still_wait(
     run: Any, gateway: Gateway, kept: RunningSimulator
 ) -> None:

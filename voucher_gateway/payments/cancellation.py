@@ -25,6 +25,7 @@ from voucher_gateway.payments.leg_calls import (
     is_refusal,
     leg_reference,
     release_leg,
+    require_usable,
     sentence_about,
     settle_operation,
     unknown_operation,
@@ -335,6 +336,8 @@ def _give_back(work: PaymentWork, leg: PaymentLeg, redemption: Redemption, repla
     may_be_given = begun is not None and begun.state.may_have_happened
     if not may_be_given and left.amount <= 0:
         return Money.zero(leg.amount.currency)
+    if not may_be_given:
+        require_usable(work, leg)
     money: Money | None = None  # the rest, and in a repeat what was the rest
     if replaced:
         money = left if begun is None else begun.target.money

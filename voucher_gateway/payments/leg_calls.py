@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
 from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.errors import (
+    AccessDenied,
     Declined,
     InsufficientValue,
     InvalidRequest,
@@ -17,16 +18,22 @@ from voucher_gateway.errors import (
     ReservationExpired,
     ReservationReleased,
     ReservationSuperseded,
+    VoucherExpired,
     VoucherGatewayError,
+    VoucherInactive,
     VoucherNotFound,
 )
+from voucher_gateway.instants import format_instant
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.models.results import Balance, Redemption, Reservation
+from voucher_gateway.models.voucher import Status
 from voucher_gateway.payments.codes import unseal_leg
 from voucher_gateway.payments.offers import check_voucher
 from voucher_gateway.payments.records import PaymentLeg
 from voucher_gateway.payments.references import payment_reference
 from voucher_gateway.payments.work import PaymentWork
+
+_USELESS: Final = (Status.INACTIVE, Status.PENDING, Status.BLOCKED, Status.DEACTIVATED)
 
 _MARGIN: Final = timedelta(minutes=1)
 """Added to the life of a reservation of which it is not known whether it was made."""
@@ -192,3 +199,30 @@ def may_have_happened(work: PaymentWork, account: str, verb: Operation, referenc
     """Whether an earlier call may have been carried out: a later refusal of the same call then proves nothing."""
     operation = work.verbs.operation(account, verb, reference)
     return operation is not None and operation.state.may_have_happened
+
+
+def require_usable(work: PaymentWork, leg: PaymentLeg) -> None:
+    """Check that its owner can spend what is given back to a voucher, as far as the vendor shows it.
+
+    A vendor may add value to a voucher that has expired.
+
+    Raises:
+        VoucherExpired, VoucherInactive: if the owner cannot.
+        VoucherNotFound: if the voucher is deleted.
+    """
+    account = work.verbs.account(leg.account)
+    is_moved = bool(work.journal.move_chain(leg.account, leg.voucher_id))
+    if is_moved or not account.capabilities.of(Operation.GET).available:
+        return
+    try:
+        voucher = account.provider.get(leg.voucher_id)
+    except AccessDenied:
+        return
+    where: dict[str, Any] = {"account": leg.account, "operation": "refund"}
+    if voucher.status in _USELESS:
+        raise VoucherInactive(f"the voucher cannot be spent: it is {voucher.status}; nothing was sent", **where)
+    end = voucher.valid_until
+    if end is not None and end <= account.provider.vendor_now():
+        raise VoucherExpired(f"the voucher's validity ended at {format_instant(end)}; nothing was sent", **where)
+    if voucher.status is Status.EXPIRED:
+        raise VoucherExpired("the voucher's validity is over; nothing was sent", **where)

@@ -13,21 +13,17 @@ from typing import Any, Final
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import (
-    AccessDenied,
     AlreadyRefunded,
     Declined,
     PaymentConflict,
     ReferenceConflict,
-    VoucherExpired,
     VoucherGatewayError,
-    VoucherInactive,
 )
-from voucher_gateway.instants import format_instant, now
+from voucher_gateway.instants import now
 from voucher_gateway.models.requests import require_name
-from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money, positive
 from voucher_gateway.payments.distribution import RefundShares, RefundStrategy, distribute
-from voucher_gateway.payments.leg_calls import may_have_happened
+from voucher_gateway.payments.leg_calls import may_have_happened, require_usable
 from voucher_gateway.payments.other_calls import NEEDS_MEANS, authorization_of, require_means
 from voucher_gateway.payments.records import PaymentLeg, sum_money
 from voucher_gateway.payments.references import (
@@ -43,8 +39,6 @@ from voucher_gateway.payments.states import OTHER, PartState, PaymentState, Refu
 from voucher_gateway.payments.work import PaymentWork, run_side_by_side
 
 log: Final = logging.getLogger("voucher_gateway.payments")
-
-_USELESS: Final = (Status.INACTIVE, Status.PENDING, Status.BLOCKED, Status.DEACTIVATED)
 
 
 def refund_payment(
@@ -212,7 +206,7 @@ def _refund_leg(work: PaymentWork, refund: str, amounts: Mapping[int, Money], le
     """
     reference = refund_reference(work.record.id, refund, leg.number)
     if not may_have_happened(work, leg.account, Operation.REFUND, reference):
-        _require_usable(work, leg)
+        require_usable(work, leg)
     redemption = work.verbs.redemption(leg.account, payment_reference(work.record.id, leg.number, leg.generation))
     work.verbs.refund(leg.account, redemption, amounts[leg.number], reference=reference, order=work.record.order)
 
@@ -220,33 +214,6 @@ def _refund_leg(work: PaymentWork, refund: str, amounts: Mapping[int, Money], le
 def _may_have_refunded(work: PaymentWork, refund: PaymentRefund, leg: int) -> bool:
     reference = refund_reference(work.record.id, refund.reference, leg)
     return may_have_happened(work, work.record.leg(leg).account, Operation.REFUND, reference)
-
-
-def _require_usable(work: PaymentWork, leg: PaymentLeg) -> None:
-    """Check that its owner can spend what is given back to a voucher, as far as the vendor shows it.
-
-    A vendor may add value to a voucher that has expired.
-
-    Raises:
-        VoucherExpired, VoucherInactive: if the owner cannot.
-        VoucherNotFound: if the voucher is deleted.
-    """
-    account = work.verbs.account(leg.account)
-    is_moved = bool(work.journal.move_chain(leg.account, leg.voucher_id))
-    if is_moved or not account.capabilities.of(Operation.GET).available:
-        return
-    try:
-        voucher = account.provider.get(leg.voucher_id)
-    except AccessDenied:
-        return
-    where: dict[str, Any] = {"account": leg.account, "operation": "refund"}
-    if voucher.status in _USELESS:
-        raise VoucherInactive(f"the voucher cannot be spent: it is {voucher.status}; nothing was sent", **where)
-    end = voucher.valid_until
-    if end is not None and end <= account.provider.vendor_now():
-        raise VoucherExpired(f"the voucher's validity ended at {format_instant(end)}; nothing was sent", **where)
-    if voucher.status is Status.EXPIRED:
-        raise VoucherExpired("the voucher's validity is over; nothing was sent", **where)
 
 
 def _refund_other(work: PaymentWork, refund: PaymentRefund, failures: list[Exception]) -> None:

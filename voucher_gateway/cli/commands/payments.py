@@ -43,6 +43,14 @@ OrderNumber = Annotated[str, typer.Argument(metavar="ORDER", help="The shop's or
 Attempt = Annotated[
     int | None, typer.Option("--attempt", metavar="N", min=1, help="Which payment of the order; the latest by default.")
 ]
+ReplaceAt = Annotated[
+    str | None,
+    typer.Option(
+        "--replace-at",
+        metavar="ACCOUNT",
+        help="Issue a new voucher at this account for a leg that cannot be given back.",
+    ),
+]
 
 
 def list_payments(
@@ -152,6 +160,7 @@ def cancel(
     accept_loss: Annotated[
         bool, typer.Option("--accept-loss", help="End it although a leg surely cannot be given back.")
     ] = False,
+    replace_at: ReplaceAt = None,
     attempt: Attempt = None,
     wait: given.Wait = 0,
 ) -> None:
@@ -167,7 +176,8 @@ def cancel(
     with session.gateway() as gateway:
         payment = _find(gateway, order, attempt, wait)
         with session.changing(f"the cancellation of the payment of order {order}", _remedy(order)):
-            cancellation = payment.cancel(accept_loss=accept_loss)
+            rule = None if replace_at is None else ReplacementRule(account=gateway.account(replace_at).name)
+            cancellation = payment.cancel(accept_loss=accept_loss, replace=rule)
             if session.output.as_json:
                 session.output.object(payment_fields(payment.record) | {"cancellation": cancellation})
             else:
@@ -202,14 +212,7 @@ def refund(
             help="Instead of a strategy, what one leg gives back, by its number, or `other`; may be repeated.",
         ),
     ] = None,
-    replace_at: Annotated[
-        str | None,
-        typer.Option(
-            "--replace-at",
-            metavar="ACCOUNT",
-            help="Issue a new voucher at this account for a leg that cannot be given back.",
-        ),
-    ] = None,
+    replace_at: ReplaceAt = None,
     attempt: Attempt = None,
     wait: given.Wait = 0,
 ) -> None:
