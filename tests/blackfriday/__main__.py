@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections import Counter
 
 from tests.blackfriday.run import Outcome, run_day
 from tests.support.postgres import running_postgres
@@ -35,8 +34,9 @@ def main() -> int:
 
 def _show(outcome: Outcome) -> None:
     sys.stdout.write(f"{outcome}\n")
-    for reason, count in Counter(text.partition(": ")[2] for text in outcome.waiting).most_common():
-        sys.stdout.write(f"  waits: {count} x {reason}\n")
+    for reason in outcome.waiting:
+        still = " (and still does)" if reason in outcome.left else ""
+        sys.stdout.write(f"  waits{still}: {reason}\n")
     for difference in outcome.differences:
         sys.stdout.write(f"  WRONG: {difference}\n")
     sys.stdout.flush()

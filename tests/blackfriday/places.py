@@ -125,9 +125,7 @@ class Places:
     def disturb(self, disturbance: Disturbance) -> None:
         """Let something go wrong."""
         if disturbance.kind == "card-fault":
-            # A refusal of a void would say that nothing is authorized (`OtherMeans.void`), which is not true here.
-            operation = "authorize" if disturbance.name == "declined" else "*"
-            self.processor.arm(disturbance.name, operation, times=disturbance.times)
+            self.processor.arm(disturbance.name, disturbance.operation, times=disturbance.times)
         elif disturbance.kind == "clock":
             self._control(disturbance.account, "POST", "clock", {"advance_s": disturbance.seconds})
         elif disturbance.kind == "repaired":

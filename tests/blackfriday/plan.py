@@ -62,6 +62,9 @@ CARD_FAULTS: Final = (
     "late",
 )
 
+DECLINABLE: Final = ("authorize", "capture", "refund")
+"""The operations of the card that it may decline. It declines a void only where it has nothing to give up."""
+
 _CENT: Final = Decimal("0.01")
 _PARTS: Final = (Decimal("0.1"), Decimal("0.25"), Decimal("0.5"))
 
@@ -130,6 +133,7 @@ class Disturbance:
         kind: fault, lost-replies, outage, repaired, clock, or card-fault.
         account: the account; empty for the card.
         name: the fault's name.
+        operation: the operation of the card that meets it; * for each.
         times: how many requests meet it.
         seconds: by how much a clock jumps.
     """
@@ -138,6 +142,7 @@ class Disturbance:
     kind: str
     account: str = ""
     name: str = ""
+    operation: str = "*"
     times: int = 1
     seconds: float = 0.0
 
@@ -217,7 +222,9 @@ def _disturbances(draw: random.Random, orders: int) -> Iterator[Disturbance]:
             account, name = draw.choice(VENDORS), draw.choice(ONCE)
             yield Disturbance(at=at, kind="fault", account=account, name=name, times=draw.randint(1, 3))
         if draw.random() < 0.05:
-            yield Disturbance(at=at, kind="card-fault", name=draw.choice(CARD_FAULTS), times=draw.randint(1, 2))
+            name, operation = draw.choice(CARD_FAULTS), draw.choice(DECLINABLE)
+            operation = operation if name == "declined" else "*"
+            yield Disturbance(at=at, kind="card-fault", name=name, operation=operation, times=draw.randint(1, 2))
         if draw.random() < 0.01:
             yield Disturbance(at=at, kind="lost-replies", account=draw.choice(VENDORS), name=LOST_REPLY, times=10)
         if draw.random() < 0.01:

@@ -14,7 +14,8 @@ from typing import Any, Final
 import attrs
 
 from tests.blackfriday.books import Belief, Reality, find_differences, owed
-from tests.blackfriday.places import IssuedVoucher, Places, make_databases, open_places
+from tests.blackfriday.person import decide_by_ledgers
+from tests.blackfriday.places import make_databases, open_places
 from tests.blackfriday.plan import OrderPlan, make_plan
 from tests.blackfriday.shop import Worker, run_by_night
 from tests.blackfriday.workers import Day
@@ -35,6 +36,8 @@ class Outcome:
         seen: how often each thing happened.
         states: how many payments are in each state in the end.
         waiting: the payments that wait for a person, with the reason.
+        decided: how many operations a person then decided by the vendors' ledgers.
+        left: the payments that wait even after that, with the reason.
         taken: what was taken, by ledgers and books.
         owed: what customers owe, by the shop's beliefs.
         differences: everything that is wrong.
@@ -45,6 +48,8 @@ class Outcome:
     seen: Counter[str]
     states: Counter[str]
     waiting: Sequence[str]
+    decided: int
+    left: Sequence[str]
     taken: Decimal
     owed: Decimal
     differences: Sequence[str]
@@ -53,10 +58,11 @@ class Outcome:
     def __str__(self) -> str:
         states = ", ".join(f"{count} {state}" for state, count in sorted(self.states.items()))
         events = ", ".join(f"{self.seen[name]} {name}" for name in _EVENTS if self.seen[name])
-        return (
-            f"seed {self.seed}: {states}; {len(self.waiting)} wait for a person; taken {self.taken}, owed {self.owed};"
-            f" {events}; {len(self.differences)} differences; {self.seconds:.0f} s"
+        person = (
+            f"{len(self.waiting)} waited for a person, who decided {self.decided} calls, {len(self.left)} left"
         )
+        money = f"taken {self.taken}, owed {self.owed}, {len(self.differences)} differences"
+        return f"seed {self.seed}: {states}; {person}; {money}; {events}; {self.seconds:.0f} s"
 
 
 _EVENTS: Final = ("kill", "fault", "lost-replies", "outage", "clock", "card-fault")
@@ -86,24 +92,82 @@ def run_day(seed: int, orders: int, processes: int, server: str | None = None) -
         places.repair()
         places.lapse()
         with closing(places.gateway()) as gateway:
-            _complete(Worker(places, gateway, vouchers), plan.orders)
-            beliefs = list_beliefs(gateway)
-        places.lapse()
-        return _compare(places, seed, vouchers, beliefs, seen, time.monotonic() - began)
+            night = _Night(Worker(places, gateway, vouchers), plan.orders)
+            night.complete()
+            waiting = night.look()
+            decided = night.decide()
+            left = night.look()
+        return Outcome(
+            seed=seed,
+            seen=seen,
+            states=Counter(belief.state for belief in left.beliefs),
+            waiting=waiting.reasons,
+            decided=decided,
+            left=left.reasons,
+            taken=left.reality.taken,
+            owed=owed(left.beliefs),
+            differences=[*waiting.differences, *left.differences],
+            seconds=time.monotonic() - began,
+        )
 
 
-def _complete(worker: Worker, orders: Sequence[OrderPlan]) -> None:
-    """Run the shop's nightly run until nothing changes any more."""
-    gateway, before = worker.gateway, None
-    for _ in range(_ROUNDS):
-        gateway.recover(everything=True, other=worker.places.processor.means(timeout_s=5))
-        left = _unfinished(gateway)
-        for plan in orders:
-            if plan.number in left:
-                run_by_night(worker, plan, worker.card(plan))
-        if left == before:
-            return
-        before = left
+@attrs.frozen
+class _Look:
+    """What an outsider sees at one moment, and what the shop believes then."""
+
+    reality: Reality
+    beliefs: Sequence[Belief]
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why payments wait for a person."""
+        return [f"order {belief.order} ({belief.state}): {belief.attention}" for belief in self.beliefs if belief.waits]
+
+    @property
+    def differences(self) -> list[str]:
+        """Everything that is wrong."""
+        return list(find_differences(self.reality, self.beliefs))
+
+
+@attrs.frozen
+class _Night:
+    """The shop's nightly run, when everything works again."""
+
+    worker: Worker
+    orders: Sequence[OrderPlan]
+
+    def complete(self) -> None:
+        """Recover and complete all orders, until nothing changes any more."""
+        gateway, before = self.worker.gateway, None
+        for _ in range(_ROUNDS):
+            gateway.recover(everything=True, other=self.worker.places.processor.means(timeout_s=5))
+            left = _unfinished(gateway)
+            for plan in self.orders:
+                if plan.number in left:
+                    run_by_night(self.worker, plan, self.worker.card(plan))
+            if left == before:
+                return
+            before = left
+
+    def decide(self) -> int:
+        """Let a person decide what waits, as far as the ledgers tell, and return how many operations that were."""
+        decided = 0
+        for _ in range(_ROUNDS):
+            now = decide_by_ledgers(self.worker.gateway, self._reality())
+            if not now:
+                break
+            decided += now
+            self.complete()
+        return decided
+
+    def look(self) -> _Look:
+        """Look at everything, when all reservations are over."""
+        self.worker.places.lapse()
+        return _Look(self._reality(), list_beliefs(self.worker.gateway))
+
+    def _reality(self) -> Reality:
+        places = self.worker.places
+        return Reality(vouchers=self.worker.vouchers, ledger=places.ledger(), charges=places.processor.charges())
 
 
 def _unfinished(gateway: Gateway) -> dict[str, str]:
@@ -144,26 +208,4 @@ def _belief(gateway: Gateway, record: Any) -> Belief:
         total=record.total.amount,
         given_back=given_back,
         legs=dict(legs),
-    )
-
-
-def _compare(
-    places: Places,
-    seed: int,
-    vouchers: Sequence[IssuedVoucher],
-    beliefs: Sequence[Belief],
-    seen: Counter[str],
-    seconds: float,
-) -> Outcome:
-    reality = Reality(vouchers=vouchers, ledger=places.ledger(), charges=places.processor.charges())
-    waiting = [f"order {belief.order} ({belief.state}): {belief.attention}" for belief in beliefs if belief.waits]
-    return Outcome(
-        seed=seed,
-        seen=seen,
-        states=Counter(belief.state for belief in beliefs),
-        waiting=waiting,
-        taken=reality.taken,
-        owed=owed(beliefs),
-        differences=list(find_differences(reality, beliefs)),
-        seconds=seconds,
     )

@@ -40,4 +40,5 @@ class Findings:
         assert self.seen["cases"] >= least, self.seen
 
     def __str__(self) -> str:
-        return ", ".join(f"{name}: {count}" for name, count in sorted(self.seen.items()))
+        counts = ", ".join(f"{name}: {count}" for name, count in sorted(self.seen.items()))
+        return "\n  WRONG: ".join([counts, *self.wrong])

@@ -23,7 +23,7 @@ class CardMeans:
         base_url: where the processor listens.
         card: the token that the shop's page got for the customer's card.
         at_once: whether the processor takes the money when it authorizes, as PayPal does. Then `capture` finds it
-            taken, and `void` gives it back.
+            taken.
         timeout_s: how long to wait for an answer.
     """
 
@@ -48,12 +48,12 @@ class CardMeans:
         self._post(f"/charges/{_key(authorization)}/capture", key, {"amount": f"{money.amount:f}"})
 
     def void(self, money: Money, key: str, authorization: object) -> None:
-        """End an authorization, or make sure that it can never arrive."""
+        """End an authorization, or make sure that it can never arrive. Money that was taken at once is given back."""
         charge = _key(authorization)
         try:
             self._post(f"/charges/{charge}/void", key, {})
         except Declined as error:
-            if not self._at_once or error.vendor_code != "captured":
+            if error.vendor_code != "captured":
                 raise
             self._post(f"/charges/{charge}/refunds", f"{key}-back", {"amount": f"{money.amount:f}"})
 
