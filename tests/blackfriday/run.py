@@ -58,9 +58,7 @@ class Outcome:
     def __str__(self) -> str:
         states = ", ".join(f"{count} {state}" for state, count in sorted(self.states.items()))
         events = ", ".join(f"{self.seen[name]} {name}" for name in _EVENTS if self.seen[name])
-        person = (
-            f"{len(self.waiting)} waited for a person, who decided {self.decided} calls, {len(self.left)} left"
-        )
+        person = f"{len(self.waiting)} waited for a person, who decided {self.decided} calls, {len(self.left)} left"
         money = f"taken {self.taken}, owed {self.owed}, {len(self.differences)} differences"
         return f"seed {self.seed}: {states}; {person}; {money}; {events}; {self.seconds:.0f} s"
 

@@ -287,3 +287,24 @@ def test_a_larger_authorization_that_is_refused_after_a_lost_answer_is_voided(pa
         mixed.payment.capture()
     mixed.payment.cancel()
     assert (paying.card.authorized, paying.card.kept) == ({}, "0.00")
+
+
+def test_a_refusal_before_the_journal_is_asked_loses_no_leg_that_may_be_taken(
+    paying: PayingShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixed = _authorized(paying)
+    paying.ticketing.inject("commit-then-drop", "PUT *")
+    with pytest.raises(OutcomeUnknown):
+        mixed.payment.capture()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise InvalidRequest("not allowed any more", field="money", rule="another one")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(paying.gateway, "redeem", refuse)
+        with pytest.raises(InvalidRequest):
+            mixed.payment.resume()
+    assert mixed.payment.state is PaymentState.CAPTURING
+    mixed.payment.resume()
+    assert mixed.payment.captured == euros("30.00")
+    assert mixed.left == ("0.00", "0.00")

@@ -323,12 +323,14 @@ class _CaptureRun:
         ]
 
     def _note(self, number: int, error: VoucherGatewayError) -> None:
-        (self.lost if is_refusal(error) else self.unfinished)[number] = error
+        is_lost = is_refusal(error) and not _may_be_taken(self.work, self.work.record.leg(number))
+        (self.lost if is_lost else self.unfinished)[number] = error
 
 
 def _may_be_taken(work: PaymentWork, leg: PaymentLeg) -> bool:
-    """Whether an earlier run took a leg, or may have taken it: then it is not reserved again."""
-    record = work.verbs.operation(leg.account, Operation.CAPTURE, leg_reference(work, leg))
+    """Whether an earlier call took a leg, or may have taken it: then it is neither reserved again nor lost."""
+    verb = Operation.CAPTURE if leg.holdable else Operation.REDEEM
+    record = work.verbs.operation(leg.account, verb, leg_reference(work, leg))
     return record is not None and record.state.may_have_happened
 
 
@@ -346,7 +348,8 @@ def _take_reserved(work: PaymentWork, leg: PaymentLeg) -> Redemption:
             raise
         except Declined as error:
             refusal = error
-        if renewal < _RENEWALS:
-            renew_leg(work, leg)
-            leg = work.record.leg(leg.number)
+        if renewal == _RENEWALS or _may_be_taken(work, leg):
+            break
+        renew_leg(work, leg)
+        leg = work.record.leg(leg.number)
     raise refusal
