@@ -1498,6 +1498,13 @@ class Gateway:
         Raises:
             InvalidRequest: if the journal has no such operation.
             ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1")
+            key = OperationKey("shop", Operation.REDEEM, "1001-card-1")
+            print(gateway.lookup_hints(key))  # []
+            ```
         """
         journal = self._require_journal().journal
         from voucher_gateway.execution.lookup_hints import find_hints

@@ -42,7 +42,7 @@ def open_gateway(demo: Demo, config: Mapping[str, Any]) -> Gateway:
 def issue_vouchers(demo: Demo, gateway: Gateway) -> None:
     """Issue vouchers at both vendors, and make them spendable.
 
-    A reference is an idempotency key: your own name for one call. Store it before the call.
+    A reference is an idempotency key: your own name for one call. Commit it before the call.
     """
     gift = gateway.issue(
         "shop",
