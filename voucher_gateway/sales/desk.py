@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -108,7 +109,9 @@ class SalesDesk:
         those.
         """
         records = []
-        for row in self._store.iterate(states=DECIDED, account=account):
+        decided = self._store.iterate(states=DECIDED, account=account)
+        watched = self._store.iterate(states=[SaleState.REVOKED], account=account, watched=True)
+        for row in itertools.chain(decided, watched):
             sale = self._sale(row, 0.0)
             with suppress(VoucherGatewayError):
                 sale.resume()

@@ -153,6 +153,7 @@ class SaleRow:
     method: str | None
     spent: str | None
     rest: str | None
+    watch_until: str | None
     epoch: int
     created_at: str
     updated_at: str

@@ -243,7 +243,10 @@ class Sale:
         return self
 
     def resume(self) -> Self:
-        """Go on with a decision that is committed and not carried out yet. Without one, nothing is done."""
+        """Go on with a decision that is committed and not carried out yet. Without one, nothing is done.
+
+        If a call that makes the voucher spendable was lost before it was revoked, look whether that has arrived since.
+        """
         with self._working() as work:
             self._complete(work)
         return self
@@ -258,6 +261,17 @@ class Sale:
             work.update(state=state, attention=self._lost_code(row), **_WITHOUT_REVOCATION)
         elif work.row.state is SaleState.REVOKING:
             self._complete_revocation(work)
+        elif work.row.state is SaleState.REVOKED and work.row.watch_until is not None:
+            self._look_again(work)
+
+    def _look_again(self, work: SaleWork) -> None:
+        """Stop a voucher once more if a lost call has made it spendable again."""
+        is_over = work.row.watch_until is not None and work.row.watch_until <= format_micros(now())
+        if not work.is_stopped():
+            work.update(state=SaleState.REVOKING, stops=work.row.stops + 1)
+            self._complete_revocation(work)
+        elif is_over:
+            work.update(watch_until=None, attention=None)
 
     def _complete_revocation(self, work: SaleWork) -> None:
         initial = work.row.initial
@@ -273,7 +287,7 @@ class Sale:
         is_known = spent is not None and spent.amount > 0 and method is not RevocationMethod.GONE
         work.update(
             state=SaleState.REVOKED,
-            attention=_GONE if method is RevocationMethod.GONE else None,
+            attention=_GONE if method is RevocationMethod.GONE else self._lateness(work.row),
             method=method.value,
             spent=f"{spent.amount:f}" if spent is not None and is_known else "0",
             rest=f"{left.amount:f}",
@@ -315,6 +329,13 @@ class Sale:
             )
         return row
 
+    def _lateness(self, row: SaleRow) -> str | None:
+        if row.watch_until is None:
+            return None
+        return (
+            f"a call that was lost may still make the voucher spendable: `recover` looks again until {row.watch_until}"
+        )
+
     def _lost_code(self, row: SaleRow) -> str | None:
         is_lost = not row.own_code and row.voucher_id is not None and row.sealed_code is None
         return CODE_LOST if is_lost and row.delivered_at is None else None
@@ -327,4 +348,6 @@ class Sale:
         return SaleConflict(f"the sale {self.name} {why}", account=self.account)
 
 
-_WITHOUT_REVOCATION: dict[str, Any] = dict.fromkeys(("taken", "reason", "method", "spent", "rest", "revoked_at"))
+_WITHOUT_REVOCATION: dict[str, Any] = dict.fromkeys(
+    ("taken", "reason", "method", "spent", "rest", "revoked_at", "watch_until")
+)

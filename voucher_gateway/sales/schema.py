@@ -68,6 +68,8 @@ sales: Final = Table(
     Column("method", String(16)),
     Column("spent", String(32)),
     Column("rest", String(32)),
+    # Until when a lost call may still arrive that makes the voucher spendable again; NULL if none was lost.
+    Column("watch_until", String(32)),
     # Raised by every worker that takes the sale: who works under an older one has lost it.
     Column("epoch", Integer, nullable=False),
     Column("created_at", String(32), nullable=False),
@@ -80,6 +82,7 @@ sales: Final = Table(
     Index(None, "state"),
     Index(None, "created_at"),
     Index(None, "batch"),
+    Index(None, "watch_until"),
 )
 
 SALES: Final = Schema(

@@ -102,6 +102,7 @@ class SaleStore:
         batch: str | None = None,
         since: datetime | None = None,
         limit: int | None = None,
+        watched: bool = False,
     ) -> Iterator[SaleRow]:
         """Yield sales, the newest first. No transaction stays open between two of them.
 
@@ -111,6 +112,7 @@ class SaleStore:
             batch: only sales of this print batch.
             since: only sales that were opened at this moment or later.
             limit: at most this many.
+            watched: only sales of which a lost call may still arrive.
         """
         query = sa.select(sales).order_by(sales.c.created_at.desc(), sales.c.id.desc())
         if wanted := [state.value for state in states]:
@@ -119,6 +121,8 @@ class SaleStore:
             query = query.where(sales.c.account == account)
         if batch is not None:
             query = query.where(sales.c.batch == batch)
+        if watched:
+            query = query.where(sales.c.watch_until.is_not(None))
         if since is not None:
             query = query.where(sales.c.created_at >= format_micros(since))
         last: Mapping[str, Any] | None = None

@@ -7,6 +7,7 @@ replays it, finds out about it, or makes it for the first time.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from voucher_gateway.errors import (
     VoucherInactive,
     VoucherNotFound,
 )
-from voucher_gateway.instants import format_micros
+from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.masking import Code
 from voucher_gateway.models.requests import VoucherChanges
@@ -43,6 +44,9 @@ from voucher_gateway.sales.records import (
 )
 from voucher_gateway.sales.store import SaleStore
 from voucher_gateway.sales.verbs import SaleVerbs, SellingAccount
+
+LATE: Final = timedelta(hours=1)
+"""How long a revoked voucher is watched, if a call that makes it spendable was lost: it may arrive that late."""
 
 CODE_LOST: Final = (
     "the vendor made the code, its answer was lost, and this login cannot read the code: revoke the sale, and sell"
@@ -197,7 +201,8 @@ class SaleWork:
             record = self.verbs.operation(self.account.name, operation, reference)
             if record is None or not record.state.is_unresolved:
                 continue
-            self.update(stops=self.row.stops + 1)  # an earlier stop may be undone by now
+            # An earlier stop may be undone by now, and the lost request may arrive even after its repeat.
+            self.update(stops=self.row.stops + 1, watch_until=format_micros(now() + LATE))
             try:
                 call()
             except Declined:
@@ -218,6 +223,18 @@ class SaleWork:
             return method, self._read_remaining()
         except VoucherNotFound:
             return RevocationMethod.GONE, Money.zero(self.row.currency)
+
+    def is_stopped(self) -> bool:
+        """Whether the voucher of a revoked sale still cannot be spent, as the vendor shows it now."""
+        method = RevocationMethod(self.row.method or RevocationMethod.NOT_ISSUED)
+        if method is RevocationMethod.EMPTIED:
+            return self._read_remaining().amount <= 0
+        if method not in (RevocationMethod.DEACTIVATED, RevocationMethod.EXPIRED):
+            return True
+        voucher = self.verbs.get(self.account.name, self._id())
+        if method is RevocationMethod.DEACTIVATED:
+            return voucher.status is not None and voucher.status.spendable is False
+        return voucher.valid_until is not None and voucher.valid_until <= self.account.provider.vendor_now()
 
     def _deactivate(self) -> None:
         row = self.row

@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("method", sa.String(length=16), nullable=True),
         sa.Column("spent", sa.String(length=32), nullable=True),
         sa.Column("rest", sa.String(length=32), nullable=True),
+        sa.Column("watch_until", sa.String(length=32), nullable=True),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.String(length=32), nullable=False),
         sa.Column("updated_at", sa.String(length=32), nullable=False),
@@ -50,5 +51,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_voucher_gateway_sales"),
         sa.UniqueConstraint("name", name="uq_voucher_gateway_sales_name"),
     )
-    for column in ("state", "created_at", "batch"):
+    for column in ("state", "created_at", "batch", "watch_until"):
         op.create_index(f"ix_voucher_gateway_sales_{column}", "voucher_gateway_sales", [column])

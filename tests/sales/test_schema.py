@@ -1,0 +1,24 @@
+"""The table of sales: the scripts make what the code expects."""
+
+from __future__ import annotations
+
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from voucher_gateway.sales.schema import SALES
+from voucher_gateway.storage.engine import Database
+
+
+def test_the_scripts_make_the_tables_that_the_code_expects(either_url: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(SALES.scripts))
+    assert ScriptDirectory.from_config(config).get_current_head() == SALES.head
+    database = Database(either_url, SALES)
+    try:
+        with database.read() as connection:
+            context = MigrationContext.configure(connection, opts={"version_table": SALES.version_table})
+            assert compare_metadata(context, SALES.metadata) == []
+    finally:
+        database.close()
