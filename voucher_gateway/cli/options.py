@@ -152,7 +152,8 @@ Reference = Annotated[
     typer.Option(
         "--reference",
         metavar="REFERENCE",
-        help="An idempotency key: your own name for this one operation, 1 to 200 characters. Commit it before you call.",
+        help="An idempotency key: your own name for this one operation, 1 to 200 characters. Commit it before you"
+        " call.",
         show_default=False,
     ),
 ]
