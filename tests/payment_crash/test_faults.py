@@ -46,7 +46,9 @@ def _ids(world: PaymentWorld, order: Order) -> tuple[str, ...]:
         return tuple(record.id for record in gateway.payments(order=order.number))
 
 
-def _try(world: PaymentWorld, name: str, way: str, inject: Callable[[], None], seen: Counter[str]) -> None:
+def _try(
+    world: PaymentWorld, name: str, way: str, inject: Callable[[], None], seen: Counter[str], *, lost: str = ""
+) -> None:
     step = STEPS[name]
     order = prepare(world, step)
     ids = _ids(world, order)
@@ -59,7 +61,7 @@ def _try(world: PaymentWorld, name: str, way: str, inject: Callable[[], None], s
         if isinstance(error, PaymentDeclined):
             assert world.taken(order, _ids(world, order)) == before, f"declined, and something moved: {error}"
         seen["decided by a person"] += settle(world, order, step, way)
-        check_books(world, order, step, way)
+        check_books(world, order, step, way, lost=lost)
     finally:
         world.clear_faults()
 
@@ -100,7 +102,7 @@ def try_vendor_faults(
             end = " and all later ones" if lasting else ""
             with findings.case(f"{name} with {fault} at request {at}{end} of {account}, then {way}"):
                 inject = partial(_inject, world, account, fault, at, lasting=lasting)
-                _try(world, name, way, inject, findings.seen)
+                _try(world, name, way, inject, findings.seen, lost=account if fault == "replace-reservation" else "")
     return findings
 
 
@@ -153,7 +155,7 @@ def test_every_fault_of_a_vendor_leads_to_a_payment_that_ends_right(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", [name for name in STEPS if name != "fall-short"])  # which ends before the card
 def test_every_fault_of_the_card_leads_to_a_payment_that_ends_right(
     name: str, make_world: Callable[[str], PaymentWorld], sqlite_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
