@@ -95,6 +95,7 @@ class Reader:
         self.env = env
         self.names: dict[str, Any] = {"__name__": "example", "print": self.print}
         self.said: dict[int, list[str]] = defaultdict(list)
+        self.gateways: list[Gateway] = []
         self.file = ""
         self.accounts = CONFIG.partition("\n\n")[2]
         self.configure(CONFIG)
@@ -125,6 +126,7 @@ class Reader:
         """Run a block that begins after this line of the page, and hold what it prints against its comments."""
         padded = "\n" * line + code
         exec(compile(padded, str(self.page), "exec", dont_inherit=True), self.names)
+        self.gateways += [value for value in self.names.values() if isinstance(value, Gateway)]
         said, self.said = self.said, defaultdict(list)
         for number, text in enumerate(padded.splitlines(), start=1):
             expected = EXPECTED.match(text)
@@ -176,9 +178,8 @@ class Reader:
 
     def close(self) -> None:
         """Close what the page left open."""
-        for value in self.names.values():
-            if isinstance(value, Gateway):
-                value.close()
+        for gateway in self.gateways:
+            gateway.close()
 
 
 @pytest.fixture
