@@ -151,6 +151,10 @@ class JournalKeys:
         """Return a digest that is different for each key and does not reveal it."""
         return self._mac(key_id, "check").hex()
 
+    def seal(self, plan_id: str, key_id: str | None = None) -> str:
+        """Return the seal of a migration's plan. Whoever does not have the key cannot make it."""
+        return self._mac(key_id or self.newest, "plan", plan_id).hex()
+
     def _mac(self, key_id: str, *parts: str) -> bytes:
         key = self.keys.get(key_id)
         if key is None:

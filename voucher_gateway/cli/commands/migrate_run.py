@@ -259,6 +259,8 @@ def _print_status(output: Output, status: MigrationStatus) -> None:
         return
     where = "not begun" if status.state is None else status.state.value
     output.show(f"{status.source} to {status.target}: {where}")
+    if status.state is None:
+        output.note("This journal knows no run of the plan. If it was run, name the journal of that run.")
     for state, total in status.vouchers.items():
         output.show(f"{count_text(total.count, 'voucher')} {state.value}: {_amounts(total.money)}")
     for owner, count in status.workers.items():

@@ -15,6 +15,7 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.migration.plan.assess import Target
 from voucher_gateway.migration.plan.estimate import AccountLoad, Estimate, requests_of
 from voucher_gateway.migration.plan.model import End, PlanHeader
@@ -93,6 +94,8 @@ def make_plan(
         workers=workers,
         rates=dict(rates or {}),
         file_form=form.sentences,
+        key_id=gateway.journal.keys.newest,
+        key_check=gateway.journal.keys.check_value(gateway.journal.keys.newest),
     )
     goal = Target(capabilities=target_can, currency=target_check.currency, at=target_provider.vendor_now())
     scanner = SourceScanner(
@@ -119,13 +122,21 @@ def make_plan(
         return Estimate(vouchers=carried, workers=workers, source=loads[0], target=loads[1])
 
     return _write_plan(
-        out, header, scanner, route, estimate, dated=source_check.clock_skew is not None, report_progress=on_progress
+        out,
+        header,
+        gateway.journal.keys,
+        scanner,
+        route,
+        estimate,
+        dated=source_check.clock_skew is not None,
+        report_progress=on_progress,
     )
 
 
 def _write_plan(
     out: Path,
     header: PlanHeader,
+    keys: JournalKeys,
     scanner: SourceScanner,
     route: MigrationRoute,
     estimate: Callable[[int], Estimate],
@@ -133,7 +144,7 @@ def _write_plan(
     dated: bool,
     report_progress: Callable[[int], None] | None,
 ) -> PlanSummary:
-    with PlanWriter(out, header) as writer:
+    with PlanWriter(out, header, keys) as writer:
         builder = _totals_builder(route, header)
         for planned in scanner.plan(dated=dated):
             builder.add(planned)
@@ -143,7 +154,7 @@ def _write_plan(
         if not scanner.codes:
             return writer.finish(builder.totals(scanner.report), estimate(builder.carried))
         # Only now are all codes known, and the vouchers whose code the source has twice.
-        with PlanWriter(out, header) as again:
+        with PlanWriter(out, header, keys) as again:
             builder = _totals_builder(route, header)
             for planned in map(scanner.resolve_duplicate_code, writer.read_back()):
                 builder.add(planned)

@@ -1,6 +1,7 @@
 """The objects of a plan: its header, and one object for each voucher.
 
-A plan is a file of JSON lines: a header, one line for each voucher, the totals, and the SHA-256 of all bytes before it.
+A plan is a file of JSON lines: a header, one line for each voucher, the totals, and the SHA-256 of all bytes before it
+with a seal of the journal's key.
 `voucher_gateway.migration.plan.plan_file` writes and reads it. `voucher_gateway.migration.plan.totals` adds it up.
 
 Rules for code that runs a plan:
@@ -178,6 +179,8 @@ class PlanHeader:
         workers: how many vouchers are moved at a time.
         rates: the most requests per second, by account.
         file_form: sentences that say how the file of the source is read.
+        key_id: the id of the journal's key that made the fingerprints and the seal of the plan.
+        key_check: a digest by which that key is recognised. It does not reveal the key.
     """
 
     made_at: datetime
@@ -191,3 +194,5 @@ class PlanHeader:
     workers: int = 8
     rates: Mapping[str, float] = attrs.field(factory=dict, hash=False)
     file_form: tuple[str, ...] = ()
+    key_id: str | None = None
+    key_check: str | None = None

@@ -1,8 +1,9 @@
 """The file of a plan: JSON lines that a person can review and a program can read. A change of the file is detected.
 
 The first line is the header. Then come a line for each voucher and a line with the totals. The last line has the
-SHA-256 of all bytes before it, which is the id of the plan. The file has no codes and no PINs: codes are masked, and
-compared by keyed fingerprints. The values of vouchers are business secrets, so only the owner of the file can read it.
+SHA-256 of all bytes before it, which is the id of the plan, and a seal: an HMAC of the id under the journal's key. The
+file has no codes and no PINs: codes are masked, and compared by keyed fingerprints. The values of vouchers are business
+secrets, so only the owner of the file can read it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import cattrs
 from voucher_gateway.atomic_file import AtomicFile
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.instants import format_instant
+from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.migration.plan.estimate import Estimate
 from voucher_gateway.migration.plan.model import Action, Destination, PlanHeader, PlannedVoucher
 from voucher_gateway.migration.plan.totals import Totals
@@ -45,6 +47,7 @@ class PlanSummary:
         header: the properties that all vouchers share.
         totals: the totals of the vouchers.
         estimate: the estimated time of a run.
+        seal: the seal of the journal's key over `id`; None if the plan was made by an earlier version.
     """
 
     id: str
@@ -52,6 +55,7 @@ class PlanSummary:
     header: PlanHeader
     totals: Totals
     estimate: Estimate
+    seal: str | None = None
 
 
 _BLOCK_SIZE: Final = 1 << 16
@@ -68,12 +72,14 @@ class PlanWriter:
     Args:
         path: the file. An existing file is replaced.
         header: the first line.
+        keys: the keys of the journal, which seal the plan; None for a plan without a seal.
 
     Raises:
         ConfigurationError: if the file cannot be written.
     """
 
-    def __init__(self, path: Path, header: PlanHeader) -> None:
+    def __init__(self, path: Path, header: PlanHeader, keys: JournalKeys | None = None) -> None:
+        self._keys = keys
         self._path = path
         self._header = header
         self._hash = hashlib.sha256()
@@ -108,11 +114,14 @@ class PlanWriter:
         self._line({"totals": _CONVERTER.unstructure(totals), "estimate": _CONVERTER.unstructure(estimate)})
         self._write_block()
         plan_id = self._hash.hexdigest()
-        self._line({"sha256": plan_id})
+        seal = None if self._keys is None else self._keys.seal(plan_id, self._header.key_id)
+        self._line({"sha256": plan_id} if seal is None else {"sha256": plan_id, "seal": seal})
         self._write_block()
         with _report_write_errors(self._path):
             self._output.commit()
-        return PlanSummary(id=plan_id, path=self._path, header=self._header, totals=totals, estimate=estimate)
+        return PlanSummary(
+            id=plan_id, path=self._path, header=self._header, totals=totals, estimate=estimate, seal=seal
+        )
 
     def _line(self, value: object) -> None:
         self._add_line(_encode(value))
@@ -282,17 +291,17 @@ def _open_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _check_and_read(path: Path, file: IO[bytes]) -> Plan:
-    plan_id, vouchers_end = _verify_hash(path, file)
+    plan_id, seal, vouchers_end = _verify_hash(path, file)
     file.seek(0)
     header = _parse_line(path, 1, file.readline(), _header)
     file.seek(vouchers_end)
     totals, estimate = _parse_line(path, None, file.readline(), _footer)
-    summary = PlanSummary(id=plan_id, path=path, header=header, totals=totals, estimate=estimate)
+    summary = PlanSummary(id=plan_id, path=path, header=header, totals=totals, estimate=estimate, seal=seal)
     return Plan(summary, file, vouchers_end)
 
 
-def _verify_hash(path: Path, file: IO[bytes]) -> tuple[str, int]:
-    """Check the hash of a file, and return it with the offset of the totals."""
+def _verify_hash(path: Path, file: IO[bytes]) -> tuple[str, str | None, int]:
+    """Check the hash of a file, and return it with the seal and the offset of the totals."""
     digest, held, totals_at, place = hashlib.sha256(), b"", 0, 0
     before = b""
     for line in file:
@@ -303,14 +312,15 @@ def _verify_hash(path: Path, file: IO[bytes]) -> tuple[str, int]:
         place += len(line)
     if not before or not held.endswith(b"\n"):
         raise ConfigurationError(f"{path}: the file is incomplete, or it is not a plan")
-    stored: str = _parse_line(path, None, held, _stored_hash)
+    stored, seal = _parse_line(path, None, held, _stored_hash)
     if stored != digest.hexdigest():
         raise ConfigurationError(f"{path}: the file was changed after it was made; do not edit a plan, make a new one")
-    return stored, totals_at
+    return stored, seal, totals_at
 
 
-def _stored_hash(value: Mapping[str, Any]) -> str:
-    return str(value["sha256"])
+def _stored_hash(value: Mapping[str, Any]) -> tuple[str, str | None]:
+    seal = value.get("seal")
+    return str(value["sha256"]), None if seal is None else str(seal)
 
 
 def _header(value: Mapping[str, Any]) -> PlanHeader:

@@ -70,7 +70,7 @@ def rollback_plan(gateway: Gateway, plan: Path | Plan, *, on_progress: OnProgres
     with open_plan(plan) as opened:
         summary = opened.summary
     context = MigrationContext(gateway, summary.id, summary.header)
-    state = MigrationState(context.journal.database, summary.id, summary.header)
+    state = MigrationState.of(gateway, summary)
     if state.plan_state() is None:
         return RollbackReport(plan_id=summary.id, undone=0, money={})
     with state.one_process("rollback", "another process is rolling this plan back"):

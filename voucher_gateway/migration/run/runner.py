@@ -80,7 +80,7 @@ def run_plan(
             raise InvalidRequest(f"{name} must be a whole number above zero", field=name, rule="at least 1")
     with open_plan(plan) as opened, ExitStack() as locks:
         context = MigrationContext(gateway, opened.id, opened.header)
-        state = MigrationState(context.journal.database, opened.id, opened.header)
+        state = MigrationState.of(gateway, opened.summary)
         if state.plan_state() is PlanState.ROLLED_BACK:
             raise ConfigurationError(_ROLLED_BACK)
         workers = workers or opened.header.workers

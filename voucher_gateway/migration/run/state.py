@@ -23,6 +23,7 @@ from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.moves import claim_moves, complete_moves, delete_moves, reopen_moves
 from voucher_gateway.migration.plan.model import PlanHeader
 from voucher_gateway.migration.plan.plan_file import PlanSummary
+from voucher_gateway.migration.plan.seal import require_own_plan
 from voucher_gateway.migration.run.context import journal_of
 from voucher_gateway.migration.run.rows import MoveResult, ReportedVoucher, VoucherRow
 from voucher_gateway.migration.schema import SCHEMA, PlanState, RowState, plans, vouchers
@@ -73,9 +74,12 @@ class MigrationState:
         """Return the state of a plan in the journal of a gateway.
 
         Raises:
-            ConfigurationError: if there is no journal.
+            ConfigurationError: if there is no journal, or the plan was made under another key or was changed.
         """
-        return cls(journal_of(gateway).database, plan.id, plan.header)
+        journal = journal_of(gateway)
+        state = cls(journal.database, plan.id, plan.header)
+        require_own_plan(journal.keys, plan, begun=state.plan_state() is not None)
+        return state
 
     # --- the plan as a whole ---
 

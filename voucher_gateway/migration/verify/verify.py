@@ -101,7 +101,7 @@ def verify_plan(gateway: Gateway, plan: Path | Plan) -> Verification:
     """
     with open_plan(plan) as opened, closing(VerificationStore()) as store:
         context = MigrationContext(gateway, opened.id, opened.header)
-        state = MigrationState(context.journal.database, opened.id, opened.header)
+        state = MigrationState.of(gateway, opened.summary)
         rolled_back = state.plan_state() is PlanState.ROLLED_BACK
         store.plan(opened.carried_vouchers())
         read_target(context, store)
