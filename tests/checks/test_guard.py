@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -270,40 +269,58 @@ def test_no_code_is_looked_up_uncounted(
 # --- the time of an answer ---
 
 
-def find_nothing(guard: CheckGuard, lasts_s: float) -> None:
-    with guard.attempt(CALLER):
-        time.sleep(lasts_s)
-        raise VoucherNotFound("no")
+class FakeTime:
+    """The module `time`, whose clock only moves when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.3
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
 
 
-@pytest.mark.parametrize("lasts_s", [0.0, 0.03, 0.07])
-def test_an_answer_that_a_code_cannot_be_used_takes_a_multiple_of_a_time(journal: Journal, lasts_s: float) -> None:
-    step_s = 0.05
-    guard = CheckGuard(journal, CheckLimits(unusable_time_s=step_s))
-    start = time.monotonic()
+@pytest.fixture
+def fake_time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    fake = FakeTime()
+    monkeypatch.setattr(guard_module, "time", fake)
+    return fake
+
+
+@pytest.mark.parametrize(("lasts_s", "answered_s"), [(0.0, 1.0), (0.25, 1.0), (0.75, 1.0), (1.25, 2.0), (2.5, 3.0)])
+def test_an_answer_that_a_code_cannot_be_used_takes_a_multiple_of_a_time(
+    journal: Journal, fake_time: FakeTime, lasts_s: float, answered_s: float
+) -> None:
+    guard = CheckGuard(journal, CheckLimits())
+
+    def find_nothing() -> None:
+        with guard.attempt(CALLER):
+            fake_time.sleep(lasts_s)
+            raise VoucherNotFound("no")
+
+    start = fake_time.now_s
     with guard.attempt(CALLER) as attempt:
-        time.sleep(lasts_s)
+        fake_time.sleep(lasts_s)
         attempt.reject()
-    rejected_s = time.monotonic() - start
-    start = time.monotonic()
+    assert fake_time.now_s - start == pytest.approx(answered_s)
+    start = fake_time.now_s
     with pytest.raises(VoucherNotFound):
-        find_nothing(guard, lasts_s)
-    refused_s = time.monotonic() - start
-    steps = 2 if lasts_s > step_s else 1
-    for taken_s in (rejected_s, refused_s):
-        assert steps * step_s <= taken_s < steps * step_s + 0.04
+        find_nothing()
+    assert fake_time.now_s - start == pytest.approx(answered_s)
 
 
-def test_no_other_answer_is_delayed(journal: Journal) -> None:
-    guard = CheckGuard(journal, CheckLimits(caller_guesses=1, unusable_time_s=5))
-    start = time.monotonic()
+def test_no_other_answer_is_delayed(journal: Journal, fake_time: FakeTime) -> None:
+    guard = CheckGuard(journal, CheckLimits(caller_guesses=1))
+    start = fake_time.now_s
     with guard.attempt("good"):
         pass
     fail(guard, ProviderUnavailable("down"), "down")
     fail(guard, CurrencyMismatch("USD"), "other currency")
     fail(guard, MalformedResponse("odd"), "odd")
     refusal(guard, "odd")
-    assert time.monotonic() - start < 2
+    assert fake_time.now_s == start
 
 
 # --- the rows ---

