@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from tests.sales.crashes import STEPS, can_take, crash_points, kill_at, request_count, try_fault
+from tests.sales.crashes import STEPS, can_take, crash_points, kill_and_revoke, kill_at, request_count, try_fault
 from tests.sales.shops import VENDORS, SellingShop
 from voucher_gateway.http import retry
 from voucher_gateway.simulator import FAULTS
@@ -37,6 +37,14 @@ def test_a_process_killed_at_any_point_sells_once(
     with capsys.disabled():
         database = either_url.partition(":")[0]
         print(f"\n{vendor} {step} on {database}: killed at {len(points)} points", end="")  # noqa: T201 - for readers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("vendor", "step"), [case for case in CASES if case[1] in ("fulfil", "restore")])
+def test_a_sale_is_revoked_after_a_process_was_killed_at_any_point(vendor: str, step: str, either_url: str) -> None:
+    with closing(SellingShop.start(vendor, either_url)) as shop:
+        for at, label in enumerate(crash_points(step, shop)):
+            kill_and_revoke(step, shop, at, label)
 
 
 @pytest.mark.slow

@@ -194,6 +194,8 @@ class SaleUnderTest:
 
     def _has_happened(self, record: OperationRecord) -> bool:
         assert record.state is not OperationState.OPEN
+        if record.key.verb.value == "update":
+            return self.spendable() > 0
         assert record.key.verb.value == "issue", f"{self.what}: {record.label} stays unknown"
         return self.vouchers() == 1
 
@@ -229,6 +231,29 @@ def kill_at(step: str, shop: SellingShop, at: int, label: str) -> None:
     case.wait_until_free()
     case.check_names_the_truth()
     case.complete()
+
+
+def kill_and_revoke(step: str, shop: SellingShop, at: int, label: str) -> None:
+    """Kill a process that makes a voucher spendable, and revoke the sale in place of completing it."""
+    case = SaleUnderTest.ready_for(step, shop, f"killed at {at}, {label}, then revoked")
+    with run_with_signal(shop.vendor, shop.url, case.take_as_client, at) as child:
+        require_reached(child, case.what)
+        child.wait_killed()
+    case.wait_until_free()
+    revoking = attrs.evolve(case, step="revoke")
+    for _ in range(6):
+        try:
+            revoking.sale.revoke("chargeback")
+        except (OutcomeUnknown, NotExecuted, OperationInProgress):
+            assert case.sale.attention is not None, case.what
+            revoking._decide()
+        except SaleConflict:  # a sale that was revoked before, and is not restored yet
+            break
+        else:
+            break
+    assert case.sale.state is SaleState.REVOKED, f"{case.what}: {case.sale.attention}"
+    assert case.spendable() == 0, case.what
+    assert case.vouchers() <= 1, case.what
 
 
 def request_count(step: str, shop: SellingShop) -> int:

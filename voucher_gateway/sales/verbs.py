@@ -16,8 +16,9 @@ from voucher_gateway.provider import VoucherProvider
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from voucher_gateway.execution.recovery import Resolution
     from voucher_gateway.journal.journal import Journal
-    from voucher_gateway.journal.records import OperationRecord
+    from voucher_gateway.journal.records import OperationKey, OperationRecord
 
 
 class SellingAccount(Protocol):
@@ -97,6 +98,8 @@ class SaleVerbs(Protocol):
     ) -> Refund: ...
 
     def redemption(self, account: str, reference: str) -> Redemption: ...  # noqa: D102 - as in `Gateway`
+
+    def resolve(self, doubt: OperationKey) -> Resolution: ...  # noqa: D102 - as in `Gateway`
 
     def operation(  # noqa: D102 - as in `Gateway`
         self, account: str, verb: Operation | str, reference: str

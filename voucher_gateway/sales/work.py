@@ -27,7 +27,7 @@ from voucher_gateway.errors import (
     VoucherNotFound,
 )
 from voucher_gateway.instants import format_micros, now
-from voucher_gateway.journal.records import OperationState
+from voucher_gateway.journal.records import OperationKey, OperationState
 from voucher_gateway.masking import Code
 from voucher_gateway.models.requests import VoucherChanges
 from voucher_gateway.models.voucher import Status, Voucher
@@ -204,7 +204,12 @@ class SaleWork:
             # An earlier stop may be undone by now, and the lost request may arrive even after its repeat.
             self.update(stops=self.row.stops + 1, watch_until=format_micros(now() + LATE))
             try:
-                call()
+                if operation is Operation.UPDATE and self.account.capabilities.can_overwrite_value:
+                    # A repeat would make it spendable, and then the lost request, which may arrive late and overwrite
+                    # the value, would keep every other change of the voucher away.
+                    self.verbs.resolve(OperationKey(self.account.name, operation, reference))
+                else:
+                    call()
             except Declined:
                 continue
             except VoucherGatewayError as error:
