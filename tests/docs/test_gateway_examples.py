@@ -28,7 +28,6 @@ WITHOUT_EXAMPLE: Final = {
     "from_config",
     "from_env",
     "journal",
-    "lookup_hints",
     "other_means",
     "provider",
 }
