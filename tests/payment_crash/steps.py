@@ -260,7 +260,7 @@ def _recover(shop: Shop) -> None:
 
 
 def _complete(shop: Shop, step: Step, way: str) -> bool:
-    """Decide what was not decided, and return whether the payment is over."""
+    """Decide what was not decided, and return whether the payment is over. What was decided, `recover` completes."""
     payment, gives_up = shop.current(), way in (CANCEL, ABORT)
     if payment is None or _is_former(payment, step):
         if not gives_up:
@@ -281,8 +281,6 @@ def _complete(shop: Shop, step: Step, way: str) -> bool:
             payment.cancel()
         else:
             _capture_or_pay_short(payment)
-    elif state in (PaymentState.CAPTURING, PaymentState.CANCELLING):
-        payment.resume()
     elif state is PaymentState.CAPTURED and step.decides == "refund" and not gives_up:
         step.act(shop)
     elif state is PaymentState.CAPTURED and gives_up and (way == ABORT or step.decides != "capture"):
