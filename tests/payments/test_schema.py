@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -9,6 +11,9 @@ from alembic.script import ScriptDirectory
 
 from voucher_gateway.payments.schema import PAYMENTS
 from voucher_gateway.storage.engine import Database
+
+if TYPE_CHECKING:
+    from tests.payments.conftest import PayingShop
 
 
 def test_the_scripts_make_the_tables_that_the_code_expects(either_url: str) -> None:
@@ -22,3 +27,18 @@ def test_the_scripts_make_the_tables_that_the_code_expects(either_url: str) -> N
             assert compare_metadata(context, PAYMENTS.metadata) == []
     finally:
         database.close()
+
+
+def test_payments_that_need_attention_are_found_by_their_index(paying: PayingShop) -> None:
+    assert list(paying.gateway.payments(needs_attention=True)) == []
+    journal = paying.gateway.journal
+    assert journal is not None
+    with journal.database.read() as connection:
+        driver: Any = connection.connection.dbapi_connection
+    statements: list[str] = []
+    driver.set_trace_callback(statements.append)
+    assert list(paying.gateway.payments(needs_attention=True)) == []
+    driver.set_trace_callback(None)
+    (query,) = [statement for statement in statements if "FROM voucher_gateway_payments" in statement]
+    plan = [str(row[3]) for row in driver.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert "ix_voucher_gateway_payments_attention" in plan[0]
