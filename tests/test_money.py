@@ -16,9 +16,11 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from iso4217 import Currency as IsoCurrency
 
 from voucher_gateway.errors import AmountOutOfRange, AmountPrecisionError, InvalidRequest
 from voucher_gateway.money import MAX_DIGITS, Money, exponent, parse_plain, positive
+from voucher_gateway.withdrawn_currencies import WITHDRAWN
 
 DECIMALS = {"JPY": 0, "EUR": 2, "BHD": 3, "CLF": 4}
 currencies = st.sampled_from(sorted(DECIMALS))
@@ -197,7 +199,7 @@ def test_decimals_follow_iso_4217(currency: str, places: int) -> None:
 
 # XXX is ISO 4217's own code for "no currency", XAU that of gold.
 @pytest.mark.parametrize(
-    "currency", ["", "eur", "EUR ", "Euro", "€", "978", "DEM", "XXX", "XAU", "ＥＵＲ", "EUR\n", "A" * 999]
+    "currency", ["", "eur", "EUR ", "Euro", "€", "978", "XXX", "XAU", "ＥＵＲ", "EUR\n", "A" * 999]
 )
 def test_a_currency_that_has_no_amounts_is_refused(currency: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
@@ -295,3 +297,16 @@ def test_plain_text_is_read_as_it_stands() -> None:
     with pytest.raises(InvalidRequest) as refused:
         parse_plain("1e5", field="balance")
     assert refused.value.field == "balance"
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "shown"), [("1.5", "BGN", "1.50 BGN"), ("500", "ITL", "500 ITL"), ("3", "HRK", "3.00 HRK")]
+)
+def test_a_withdrawn_currency_keeps_the_decimals_that_it_had_last(amount: str, currency: str, shown: str) -> None:
+    assert str(Money(amount, currency)) == shown
+    with pytest.raises(AmountPrecisionError):
+        Money(f"{amount.partition('.')[0]}.001", currency)
+
+
+def test_a_currency_is_active_or_withdrawn_and_not_both() -> None:
+    assert not {currency.code for currency in IsoCurrency if currency.exponent is not None} & WITHDRAWN.keys()

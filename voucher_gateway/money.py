@@ -13,6 +13,7 @@ from typing import Final, Self
 import attrs
 
 from voucher_gateway.errors import AmountOutOfRange, AmountPrecisionError, InvalidRequest
+from voucher_gateway.withdrawn_currencies import WITHDRAWN
 
 # The caller's decimal context may round to a few digits; ours has room for any Money and would raise instead.
 _EXACT: Final = Context(prec=64, Emin=-999, Emax=999, traps=[InvalidOperation, Inexact, Overflow])
@@ -29,10 +30,10 @@ MAX_DIGITS: Final = 18
 
 @cache
 def exponent(currency: str) -> int:
-    """Return how many decimals the currency has by ISO 4217 (EUR 2, JPY 0, BHD 3).
+    """Return how many decimals the currency has by ISO 4217 (EUR 2, JPY 0, BHD 3); of a withdrawn one, had last.
 
     Raises:
-        InvalidRequest: if it is not an active ISO 4217 code in capitals, or has no minor unit, such as gold.
+        InvalidRequest: if it is not an ISO 4217 code in capitals, or has no minor unit, such as gold.
     """
     # Imported at first use: the table costs 10 ms, which an import of this package should not.
     from iso4217 import Currency
@@ -40,12 +41,12 @@ def exponent(currency: str) -> int:
     try:
         places = Currency(currency).exponent
     except ValueError:
-        places = None
+        places = WITHDRAWN.get(currency)
     if places is None:
         raise InvalidRequest(
             f"currency{_quote_amount(currency)} is not an ISO 4217 code with decimals",
             field="currency",
-            rule="three capital letters of an active ISO 4217 currency",
+            rule="three capital letters of an ISO 4217 currency",
         )
     return int(places)
 

@@ -32,7 +32,7 @@ def _currency(_: object, __: attrs.Attribute[Any], currency: str | None) -> None
     else:
         known = True
     if not known:
-        raise ConfigurationError("must be an active ISO 4217 currency in capitals, such as EUR")
+        raise ConfigurationError("must be an ISO 4217 currency in capitals, such as EUR")
 
 
 def _alphabet(_: object, __: attrs.Attribute[Any], alphabet: str) -> None:

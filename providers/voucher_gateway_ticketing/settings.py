@@ -43,7 +43,7 @@ def _validate_currency(_: object, __: attrs.Attribute[Any], currency: str | None
     else:
         is_known = True
     if not is_known:
-        raise ConfigurationError("must be an active ISO 4217 currency in capitals, such as EUR")
+        raise ConfigurationError("must be an ISO 4217 currency in capitals, such as EUR")
 
 
 def _validate_page_size(_: object, __: attrs.Attribute[Any], size: int) -> None:

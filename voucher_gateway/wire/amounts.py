@@ -126,7 +126,7 @@ def _grid(currency: str) -> _Grid:
     except InvalidRequest:
         places = None
     if places is None:
-        raise NotRepresentable("the currency is not an active one of ISO 4217", currency)
+        raise NotRepresentable("the currency is not one of ISO 4217", currency)
     # In this context, `quantize` raises an error instead of rounding, and for a very large exponent.
     exact = Context(prec=MAX_DIGITS + places, traps=[InvalidOperation, Inexact])
     return _Grid(currency, places, Decimal((0, (1,), -places)), Decimal((0, (0,), -places)), exact)

@@ -10,7 +10,7 @@ type in a wire class                       takes
 ``Decimal``                                a number, with a point or without
 ``Annotated[Decimal, format]``             what the `AmountFormat` parses
 ``datetime``                               an RFC 3339 timestamp; becomes UTC
-``Currency``                               an active ISO 4217 code
+``Currency``                               an ISO 4217 code
 ``Code``, ``Pin``, ``Secret``              text, masked from here on
 an ``Enum``                                a value of a member; others become UNKNOWN if there is one
 ``X | None``                               null, too

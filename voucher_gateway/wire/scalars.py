@@ -19,7 +19,7 @@ Hook = Callable[[Any, Any], Any]
 """Takes a JSON value and the type of the field, as cattrs calls it; returns the object or raises WireError."""
 
 Currency = NewType("Currency", str)
-"""A currency in a wire class: text that is an active ISO 4217 code."""
+"""A currency in a wire class: text that is an ISO 4217 code, active or withdrawn."""
 
 
 def scalar_hook(kind: Any) -> Hook | None:
@@ -110,7 +110,7 @@ def _currency(value: Any, _: Any) -> str:
             return value
     except InvalidRequest:
         pass
-    raise WireError("expected an active ISO 4217 currency")
+    raise WireError("expected an ISO 4217 currency")
 
 
 def _masked_hook(kind: type[Masked]) -> Hook:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
@@ -33,7 +34,7 @@ def structure(converter: cattrs.Converter, cls: type[T], payload: object, *, wha
         what: what the payload is, for the message, e.g. ``voucher list``.
 
     Raises:
-        MalformedResponse: naming every wrong field by its path in the vendor's words, and never a value.
+        MalformedResponse: naming every wrong field by its path in the vendor's words, and never a value but the id.
     """
     try:
         value: T = converter.get_structure_hook(cls)(payload, cls)
@@ -118,8 +119,28 @@ def _problems(converter: cattrs.Converter, cls: type[Any], payload: object) -> l
     try:
         _with_detailed_validation(converter).get_structure_hook(cls)(payload, cls)
     except (KeyError, ValueError, ClassValidationError, IterableValidationError) as error:
-        return [f"{path.removeprefix('.') or 'the whole'}: {rule}" for path, rule in _walk(error, "", converter)]
+        found = [(path.removeprefix(".") or "the whole", rule) for path, rule in _walk(error, "", converter)]
+        return [f"{_with_id(payload, path)}: {rule}" for path, rule in found]
     return []
+
+
+def _with_id(payload: object, path: str) -> str:
+    """Return a path into an array, with the vendor's id of the object in it: by the id a person finds a voucher."""
+    match = _ENTRY.match(path)
+    if match is None:
+        return path
+    entries: Any = payload.get(match["array"]) if match["array"] and isinstance(payload, dict) else payload
+    index = int(match["index"])
+    entry = entries[index] if isinstance(entries, list) and index < len(entries) else None
+    id = next((entry[name] for name in _IDS if name in entry), None) if isinstance(entry, dict) else None
+    if not isinstance(id, str | int) or not _ID.fullmatch(str(id)):
+        return path
+    return f"{match[0]} (id {id}){path[match.end() :]}"
+
+
+_ENTRY: Final = re.compile(r"(?P<array>\w*)\[(?P<index>[0-9]+)\]", re.ASCII)
+_IDS: Final = ("id", "_id")
+_ID: Final = re.compile(r"[A-Za-z0-9_:.-]{1,64}", re.ASCII)
 
 
 def _walk(error: BaseException, path: str, converter: cattrs.Converter) -> Iterator[tuple[str, str]]:

@@ -98,6 +98,21 @@ def test_what_was_spent_since_stays_and_is_listed(pair: VendorPair) -> None:
     assert after.source[code] == (value.amount - Decimal("0.01"), value.currency)  # spendable where it was
 
 
+def test_a_voucher_that_changed_is_not_frozen_so_that_its_validity_does_not_begin_again(pair: VendorPair) -> None:
+    pair.plan()
+    source_id, value = max(carried(pair).items(), key=lambda one: one[1].amount)
+    code = Ledger(pair.source).codes()[source_id]
+    voucher = pair.gateway.get("source", source_id, secrets=True)
+    pair.gateway.redeem("source", code, Money("0.01", value.currency), voucher.pin, reference="a-purchase")
+    before = len(pair.source.requests)
+    (noted,) = pair.run().noted
+    assert (noted.source_id, noted.state) == (source_id, RowState.CHANGED)
+    assert "0.01" not in noted.reason
+    changes = [one for one in pair.source.requests[before:] if one.method != "GET" and one.path.endswith(source_id)]
+    assert changes == []
+    assert pair.gateway.get("source", source_id).valid_until == voucher.valid_until
+
+
 def test_a_changed_voucher_is_planned_anew_after_the_plan(pair: VendorPair, tmp_path: Path) -> None:
     pair.plan()
     source_id, value = max(carried(pair).items(), key=lambda one: one[1].amount)

@@ -26,7 +26,7 @@ def require_own_plan(keys: JournalKeys, plan: PlanSummary, *, begun: bool) -> No
         return
     if key_id is None:
         raise ConfigurationError(
-            f"{plan.path}: the plan has no seal of the journal's key, and this journal knows no run of it; make a new one"
+            f"{plan.path}: the plan has no seal of the journal's key, and no run of it is known here; make a new one"
         )
     if key_id not in keys.keys or check is None or not hmac.compare_digest(keys.check_value(key_id), check):
         raise ConfigurationError(

@@ -125,7 +125,7 @@ class VoucherMover:
     # --- forward ---
 
     def _freeze(self) -> None:
-        """Deactivate the source voucher. Check its status before: one that others deactivated stays inactive."""
+        """Deactivate the source voucher. Look at it before: one that was used or deactivated since stays as it is."""
         if self._planned.status in (Status.INACTIVE, Status.PENDING):
             return
         context, id = self._context, self._planned.source_id
@@ -134,7 +134,7 @@ class VoucherMover:
                 context.source, Operation.DEACTIVATE, self._row, FREEZE
             ):
                 current = context.retry_while_safe(context.gateway.get, context.source, id)
-                self._source_check.require_unchanged_status(current, self._planned)
+                self._source_check.require_unchanged(current, self._planned)
             kwargs = context.call_kwargs(self._row, FREEZE)
             context.retry_while_safe(context.gateway.deactivate, context.source, id, **kwargs)
         except VoucherNotFound:

@@ -8,6 +8,7 @@ from voucher_gateway.migration.plan.code_index import fingerprint
 from voucher_gateway.migration.plan.model import PlannedVoucher
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
 from voucher_gateway.models.voucher import Status, Voucher
+from voucher_gateway.money import Money
 
 
 class SourceChanged(Exception):
@@ -58,12 +59,17 @@ class SourceCheck:
         if key is not None:
             raise SourceChanged(f"its {key.verb} {key.reference!r} has an unknown outcome; resolve it first")
 
-    def require_unchanged_status(self, voucher: Voucher, planned: PlannedVoucher) -> None:
-        """Check, before a voucher is frozen, that its status and its end of validity are as planned.
+    def require_unchanged(self, voucher: Voucher, planned: PlannedVoucher) -> None:
+        """Check, before a voucher is frozen, that its value, its status and its end of validity are as planned.
+
+        A vendor may count the validity again when a frozen voucher is activated (JTL). So a voucher that has changed is
+        not frozen.
 
         Raises:
             SourceChanged: if they are not. A frozen voucher would not show the difference.
         """
+        if voucher.remaining is not None and voucher.remaining != planned.remaining:
+            raise SourceChanged(_value_text(voucher.remaining, planned))
         if voucher.status is not planned.status:
             raise SourceChanged(f"it is {_status_text(voucher.status)}, not {_status_text(planned.status)}")
         if voucher.valid_until != planned.valid_until:
@@ -72,7 +78,7 @@ class SourceCheck:
     def _differences(self, seen: VoucherReading, planned: PlannedVoucher, *, frozen: bool) -> list[str]:
         voucher, differences = seen.voucher, []
         if seen.remaining != planned.remaining:
-            differences.append(f"it has {seen.remaining} left, not {planned.remaining}")
+            differences.append(_value_text(seen.remaining, planned))
         if frozen and not is_stopped(voucher.status):
             differences.append("it was frozen, and was activated by hand after that")
         elif not frozen and voucher.status is not planned.status:
@@ -108,6 +114,10 @@ class SourceCheck:
             code, provider=provider.name, host=provider.host, at=provider.vendor_now()
         ):
             raise SourceChanged("the journal has a reservation on it")
+
+
+def _value_text(remaining: Money | None, planned: PlannedVoucher) -> str:
+    return f"it has {remaining} left, not {planned.remaining}"
 
 
 def _status_text(status: Status | None) -> str:
