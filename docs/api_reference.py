@@ -101,6 +101,10 @@ CAPABILITIES: Final = (
 )
 
 
+# The verbs of the gateway are defined in its base classes.
+_OPTIONS: Final = {"Gateway": "\n    options:\n      inherited_members: true"}
+
+
 def documented_names(package: str) -> list[str]:
     """Return the public classes and functions of a package; its constants are named in the text of the pages."""
     module = importlib.import_module(package)
@@ -126,7 +130,7 @@ def page(title: str, intro: str, *parts: str) -> str:
 
 def entries(package: str, names: tuple[str, ...] | list[str]) -> str:
     """Return the directives of mkdocstrings for names of one package."""
-    return "\n\n".join(f"::: {path_of(package, name)}" for name in names)
+    return "\n\n".join(f"::: {path_of(package, name)}{_OPTIONS.get(name, '')}" for name in names)
 
 
 def table(package: str) -> str:

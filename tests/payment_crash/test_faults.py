@@ -41,6 +41,10 @@ def _act(world: PaymentWorld, order: Order, step: Step) -> Exception | None:
     return None
 
 
+_MAY_LOSE_A_LEG = ("clock-skew", "replace-reservation")
+"""Faults after which a reservation is not ours any more, or looks ended: the card may pay the part of that leg."""
+
+
 def _ids(world: PaymentWorld, order: Order) -> tuple[str, ...]:
     with closing(world.gateway()) as gateway:
         return tuple(record.id for record in gateway.payments(order=order.number))
@@ -102,7 +106,7 @@ def try_vendor_faults(
             end = " and all later ones" if lasting else ""
             with findings.case(f"{name} with {fault} at request {at}{end} of {account}, then {way}"):
                 inject = partial(_inject, world, account, fault, at, lasting=lasting)
-                _try(world, name, way, inject, findings.seen, lost=account if fault == "replace-reservation" else "")
+                _try(world, name, way, inject, findings.seen, lost=account if fault in _MAY_LOSE_A_LEG else "")
     return findings
 
 

@@ -1,0 +1,240 @@
+"""The verbs of a gateway that ask the journal, and resolve what is in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors import ConfigurationError, InvalidRequest, Ticket
+from voucher_gateway.gateway.base import GatewayBase, R
+from voucher_gateway.masking import Code
+from voucher_gateway.models.results import (
+    Redemption,
+    Reservation,
+)
+
+if TYPE_CHECKING:
+    # A journal needs SQLAlchemy, which takes longer to import than everything else. What needs it is imported late.
+    from voucher_gateway.execution.lookup_hints import LookupHint
+    from voucher_gateway.execution.recovery import Resolution
+    from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState
+
+
+class JournalVerbs(GatewayBase):
+    """The verbs that ask the journal, and resolve what is in doubt."""
+
+    def operation(self, account: str, verb: Operation | str, reference: str) -> OperationRecord | None:
+        """Return what the journal records of an operation; None if it never sent anything.
+
+        Args:
+            account: the account's name.
+            verb: the operation, e.g. ``redeem``.
+            reference: the reference of the call.
+
+        Raises:
+            ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1")
+            print(gateway.operation("shop", "redeem", "1001-card-1").state)  # succeeded
+            ```
+        """
+        journal = self._require_journal().journal
+        from voucher_gateway.journal.records import OperationKey
+
+        return journal.find(OperationKey(account, Operation(verb), reference))
+
+    def operations(
+        self,
+        *,
+        states: Iterable[OperationState | str] = (),
+        account: str | None = None,
+        verb: Operation | str | None = None,
+        reference: str | None = None,
+        order: str | None = None,
+        voucher: str | None = None,
+        code: str | Code | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+    ) -> Iterator[OperationRecord]:
+        """Iterate over the journal's operations, the newest first. Memory holds a hundred at a time.
+
+        An operation may go on while you iterate: its record is of the moment when it was read.
+
+        Args:
+            states: only operations in these states; all if there is none.
+            account: only operations of this account.
+            verb: only operations of this verb, e.g. ``redeem``.
+            reference: only operations under this reference.
+            order: only operations of this order of the shop.
+            voucher: only operations on the voucher with this id, at any account.
+            code: only operations that named this code, and all others on the same voucher.
+            since: only operations that were recorded at this moment or later.
+            until: only operations that were recorded before this moment.
+            limit: at most this many.
+
+        Raises:
+            ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1", order="1001")
+            for record in gateway.operations(order="1001"):
+                print(record.key.verb, record.key.reference, record.state)  # redeem 1001-card-1 succeeded
+            ```
+        """
+        journal = self._require_journal().journal
+        from voucher_gateway.gateway.operations import search_operations
+
+        return search_operations(
+            journal,
+            self.accounts,
+            states=states,
+            account=account,
+            verb=verb,
+            reference=reference,
+            order=order,
+            voucher=voucher,
+            code=Code.of_given(code),
+            since=since,
+            until=until,
+            limit=limit,
+        )
+
+    def reservation(self, account: str, reference: str) -> Reservation:
+        """Return the reservation that was made under a reference.
+
+        Args:
+            account: the account's name.
+            reference: the reference of the `reserve`.
+
+        Raises:
+            InvalidRequest: if the journal has no such reservation.
+            ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            gateway.reserve("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-hold")
+            reservation = gateway.reservation("shop", "1001-hold")  # later, in another process
+            print(gateway.capture("shop", reservation, reference="1001-take").money)  # 10.00 EUR
+            ```
+        """
+        return self._find_result(Reservation, account, reference, Operation.RESERVE)
+
+    def redemption(self, account: str, reference: str) -> Redemption:
+        """Return the redemption that a `capture` or a `redeem` made under a reference.
+
+        Args:
+            account: the account's name.
+            reference: the reference of the `redeem` or `capture`.
+
+        Raises:
+            InvalidRequest: if the journal has no such redemption, or one of each verb.
+            ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1")
+            redemption = gateway.redemption("shop", "1001-card-1")  # later, in another process
+            print(gateway.refund("shop", redemption, reference="1001-return-1").money)  # 10.00 EUR
+            ```
+        """
+        return self._find_result(Redemption, account, reference, Operation.CAPTURE, Operation.REDEEM)
+
+    def resolve(self, doubt: Ticket | str | OperationKey) -> Resolution:
+        """Find out what became of a call. It only reads at the vendor.
+
+        Args:
+            doubt: the ticket of an `OutcomeUnknown`, as object or JSON, or an operation's key.
+
+        Raises:
+            OperationInProgress: if a worker still runs the call.
+            ConfigurationError: if the account leads to another host or login than the call ran at.
+            InvalidRequest: if there is no such operation.
+
+        Example:
+            ```python
+            try:
+                gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1")
+            except OutcomeUnknown as error:
+                resolution = gateway.resolve(error.ticket)
+                print(resolution.state)
+            ```
+        """
+        from voucher_gateway.execution.recovery import resolve_operation, resolve_ticket
+
+        subject = Ticket.from_json(doubt) if isinstance(doubt, str) else doubt
+        if self._journal_executor is not None:
+            return resolve_operation(self._journal_executor, self.provider, subject)
+        if not isinstance(subject, Ticket):
+            raise ConfigurationError("without a journal only a ticket can be resolved")
+        return resolve_ticket(self.provider(subject.account), subject)
+
+    def decide(
+        self, key: OperationKey, *, succeeded: bool, by: str, reason: str, voucher_id: str | None = None
+    ) -> Resolution:
+        """Record what a person found out about an operation that no reading can decide.
+
+        The vendor is asked once more first. A second decision corrects the first one; the journal keeps both.
+
+        Args:
+            key: the operation.
+            succeeded: whether it happened.
+            by: the person's name.
+            reason: how that person knows.
+            voucher_id: the voucher that an issue made, at the vendor. It is read, and compared with the operation.
+
+        Raises:
+            InvalidRequest: if the outcome of the operation is known, if a name, reason or id is missing, or if the
+                vendor shows something else.
+            ConfigurationError: if there is no journal.
+        """
+        executor = self._require_journal()
+        from voucher_gateway.execution.decisions import Decision, decide
+
+        decision = Decision(succeeded=succeeded, by=by, reason=reason, voucher_id=voucher_id)
+        return decide(executor, self.provider, key, decision)
+
+    def lookup_hints(self, key: OperationKey, *, ask_vendor: bool = False) -> list[LookupHint]:
+        """Return what a person looks for in the vendor's screens before `decide`, for each request of an operation.
+
+        Args:
+            key: the operation.
+            ask_vendor: whether to read at the vendor what was left on the voucher before, where the journal does not
+                know it.
+
+        Raises:
+            InvalidRequest: if the journal has no such operation.
+            ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1")
+            key = OperationKey("shop", Operation.REDEEM, "1001-card-1")
+            print(gateway.lookup_hints(key))  # []
+            ```
+        """
+        journal = self._require_journal().journal
+        from voucher_gateway.execution.lookup_hints import find_hints
+
+        record = journal.find(key)
+        if record is None:
+            raise InvalidRequest("the journal has no such operation", field="key", rule="an operation that was sent")
+        return find_hints(journal, record, self.provider(key.account) if ask_vendor else None)
+
+    def _find_result(self, kind: type[R], account: str, reference: str, *verbs: Operation) -> R:
+        records = [self.operation(account, verb, reference) for verb in verbs]
+        results = [record.replay() for record in records if record is not None and record.result is not None]
+        matches = [result for result in results if isinstance(result, kind)]
+        if len(matches) == 1:
+            return matches[0]
+        words = " and a ".join(verb.value for verb in verbs) if matches else " or ".join(verb.value for verb in verbs)
+        raise InvalidRequest(
+            f"the journal has {'a' if matches else 'no'} {words} under the reference {reference!r:.200}",
+            field="reference",
+            rule="of exactly one operation that succeeded",
+        )
