@@ -72,6 +72,13 @@ def _anchors(page: Path) -> set[str]:
     return {re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
 
 
+def test_every_file_that_the_architecture_names_exists() -> None:
+    named = re.findall(r"`([\w/]+/[\w/]+\.py)", (ROOT / "docs" / "architecture.md").read_text("utf-8"))
+    roots = (ROOT, ROOT / "voucher_gateway", ROOT / "voucher_gateway" / "migration", ROOT / "providers")
+    assert len(named) > 40
+    assert [path for path in named if not any((root / path).exists() for root in roots)] == []
+
+
 def test_the_table_of_contents_has_every_page() -> None:
     contents = (ROOT / "mkdocs.yml").read_text("utf-8")
     assert [page.name for page in PAGES[1:] if f": {page.name}\n" not in contents] == []
