@@ -48,7 +48,7 @@ def observe_gateway(gateway: Gateway) -> None:
         ConfigurationError: if the gateway has no journal, or if the API package of OpenTelemetry is not installed.
     """
     if gateway.journal is None:
-        raise ConfigurationError("there is no journal, so that nothing can be observed: name one in the configuration")
+        raise ConfigurationError("gauges need a journal: name one in the configuration")
     try:
         from opentelemetry import metrics
     except ModuleNotFoundError:

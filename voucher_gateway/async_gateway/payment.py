@@ -59,7 +59,7 @@ class AsyncPayment:
 
     @property
     def attempt(self) -> int:
-        """Which of the payments of the order it is, from 1."""
+        """The number of the payment among those of its order, from 1. A changed order is paid by the next one."""
         return self._payment.attempt
 
     @property
@@ -94,7 +94,7 @@ class AsyncPayment:
 
     @property
     def captured(self) -> Money:
-        """What is taken: from the vouchers, and from the other means if it is inside the payment."""
+        """What is taken from the vouchers, and from other means inside, less what a cancellation gave back."""
         return self._payment.captured
 
     @property

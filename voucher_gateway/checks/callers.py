@@ -1,4 +1,4 @@
-"""Who a caller is: the same text for all addresses that one customer can easily have."""
+"""Names of callers: the same text for all addresses that one customer can easily have."""
 
 from __future__ import annotations
 

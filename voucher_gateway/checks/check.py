@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class CodeCheck:
-    """What a shop front may tell everybody about a code.
+    """What a shop front may tell any visitor about a code.
 
     The answer is the same for each code that cannot be used: unknown, expired, empty, not active, or with a wrong PIN.
 

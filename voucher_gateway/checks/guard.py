@@ -1,7 +1,7 @@
 """Counts the codes that are tried, and refuses a code when a caller, or all callers together, tried too many.
 
 The rule: a code that cannot be used costs a whole guess, a code that can be used a tenth of one, and a code that no
-vendor could be asked about costs nothing. Nobody may have spent more than the limit in any period of its length. A
+vendor could be asked about costs nothing. A caller may not spend more than the limit in any period of its length. A
 code counts as a whole guess while the vendor is being asked, so that many workers at once do not exceed the limit. A
 worker that dies leaves it as a guess.
 
@@ -12,8 +12,8 @@ not refused for longer.
 The answer that a code cannot be used is delayed, so that its time tells nothing. The limits keep the number of threads
 that wait small.
 
-The package `limits` was weighed and not taken: it has no storage in an SQL database (version 5.8), and it cannot take
-back what it has counted, which a good code and a vendor that is down need.
+The package `limits` was considered and rejected: it has no storage in an SQL database (version 5.8), and it cannot take
+back a count, which is needed after a good code and for a vendor that is down.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ USABLE: Final = 1
 """What a code costs that can be used, in tenths of a guess."""
 
 _GUESSES: Final = (Declined, InvalidRequest, MalformedResponse)
-"""Errors after which somebody may know more about the code than before."""
+"""Errors after which the caller may know more about the code than before."""
 
 _WARN_EVERY_S: Final = 60.0
 
@@ -94,7 +94,7 @@ _DELETE: Final = PreparedStatement(sa.delete(checks).where(checks.c.id == sa.bin
 
 
 def find_retry_at(costs: Iterable[tuple[datetime, int]], limit: int, period: timedelta) -> datetime | None:
-    """Return when there is room for a guess again; None if there is now.
+    """Return when one more guess is within the limit; None if it is now.
 
     Args:
         costs: when codes were tried in the period that ends now, the latest first, and what each cost.
@@ -146,7 +146,7 @@ class CheckGuard:
         """Count the code that the block looks up.
 
         A block without an error is a code that can be used, unless it calls `Attempt.reject`. An error that says that
-        nobody could be asked, such as `ProviderUnavailable`, costs nothing. Every other error is a guess, but
+        no vendor could be asked, such as `ProviderUnavailable`, costs nothing. Every other error is a guess, except
         `CurrencyMismatch`: such a code can be used.
 
         Args:
@@ -187,9 +187,9 @@ class CheckGuard:
         """Count a guess, and return its id.
 
         Raises:
-            TooManyChecks: if there is no room for one.
+            TooManyChecks: if one more guess would exceed a limit.
         """
-        # Whoever is refused takes no lock, so that a flood of guesses does not hold up payments.
+        # A refused caller takes no lock, so that a flood of guesses does not hold up payments.
         with self._database.read() as connection:
             retry_at = self._find_retry_at(connection, digest, _clock(connection))
         if retry_at is None:

@@ -1,8 +1,8 @@
 """Fences: a worker that another worker has replaced records no request any more, and so sends none.
 
 A lock in a database can be lost without notice: the PostgreSQL server ends the session, and another worker takes the
-same lock. Whoever runs several calls under one lock (a payment, a sale) therefore counts its workers in a row of its
-own, in the journal's database: the row's epoch. The journal compares the epoch in the transaction that records a
+same lock. A payment or a sale, which runs several calls under one lock, therefore counts its workers in its own row in
+the journal's database: the row's epoch. The journal compares the epoch in the transaction that records a
 request. On PostgreSQL the comparison locks the row for that transaction, so that an epoch is raised either before the
 comparison or after the request is recorded.
 
@@ -80,7 +80,7 @@ class EpochFence:
     Attributes:
         statement: reads the row's epoch, see `epoch_statement`.
         parameters: the values of the statement, such as the row's id.
-        epoch: the worker's own.
+        epoch: the epoch that this worker gave the row.
         subject: names the row in messages: ``payment of order 1001``.
     """
 

@@ -1,7 +1,7 @@
 """Spans and metrics of OpenTelemetry, where the program uses it. Otherwise nothing happens here.
 
-A program that records spans or metrics has imported the API package of OpenTelemetry. As long as it has not, nobody
-could receive them, so the package is not imported for them: that would take longer than the import of this library.
+A program that records spans or metrics has imported the API package of OpenTelemetry. As long as it has not, no
+program could receive them, so the package is not imported: that would take longer than the import of this library.
 """
 
 from __future__ import annotations

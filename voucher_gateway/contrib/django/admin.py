@@ -20,15 +20,15 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     list_per_page = 50
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's
-        """Forbid it."""
+        """Forbid to add rows."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's
-        """Forbid it."""
+        """Forbid to change rows."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's
-        """Forbid it."""
+        """Forbid to delete rows."""
         return False
 
     @admin.display(description="amount")
@@ -52,8 +52,8 @@ class OperationAdmin(ReadOnlyAdmin):
         alias = getattr(settings, DATABASE_SETTING)
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT error FROM voucher_gateway_operations WHERE id = %s", [row.id])
-            found = cursor.fetchone()
-        return str(json.loads(found[0]).get("message", "")) if found and found[0] else ""
+            error = cursor.fetchone()
+        return str(json.loads(error[0]).get("message", "")) if error and error[0] else ""
 
 
 class PaymentAdmin(ReadOnlyAdmin):

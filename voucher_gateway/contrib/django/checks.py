@@ -49,7 +49,10 @@ def _check_key(config: Config) -> list[CheckMessage]:
 
 
 def _check_shared_file(config: Config) -> list[CheckMessage]:
-    """A call inside a transaction that wrote to the same SQLite file waits for that transaction, and fails."""
+    """Check that the journal is not in an SQLite file that Django writes.
+
+    A call inside a transaction that wrote to the same file waits for that transaction, and fails.
+    """
     url = make_url(config.journal or "")
     if url.get_backend_name() != "sqlite" or not url.database:
         return []
@@ -59,7 +62,7 @@ def _check_shared_file(config: Config) -> list[CheckMessage]:
         if "sqlite" not in database.get("ENGINE", "") or Path(str(database.get("NAME", ""))).resolve() != journal:
             continue
         text = f"the journal is in the SQLite file of the database {alias!r}, which has one writer at a time"
-        hint = "give the journal a file of its own, or use PostgreSQL"
+        hint = "give the journal its own file, or use PostgreSQL"
         if alias == getattr(settings, DATABASE_SETTING, None) and not database.get("ATOMIC_REQUESTS"):
             continue  # Django only reads there
         if database.get("ATOMIC_REQUESTS"):

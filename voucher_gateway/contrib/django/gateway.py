@@ -22,8 +22,8 @@ _gateway: Gateway | None = None
 def get_gateway() -> Gateway:
     """Return the gateway of this process. The first call makes it from the setting ``VOUCHER_GATEWAY``.
 
-    All threads share it. A forked worker goes on with the one that it inherited. Its journal has a connection of its
-    own, so that ``ATOMIC_REQUESTS`` and ``atomic()`` roll nothing of it back.
+    All threads share it. A forked worker goes on with the one that it inherited. Its journal has its own connection, so
+    ``ATOMIC_REQUESTS`` and ``atomic()`` do not roll it back.
 
     Raises:
         ConfigurationError: with everything that is wrong with the configuration.

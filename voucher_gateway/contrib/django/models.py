@@ -1,7 +1,7 @@
-"""The journal's operations, payments and sales as Django models that only read.
+"""The journal's operations and payments as Django models that only read.
 
 Django does not make or change these tables. `VOUCHER_GATEWAY_DATABASE` names the database of ``DATABASES`` that has
-them; `JournalRouter` sends the queries there. No table holds a code: `hint` has the code with a mask.
+them; `JournalRouter` sends the queries there. The models leave out the columns with encrypted codes.
 """
 
 from __future__ import annotations
