@@ -11,7 +11,7 @@ from voucher_gateway.gateway.account import Account
 from voucher_gateway.instants import require_aware
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.records import OperationRecord, OperationState
-from voucher_gateway.journal.search import OperationFilter, name_code
+from voucher_gateway.journal.search import OperationFilter, add_code
 from voucher_gateway.masking import Code
 from voucher_gateway.models.requests import nfc
 
@@ -38,7 +38,7 @@ def search_operations(
     """
     if limit is not None and limit < 0:
         raise InvalidRequest("limit is 0 or more, or None for all", field="limit", rule="0 or more")
-    wanted = OperationFilter(
+    criteria = OperationFilter(
         states=frozenset(map(OperationState, states)),
         account=account,
         verb=None if verb is None else Operation(verb),
@@ -50,5 +50,5 @@ def search_operations(
     )
     if code is not None:
         forms = [(each.provider.name, each.provider.host, each.normalize(code)) for each in accounts]
-        wanted = name_code(wanted, journal.database, journal.keys, code, forms)
-    return journal.search(wanted, limit=limit)
+        criteria = add_code(criteria, journal.database, journal.keys, code, forms)
+    return journal.search(criteria, limit=limit)

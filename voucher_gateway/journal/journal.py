@@ -100,9 +100,9 @@ class Journal:
         """Return what an operation of several requests left behind at the vendor, because it went no further."""
         return find_leftovers(record, self.requests_of(record.id))
 
-    def search(self, wanted: OperationFilter, *, limit: int | None = None) -> Iterator[OperationRecord]:
+    def search(self, criteria: OperationFilter, *, limit: int | None = None) -> Iterator[OperationRecord]:
         """Iterate over operations, the newest first: `voucher_gateway.journal.search.iterate_operations`."""
-        return search.iterate_operations(self.database, wanted, limit=limit)
+        return search.iterate_operations(self.database, criteria, limit=limit)
 
     def iterate_operations(
         self, *, states: Iterable[OperationState] = (), account: str | None = None, due: datetime | None = None
@@ -116,8 +116,8 @@ class Journal:
             account: only operations of this account.
             due: only operations whose next look-up is due at this moment.
         """
-        wanted = OperationFilter(states=frozenset(states), account=account, due=due)
-        return search.iterate_operations(self.database, wanted, newest_first=False)
+        criteria = OperationFilter(states=frozenset(states), account=account, due=due)
+        return search.iterate_operations(self.database, criteria, newest_first=False)
 
     def active_holds(self, *, account: str, at: datetime) -> list[tuple[Hold, OperationRecord]]:
         """Return the reservations of an account that may still hold value at a moment of the vendor's clock."""

@@ -1,4 +1,4 @@
-"""Asks the journal for operations by what a person knows of them, the newest first.
+"""Searches the journal for operations by their order, code, time and other facts, the newest first.
 
 SQLite keeps no statistics of our tables, and may take the index of the states, of which there are few, where it has the
 index of the orders. So the query names one filter whose index is to be used: the one that most likely leaves the fewest
@@ -47,7 +47,7 @@ class VendorVoucher:
 
 @attrs.frozen(kw_only=True)
 class OperationFilter:
-    """Which operations of the journal are asked for: those for which everything that is given holds.
+    """Conditions on operations of the journal. An operation must meet all that are set.
 
     Attributes:
         states: in these states; in any if there is none.
@@ -77,7 +77,7 @@ class OperationFilter:
 
 
 def iterate_operations(
-    database: Database, wanted: OperationFilter, *, newest_first: bool = True, limit: int | None = None
+    database: Database, criteria: OperationFilter, *, newest_first: bool = True, limit: int | None = None
 ) -> Iterator[OperationRecord]:
     """Iterate over operations in the order of their creation. Memory holds a hundred at a time.
 
@@ -85,12 +85,12 @@ def iterate_operations(
 
     Args:
         database: the journal's.
-        wanted: which operations.
+        criteria: which operations.
         newest_first: whether the newest comes first, or the oldest.
         limit: at most this many.
     """
     batch = _BATCH if limit is None else max(1, min(limit, _BATCH))
-    rows = database.iterate_rows(operations_query(wanted), operations.c.id, batch=batch, descending=newest_first)
+    rows = database.iterate_rows(operations_query(criteria), operations.c.id, batch=batch, descending=newest_first)
     return map(OperationRecord.from_row, islice(rows, limit))
 
 
@@ -110,27 +110,27 @@ def operation_ids_sent_since(database: Database, since: datetime) -> set[str]:
     return ids
 
 
-def operations_query(wanted: OperationFilter) -> sa.Select[Any]:
+def operations_query(criteria: OperationFilter) -> sa.Select[Any]:
     """Return the query of a filter, without an order."""
-    query = sa.select(operations).where(*_id_range(wanted))
-    is_indexed = wanted.fingerprints is not None
+    query = sa.select(operations).where(*_id_range(criteria))
+    is_indexed = criteria.fingerprints is not None
     if is_indexed:
-        query = query.where(_is_of_code(wanted))
-    for column, values in _named_values(wanted):
+        query = query.where(_is_of_code(criteria))
+    for column, values in _named_values(criteria):
         compared: Any = without_index(column) if is_indexed else column
         query = query.where(sa.or_(*[compared == value for value in values]))
         is_indexed = True
-    if len(wanted.states) > 1 and not _are_few(wanted.states):
+    if len(criteria.states) > 1 and not _are_few(criteria.states):
         # Their index would have to be sorted for every page. A condition that excludes uses none.
-        excluded = [state.value for state in OperationState if state not in wanted.states]
+        excluded = [state.value for state in OperationState if state not in criteria.states]
         query = query.where(operations.c.state.not_in(excluded))
-    if wanted.due is not None:
-        query = query.where(operations.c.check_at.is_(None) | (operations.c.check_at <= format_micros(wanted.due)))
+    if criteria.due is not None:
+        query = query.where(operations.c.check_at.is_(None) | (operations.c.check_at <= format_micros(criteria.due)))
     return query
 
 
-def name_code(
-    wanted: OperationFilter,
+def add_code(
+    criteria: OperationFilter,
     database: Database,
     keys: JournalKeys,
     code: Code,
@@ -139,7 +139,7 @@ def name_code(
     """Return a filter for the operations that named a code, and for all others on the same vouchers.
 
     Args:
-        wanted: what else is asked for.
+        criteria: what else is asked for.
         database: the journal's.
         keys: the journal's.
         code: the code as it was typed, for the vendors that no account leads to any more.
@@ -159,7 +159,7 @@ def name_code(
             .distinct()
         )
         vouchers = [VendorVoucher(*row) for row in rows]
-    return attrs.evolve(wanted, fingerprints=fingerprints, vouchers=vouchers)
+    return attrs.evolve(criteria, fingerprints=fingerprints, vouchers=vouchers)
 
 
 def _are_few(states: Collection[OperationState]) -> bool:
@@ -167,45 +167,45 @@ def _are_few(states: Collection[OperationState]) -> bool:
     return all(state.is_unresolved for state in states)
 
 
-def _named_values(wanted: OperationFilter) -> Iterator[tuple[sa.Column[Any], Collection[str]]]:
+def _named_values(criteria: OperationFilter) -> Iterator[tuple[sa.Column[Any], Collection[str]]]:
     """Return the columns that a filter names, with the values that they may have: the fewest rows first."""
-    if wanted.voucher_id is not None:
-        yield operations.c.voucher_id, [wanted.voucher_id]
-    if wanted.reference is not None:
-        yield operations.c.reference, [wanted.reference]
-    if wanted.order is not None:
-        yield operations.c.order_number, [wanted.order]
-    states = [state.value for state in wanted.states]
-    if states and _are_few(wanted.states):
+    if criteria.voucher_id is not None:
+        yield operations.c.voucher_id, [criteria.voucher_id]
+    if criteria.reference is not None:
+        yield operations.c.reference, [criteria.reference]
+    if criteria.order is not None:
+        yield operations.c.order_number, [criteria.order]
+    states = [state.value for state in criteria.states]
+    if states and _are_few(criteria.states):
         yield operations.c.state, states
-    if wanted.account is not None:
-        yield operations.c.account, [wanted.account]
-    if wanted.verb is not None:
-        yield operations.c.verb, [wanted.verb.value]
-    if len(states) == 1 and not _are_few(wanted.states):
+    if criteria.account is not None:
+        yield operations.c.account, [criteria.account]
+    if criteria.verb is not None:
+        yield operations.c.verb, [criteria.verb.value]
+    if len(states) == 1 and not _are_few(criteria.states):
         yield operations.c.state, states
 
 
-def _is_of_code(wanted: OperationFilter) -> sa.ColumnElement[bool]:
+def _is_of_code(criteria: OperationFilter) -> sa.ColumnElement[bool]:
     """Return the condition that an operation is of one of several codes or vouchers."""
-    of_code = [operations.c.fingerprint == fingerprint for fingerprint in wanted.fingerprints or ()]
+    of_code = [operations.c.fingerprint == fingerprint for fingerprint in criteria.fingerprints or ()]
     of_voucher = [
         (operations.c.voucher_id == voucher.id)
         & (operations.c.provider == voucher.provider)
         & (operations.c.host == voucher.host)
-        for voucher in wanted.vouchers
+        for voucher in criteria.vouchers
     ]
     return sa.or_(sa.false(), *of_code, *of_voucher)
 
 
-def _id_range(wanted: OperationFilter) -> Iterator[sa.ColumnElement[bool]]:
+def _id_range(criteria: OperationFilter) -> Iterator[sa.ColumnElement[bool]]:
     """Return the conditions on the moment of the record. An id begins with the moment when it was made."""
-    if wanted.since is not None:
-        yield operations.c.id >= _first_id_at(wanted.since, -_CLOCK_MARGIN_MS)
-        yield operations.c.created_at >= format_micros(wanted.since)
-    if wanted.until is not None:
-        yield operations.c.id < _first_id_at(wanted.until, _CLOCK_MARGIN_MS)
-        yield operations.c.created_at < format_micros(wanted.until)
+    if criteria.since is not None:
+        yield operations.c.id >= _first_id_at(criteria.since, -_CLOCK_MARGIN_MS)
+        yield operations.c.created_at >= format_micros(criteria.since)
+    if criteria.until is not None:
+        yield operations.c.id < _first_id_at(criteria.until, _CLOCK_MARGIN_MS)
+        yield operations.c.created_at < format_micros(criteria.until)
 
 
 def _first_id_at(instant: datetime, margin_ms: int) -> str:
