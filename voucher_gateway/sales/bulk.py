@@ -13,12 +13,12 @@ from voucher_gateway.sales.desk import SalesDesk
 from voucher_gateway.sales.records import STOPPED
 from voucher_gateway.sales.sale import Sale
 
-MOST: Final = 1_000_000
+MAX_BATCH_SIZE: Final = 1_000_000
 """The largest batch."""
 
-_MOST_WORKERS: Final = 64
+_MAX_WORKERS: Final = 64
 
-_OWN: Final = ("id", "code", "pin")
+_UNIQUE_FIELDS: Final = ("id", "code", "pin")
 """Fields that two vouchers must not share."""
 
 
@@ -37,18 +37,18 @@ def sell_batch(
     """Prepare the sales of a batch, or fulfil them, several at a time, and yield them in the order of their numbers.
 
     Raises:
-        InvalidRequest: if the number of vouchers or of workers is wrong, or the voucher has a field of its own.
+        InvalidRequest: if the number of vouchers or of workers is wrong, or the voucher has an id, a code or a PIN.
         UnsupportedOperation: if the vouchers would not exist before they are fulfilled.
     """
     batch = nfc(batch)
     _check(new, count, workers)
-    opening = _Opening(desk, batch, account, new, count, order=order, fulfil=fulfil, wait=wait)
-    opening.require_vouchers()
-    opening.open(1)  # so that a batch that cannot be is refused here, before any voucher is made
-    return _work(opening, count, workers)
+    seller = _BatchSeller(desk, batch, account, new, count, order=order, fulfil=fulfil, wait=wait)
+    seller.require_vouchers()
+    seller.open(1)  # so that a wrong batch is refused before any voucher is made
+    return _sell_all(seller, count, workers)
 
 
-class _Opening:
+class _BatchSeller:
     """Opens and completes the sales of one batch."""
 
     def __init__(
@@ -85,7 +85,7 @@ class _Opening:
         )
 
     def sell(self, number: int) -> Sale:
-        """Open a sale of the batch, and prepare or fulfil it. One that was revoked meanwhile stays as it is."""
+        """Open a sale of the batch, and prepare or fulfil it. A sale that was revoked since stays as it is."""
         sale = self.open(number)
         if sale.state in STOPPED:
             return sale
@@ -102,12 +102,12 @@ class _Opening:
             )
 
 
-def _work(opening: _Opening, count: int, workers: int) -> Iterator[Sale]:
+def _sell_all(seller: _BatchSeller, count: int, workers: int) -> Iterator[Sale]:
     pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="voucher-sales")
     try:
         waiting: deque[Future[Sale]] = deque()
         for number in range(1, count + 1):
-            waiting.append(pool.submit(opening.sell, number))
+            waiting.append(pool.submit(seller.sell, number))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -117,12 +117,15 @@ def _work(opening: _Opening, count: int, workers: int) -> Iterator[Sale]:
 
 
 def _check(new: NewVoucher, count: int, workers: int) -> None:
-    numbers: tuple[tuple[str, object, int], ...] = (("count", count, MOST), ("workers", workers, _MOST_WORKERS))
+    numbers: tuple[tuple[str, object, int], ...] = (
+        ("count", count, MAX_BATCH_SIZE),
+        ("workers", workers, _MAX_WORKERS),
+    )
     for name, number, most in numbers:
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most:
             rule = f"an integer from 1 to {most}"
             raise InvalidRequest(f"{name} must be {rule}", field=name, rule=rule)
-    for name in _OWN:
+    for name in _UNIQUE_FIELDS:
         if getattr(new, name) is not None:
             raise InvalidRequest(
                 f"the vouchers of a batch cannot have the same {name}: leave it out", field=name, rule="left out"

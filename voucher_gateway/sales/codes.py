@@ -82,7 +82,7 @@ class SaleCodes:
         return self._journal.keys.fingerprint(code, provider=provider.name, host=provider.host, key_id=key_id)
 
     @hide_arguments
-    def sealed(self, sale_id: str, code: Code | None, pin: Pin | None) -> dict[str, Any]:
+    def seal_columns(self, sale_id: str, code: Code | None, pin: Pin | None) -> dict[str, Any]:
         """Return the columns of a row with a code and a PIN, sealed.
 
         Raises:
@@ -126,7 +126,7 @@ class SaleCodes:
         return self._sealer().unseal(Pin, row.sealed_pin, row=row.id, column=_PIN, key_id=row.seal_key_id)
 
     def require_code(self, row: SaleRow, account: SellingAccount) -> Code:
-        """Return the code of a sale that has a code of its own.
+        """Return the code of a sale whose code the vendor does not make.
 
         Raises:
             ConfigurationError: if it cannot be derived any more.

@@ -1,4 +1,4 @@
-"""The voucher of a sale as JSON. Of a code and a PIN that the caller chose it says only that they exist."""
+"""The voucher of a sale as JSON. It says that the caller chose a code or a PIN, without them."""
 
 from __future__ import annotations
 

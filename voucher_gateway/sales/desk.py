@@ -134,7 +134,7 @@ class SalesDesk:
         keys = self._journal.keys
         sale_id, key_id = new_id(keys.tag(seller.name, "sale", name)), keys.newest
         prefix, code = ("", new.code) if new.code is not None else self._codes.choose(sale_id, seller)
-        sealed = self._codes.sealed(sale_id, new.code, new.pin)
+        sealed = self._codes.seal_columns(sale_id, new.code, new.pin)
         at = format_micros(now())
         fields: dict[str, Any] = dict.fromkeys(field.name for field in attrs.fields(SaleRow))
         return SaleRow(

@@ -99,8 +99,8 @@ class SaleRecord:
         revocation: how it was revoked; None if it is not.
         created_at: when it was opened.
         updated_at: when something of it changed last.
-        paid_at: when `fulfil` was said first; None before.
-        delivered_at: when `delivered` was said; None before.
+        paid_at: when `fulfil` was first called; None before.
+        delivered_at: when `delivered` was called; None before.
     """
 
     name: str
@@ -172,7 +172,7 @@ class SaleRow:
         return Money(self.amount, self.currency)
 
     @property
-    def own_code(self) -> bool:
+    def has_own_code(self) -> bool:
         """Whether the code is derived, or the caller chose it: the vendor does not make it."""
         return self.fingerprint is not None
 

@@ -101,7 +101,7 @@ class Sale:
 
     @property
     def delivered_at(self) -> datetime | None:
-        """When `delivered` was said; None before."""
+        """When `delivered` was called; None before."""
         return self.record.delivered_at
 
     @property
@@ -111,14 +111,14 @@ class Sale:
 
     @property
     def code(self) -> Code:
-        """The voucher's code. Any process can read it until `delivered` is said.
+        """The voucher's code. Any process can read it until `delivered` is called.
 
         Raises:
             SaleConflict: if the voucher does not exist yet, or its code was delivered.
         """
         row = self._require_undelivered("code")
         code = self._codes.code_of(row, self._account())
-        if code is None and row.own_code:
+        if code is None and row.has_own_code:
             return self._codes.require_code(row, self._account())
         if code is None:
             raise SaleConflict(CODE_LOST, account=row.account)
@@ -148,7 +148,7 @@ class Sale:
         """
         self.refresh()._require_not_revoked()
         if self.state is SaleState.OPEN:
-            with self._working() as work:
+            with self._work() as work:
                 self._row = work.row
                 self._require_not_revoked()
                 if work.row.state is SaleState.OPEN:
@@ -158,7 +158,7 @@ class Sale:
         return self
 
     def fulfil(self) -> Self:
-        """Make the voucher spendable, once. Say it after the payment.
+        """Make the voucher spendable, once. Call it after the payment.
 
         The decision is committed first. From then on `fulfil`, `resume` and `Gateway.recover` go on until it is done.
 
@@ -167,7 +167,7 @@ class Sale:
         """
         self.refresh()._require_not_revoked()
         if self.state not in _SPENDABLE:
-            with self._working() as work:
+            with self._work() as work:
                 self._row = work.row
                 self._require_not_revoked()
                 if work.row.state in (SaleState.OPEN, SaleState.PREPARED):
@@ -176,13 +176,13 @@ class Sale:
         return self
 
     def delivered(self) -> Self:
-        """Say that the buyer, or the printer, has the code and the PIN. They are erased here.
+        """Record that the buyer, or the printer, has the code and the PIN. They are erased here.
 
         Raises:
             SaleConflict: if the voucher does not exist yet, or the sale is being revoked.
         """
         if self.refresh().delivered_at is None:
-            with self._working() as work:
+            with self._work() as work:
                 row = work.row
                 if row.voucher_id is None or row.state not in (SaleState.PREPARED, *_SPENDABLE):
                     raise self._conflict("has no code that could be delivered")
@@ -192,7 +192,7 @@ class Sale:
         return self
 
     def revoke(self, reason: str) -> Revocation:
-        """Stop the voucher from being spent, and return what was spent until then. Say it when the payment is revoked.
+        """Stop the voucher from being spent, and return what was spent until then. Call it when the payment is revoked.
 
         The vendor deactivates the voucher, and what is left on it is frozen. A vendor that cannot do that has an
         emulation for it, or what is left is taken. The decision is committed first, as in `fulfil`.
@@ -206,7 +206,7 @@ class Sale:
         if not reason.strip():
             raise InvalidRequest("a revocation needs a reason", field="reason", rule="not empty")
         if self.refresh().state is not SaleState.REVOKED:
-            with self._working() as work:
+            with self._work() as work:
                 if work.row.state is not SaleState.REVOKED:
                     if work.row.state is not SaleState.REVOKING:
                         if work.may_be_issued():
@@ -228,7 +228,7 @@ class Sale:
             UnsupportedOperation: if the vendor cannot take it back. Nothing is committed then.
         """
         self.refresh()
-        with self._working() as work:
+        with self._work() as work:
             row = work.row
             if row.state is SaleState.REVOKED and row.method is not None:
                 work.require_restorable(RevocationMethod(row.method))
@@ -245,9 +245,9 @@ class Sale:
     def resume(self) -> Self:
         """Go on with a decision that is committed and not carried out yet. Without one, nothing is done.
 
-        If a call that makes the voucher spendable was lost before it was revoked, look whether that has arrived since.
+        If a call that makes the voucher spendable was lost before the revocation, look whether it has arrived since.
         """
-        with self._working() as work:
+        with self._work() as work:
             self._complete(work)
         return self
 
@@ -278,7 +278,7 @@ class Sale:
         method, left, spent, doubt = RevocationMethod.NOT_ISSUED, Money.zero(initial.currency), None, None
         if work.may_be_issued():
             work.issue()
-            doubt = work.settle()
+            doubt = work.repeat_lost_calls()
             method, remaining = work.stop()
             left = remaining + work.row.money(work.row.taken)
             spent = initial - left
@@ -295,9 +295,9 @@ class Sale:
         )
 
     @contextmanager
-    def _working(self) -> Iterator[SaleWork]:
+    def _work(self) -> Iterator[SaleWork]:
         """Work on the sale as its only worker, and note why the work had to stop."""
-        with self._store.working_on(self.name, wait_s=self._wait) as row:
+        with self._store.lock_sale(self.name, wait_s=self._wait) as row:
             work = SaleWork(self._verbs, self._store, self._codes, self._account(row), row)
             work.adopt_account_name()
             try:
@@ -337,7 +337,7 @@ class Sale:
         )
 
     def _lost_code(self, row: SaleRow) -> str | None:
-        is_lost = not row.own_code and row.voucher_id is not None and row.sealed_code is None
+        is_lost = not row.has_own_code and row.voucher_id is not None and row.sealed_code is None
         return CODE_LOST if is_lost and row.delivered_at is None else None
 
     def _require_not_revoked(self) -> None:

@@ -74,7 +74,7 @@ sales: Final = Table(
     Column("epoch", Integer, nullable=False),
     Column("created_at", String(32), nullable=False),
     Column("updated_at", String(32), nullable=False),
-    # When `fulfil` was said first.
+    # When `fulfil` was first called.
     Column("paid_at", String(32)),
     Column("delivered_at", String(32)),
     Column("revoked_at", String(32)),

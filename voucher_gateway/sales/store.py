@@ -63,7 +63,7 @@ class SaleStore:
         return row
 
     @contextmanager
-    def working_on(self, name: str, *, wait_s: float) -> Iterator[SaleRow]:
+    def lock_sale(self, name: str, *, wait_s: float) -> Iterator[SaleRow]:
         """Keep all other workers away from a sale, and let only this one record requests for it.
 
         Raises:

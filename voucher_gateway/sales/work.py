@@ -52,7 +52,7 @@ CODE_LOST: Final = (
     "the vendor made the code, its answer was lost, and this login cannot read the code: revoke the sale, and sell"
     " another voucher"
 )
-_TAKES: Final = 5
+_MAX_TAKES: Final = 5
 """How often the rest of a voucher is taken in one go: its owner may spend some of it in between."""
 
 
@@ -92,14 +92,14 @@ class SaleWork:
         row = self.row
         if row.voucher_id is not None:
             return
-        code = self.codes.require_code(row, self.account) if row.own_code else None
+        code = self.codes.require_code(row, self.account) if row.has_own_code else None
         new = attrs.evolve(
             read_content(row.content), code=code, pin=self.codes.pin_of(row), active=False if row.inactive else None
         )
         voucher = self.verbs.issue(self.account.name, new, reference=issue_reference(row), order=row.order_number)
-        vendors_code = None if row.own_code else voucher.code
+        vendors_code = None if row.has_own_code else voucher.code
         vendors_pin = None if has_own_pin(row.content) else voucher.pin
-        sealed = self.codes.sealed(row.id, vendors_code, vendors_pin)
+        sealed = self.codes.seal_columns(row.id, vendors_code, vendors_pin)
         until = None if voucher.valid_until is None else format_micros(voucher.valid_until)
         self.update(voucher_id=self._id_of(voucher, code), valid_until=until, **sealed)
 
@@ -112,10 +112,10 @@ class SaleWork:
     def make_spendable(self) -> None:
         """Issue the voucher and activate it, or undo what stopped it."""
         self.issue()
-        for _, _, call in self._opening_calls():
+        for _, _, call in self._enabling_calls():
             call()
 
-    def _opening_calls(self) -> list[tuple[Operation, str, Callable[[], object]]]:
+    def _enabling_calls(self) -> list[tuple[Operation, str, Callable[[], object]]]:
         """Return the calls after the issue that make the voucher spendable in this generation."""
         row, name = self.row, self.account.name
         id, order = row.voucher_id or "", row.order_number
@@ -130,10 +130,10 @@ class SaleWork:
             update = partial(self.verbs.update, name, id, changes, reference=reference, order=order)
             return [(Operation.UPDATE, reference, update)]
         if method is RevocationMethod.EMPTIED:
-            return [self._refund_call(number) for number in range(1, row.stops + 1) if self._was_taken(number)]
+            return [self._refund_call(number) for number in range(1, row.stops + 1) if self._took_value(number)]
         return []
 
-    def _was_taken(self, number: int) -> bool:
+    def _took_value(self, number: int) -> bool:
         taking = self.verbs.operation(self.account.name, Operation.REDEEM, stop_reference(self.row, number))
         return taking is not None and taking.state is OperationState.SUCCEEDED
 
@@ -191,13 +191,13 @@ class SaleWork:
         support = self.account.capabilities.of(operation)
         raise unsupported_error(self.account.provider, operation, support)
 
-    def settle(self) -> VoucherGatewayError | None:
+    def repeat_lost_calls(self) -> VoucherGatewayError | None:
         """Find out about every call that may still make the voucher spendable, and return why one stays unknown.
 
         Such a call is made again until it is known to have happened, and the voucher is stopped after it: a call that
         arrives late would undo the stop.
         """
-        for operation, reference, call in self._opening_calls():
+        for operation, reference, call in self._enabling_calls():
             record = self.verbs.operation(self.account.name, operation, reference)
             if record is None or not record.state.is_unresolved:
                 continue
@@ -249,13 +249,13 @@ class SaleWork:
         except VoucherNotFound:
             raise
         except Declined:
-            if self.verbs.get(self.account.name, self._id()).status not in _STOPPED:
+            if self.verbs.get(self.account.name, self._id()).status not in _UNSPENDABLE:
                 raise
 
     def _empty(self) -> Money:
         """Take what is left on the voucher, and return what is left afterwards."""
         code = self._known_code()
-        for _ in range(_TAKES):
+        for _ in range(_MAX_TAKES):
             if self.row.taking is None:
                 remaining = self._read_remaining()
                 if remaining.amount <= 0:
@@ -323,5 +323,5 @@ _UNDONE_BY: Final = {
     RevocationMethod.EXPIRED: Operation.UPDATE,
     RevocationMethod.EMPTIED: Operation.REFUND,
 }
-_STOPPED: Final = frozenset({Status.INACTIVE, Status.DEACTIVATED, Status.EXPIRED, Status.USED_UP})
+_UNSPENDABLE: Final = frozenset({Status.INACTIVE, Status.DEACTIVATED, Status.EXPIRED, Status.USED_UP})
 """Statuses in which a voucher that the vendor refuses to deactivate cannot be spent."""
