@@ -78,7 +78,7 @@ def authorize_payment(work: PaymentWork) -> None:
     """Authorize a payment, or continue its authorization.
 
     Raises:
-        PaymentDeclined: if a leg or the other means cannot be had. The others are released.
+        PaymentDeclined: if a leg or the other means cannot be used. The others are released.
         PaymentConflict: if the state of the payment does not allow it.
         OutcomeUnknown: if an earlier reservation is in doubt that does not end by itself.
         Exception: if the outcome at the other means is not known; the means' own error.
@@ -88,20 +88,20 @@ def authorize_payment(work: PaymentWork) -> None:
         return
     if record.state is not PaymentState.OPEN:
         raise PaymentConflict(f"the payment is {record.state}: it cannot be authorized")
-    settle_releases(work)
+    complete_releases(work)
     if work.record.other_state is not OtherState.NONE:
         require_means(work)
     work.commit({leg.number: _begin(work, leg) for leg in work.record.paying_legs}, has_other=work.other is not None)
     holding = [leg for leg in work.record.paying_legs if leg.state is LegState.HOLDING]
-    results = run_side_by_side(holding, partial(_stand, work))
+    results = run_side_by_side(holding, partial(_hold_or_check, work))
     errors = {number: result for number, result in results.items() if isinstance(result, VoucherGatewayError)}
     if errors:
         _decline_leg(work, errors)
-    standing = {number: _standing(result) for number, result in results.items()}
+    changes_of_legs = {number: _leg_changes(result) for number, result in results.items()}
     if not work.record.has_other or not work.record.due:
-        work.commit(standing, state=PaymentState.AUTHORIZED, attention=None)
+        work.commit(changes_of_legs, state=PaymentState.AUTHORIZED, attention=None)
     else:
-        _authorize_other(work, standing)
+        _authorize_other(work, changes_of_legs)
     log.info("payment %s: authorized", work.record.id)
 
 
@@ -129,14 +129,14 @@ def reset_authorization(
 
     Args:
         work: the work on the payment.
-        problems: by leg, why it cannot be had.
+        problems: why a leg cannot be used, by its number.
         is_other_refused: whether the other means has surely not authorized.
 
     Raises:
         VoucherGatewayError: if something is not given up yet. It is committed that it must be.
     """
     _begin_reset(work, problems, is_other_refused=is_other_refused)
-    settle_releases(work)
+    complete_releases(work)
 
 
 def _begin_reset(work: PaymentWork, problems: dict[int, str] | None, *, is_other_refused: bool) -> None:
@@ -156,7 +156,7 @@ def _begin_reset(work: PaymentWork, problems: dict[int, str] | None, *, is_other
     work.commit(legs, **changes)
 
 
-def settle_releases(work: PaymentWork) -> None:
+def complete_releases(work: PaymentWork) -> None:
     """Release what an authorization that failed still holds, and void what it authorized at the other means.
 
     Raises:
@@ -182,25 +182,25 @@ def _begin(work: PaymentWork, leg: PaymentLeg) -> dict[str, Any]:
     return {"state": LegState.HOLDING, "held_until": None, "problem": None}
 
 
-def _stand(work: PaymentWork, leg: PaymentLeg) -> Reservation | Balance:
+def _hold_or_check(work: PaymentWork, leg: PaymentLeg) -> Reservation | Balance:
     if not leg.holdable:
         return check_leg(work, leg)
     reservation = reserve_leg(work, leg)
     return renew_leg(work, leg) if is_over(work, leg, reservation.valid_until) else reservation
 
 
-def _standing(result: Reservation | Balance | VoucherGatewayError) -> dict[str, Any]:
+def _leg_changes(result: Reservation | Balance | VoucherGatewayError) -> dict[str, Any]:
     if isinstance(result, Reservation):
         return {"state": LegState.HELD, "held_until": result.valid_until}
     return {"state": LegState.CHECKED}
 
 
-def _authorize_other(work: PaymentWork, standing: LegChanges) -> None:
+def _authorize_other(work: PaymentWork, changes_of_legs: LegChanges) -> None:
     changes: dict[str, Any] = {"attention": None}
     may_be_authorized = work.record.other_state is OtherState.AUTHORIZING  # by an earlier call under the same key
     if work.record.other_state is OtherState.NONE:
         changes |= {"other_state": OtherState.AUTHORIZING, "other_amount": work.record.due}
-    work.commit(standing, **changes)
+    work.commit(changes_of_legs, **changes)
     if work.record.other_state is OtherState.AUTHORIZED:
         work.commit(state=PaymentState.AUTHORIZED)
         return
@@ -218,7 +218,7 @@ def _authorize_other(work: PaymentWork, standing: LegChanges) -> None:
 
 
 def _decline_leg(work: PaymentWork, errors: dict[int, VoucherGatewayError]) -> None:
-    """Release what stands, and raise the error of the first leg that cannot be had.
+    """Release what stands, and raise the error of the first leg that cannot be used.
 
     Raises:
         PaymentDeclined: naming the leg.
@@ -245,7 +245,7 @@ def _decline(
 ) -> None:
     _begin_reset(work, problems, is_other_refused=is_other_refused)
     try:
-        settle_releases(work)
+        complete_releases(work)
     except DatabaseUnavailable:
         raise
     except VoucherGatewayError as failure:
@@ -257,7 +257,7 @@ def _decline(
 
 
 def _release(work: PaymentWork, legs: list[PaymentLeg]) -> None:
-    results = run_side_by_side(legs, partial(_release_present, work))
+    results = run_side_by_side(legs, partial(_release_generation, work))
     changes: dict[int, dict[str, Any]] = {}
     sentences = []
     failures = []
@@ -279,5 +279,5 @@ def _release(work: PaymentWork, legs: list[PaymentLeg]) -> None:
         raise failures[0]
 
 
-def _release_present(work: PaymentWork, leg: PaymentLeg) -> LegRelease:
+def _release_generation(work: PaymentWork, leg: PaymentLeg) -> LegRelease:
     return release_leg(work, leg, leg.generation)

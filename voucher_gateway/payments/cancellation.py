@@ -26,8 +26,8 @@ from voucher_gateway.payments.leg_calls import (
     leg_reference,
     release_leg,
     require_usable,
+    resolve_operation,
     sentence_about,
-    settle_operation,
     unknown_operation,
 )
 from voucher_gateway.payments.other_calls import NEEDS_MEANS, capture_other, return_other, void_other
@@ -165,8 +165,8 @@ class _CancelRun:
         """Settle every leg side by side, and commit what became of them."""
         self.sentences.clear()
         self.refusals.clear()
-        legs = [leg for leg in self.work.record.legs if not _is_ended(leg)]
-        results = run_side_by_side(legs, partial(_settle_leg, self.work, self.refunds))
+        legs = [leg for leg in self.work.record.legs if not _has_ended(leg)]
+        results = run_side_by_side(legs, partial(_return_leg, self.work, self.refunds))
         changes: dict[int, dict[str, Any]] = {}
         for leg in legs:
             result = results[leg.number]
@@ -202,7 +202,7 @@ class _CancelRun:
             self.sentences.append(NEEDS_MEANS)
             return
         try:
-            self._settle_other()
+            self._return_other()
         except Declined as error:
             if self.accept_loss:
                 work.commit(other_state=OtherState.KEPT)
@@ -213,7 +213,7 @@ class _CancelRun:
         except Exception as error:  # noqa: BLE001 - whatever the shop's means raises, its outcome is unknown
             self.sentences.append(f"the outcome at the other means is not known: {type(error).__name__}")
 
-    def _settle_other(self) -> None:
+    def _return_other(self) -> None:
         work = self.work
         if work.record.other_state is OtherState.CAPTURING:  # the same key again tells whether it was captured
             try:
@@ -244,11 +244,11 @@ class _CancelRun:
         return {"state": LegState.RETURNING, "problem": problem}
 
 
-def _is_ended(leg: PaymentLeg) -> bool:
+def _has_ended(leg: PaymentLeg) -> bool:
     return leg.state in (LegState.RELEASED, LegState.RETURNED, LegState.KEPT, LegState.REMOVED)
 
 
-def _settle_leg(work: PaymentWork, refunds: Sequence[PaymentRefund], leg: PaymentLeg) -> _LegEnd:
+def _return_leg(work: PaymentWork, refunds: Sequence[PaymentRefund], leg: PaymentLeg) -> _LegEnd:
     """Give back everything of a leg, of each of its generations.
 
     Raises:
@@ -277,7 +277,7 @@ def _find_redemption(work: PaymentWork, leg: PaymentLeg, generation: int) -> Red
         VoucherGatewayError: if that is not known.
     """
     verb = Operation.CAPTURE if leg.holdable else Operation.REDEEM
-    record = settle_operation(work, leg, verb, leg_reference(work, leg, generation))
+    record = resolve_operation(work, leg, verb, leg_reference(work, leg, generation))
     if record is None:
         return None
     if record.state.is_unresolved:

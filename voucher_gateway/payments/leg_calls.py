@@ -1,4 +1,4 @@
-"""The calls of one leg. Each has a reference of its own, so that a repeat is replayed or goes on."""
+"""The calls of one leg. Each has its own reference, so that a repeat is replayed or goes on."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from voucher_gateway.payments.work import PaymentWork
 _USELESS: Final = (Status.INACTIVE, Status.PENDING, Status.BLOCKED, Status.DEACTIVATED)
 
 _MARGIN: Final = timedelta(minutes=1)
-"""Added to the life of a reservation of which it is not known whether it was made."""
+"""Added to the time to live of a reservation that may have been made: its request may have arrived late."""
 
 
 def leg_reference(work: PaymentWork, leg: PaymentLeg, generation: int | None = None) -> str:
@@ -131,7 +131,7 @@ def release_leg(work: PaymentWork, leg: PaymentLeg, generation: int) -> LegRelea
         VoucherGatewayError: if it is not given up, and does not end by itself.
     """
     reference = leg_reference(work, leg, generation)
-    record = settle_operation(work, leg, Operation.RESERVE, reference)
+    record = resolve_operation(work, leg, Operation.RESERVE, reference)
     if record is None:
         return LegRelease()
     if record.state.is_unresolved:
@@ -144,7 +144,7 @@ def release_leg(work: PaymentWork, leg: PaymentLeg, generation: int) -> LegRelea
     return LegRelease(frees_at=None if release.freed else release.frees_at)
 
 
-def settle_operation(work: PaymentWork, leg: PaymentLeg, verb: Operation, reference: str) -> OperationRecord | None:
+def resolve_operation(work: PaymentWork, leg: PaymentLeg, verb: Operation, reference: str) -> OperationRecord | None:
     """Return an operation of a leg that succeeded, or whose outcome stays unknown; None if it did not happen.
 
     The vendor is asked about an operation whose outcome is not known.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen(kw_only=True)
-class FoundLeg:
+class LegCandidate:
     """A voucher that can pay a part of an order.
 
     Attributes:
@@ -78,7 +78,7 @@ def find_leg(
     account: str | None,
     order: str,
     currency: str,
-) -> FoundLeg:
+) -> LegCandidate:
     """Look a voucher up, and check that it can pay. Nothing moves.
 
     Args:
@@ -109,7 +109,7 @@ def find_leg(
     remaining = _with_own_hold(verbs, found, code, order, remaining)
     if remaining.amount <= 0:
         raise InsufficientValue("nothing is left on the voucher", account=found.name, operation="find")
-    return FoundLeg(
+    return LegCandidate(
         account=found.name,
         voucher_id=voucher.id,
         code=code,
@@ -184,7 +184,7 @@ def _find_voucher(verbs: VoucherVerbs, attempt: Attempt, code: Code, pin: Pin | 
 
 
 def _with_own_hold(verbs: VoucherVerbs, account: VoucherAccount, code: Code, order: str, remaining: Money) -> Money:
-    """Return what is left for an order, whose own earlier reservation its next one replaces."""
+    """Return what an order can spend: at some vendors, its next reservation replaces its earlier ones."""
     rules = account.capabilities.reservations
     if rules is None or not rules.superseded_by_next:
         return remaining

@@ -54,7 +54,7 @@ class Payment:
         record = self._record
         return f"Payment(order={record.order!r}, attempt={record.attempt}, state={record.state.value!r})"
 
-    # --- what is known ---
+    # --- facts ---
 
     @property
     def record(self) -> PaymentRecord:
@@ -180,7 +180,7 @@ class Payment:
         with self._work() as work:
             remove_leg(work, leg if isinstance(leg, int) else leg.number)
 
-    # --- the way of the money ---
+    # --- authorize, capture, cancel ---
 
     def authorize(self) -> None:
         """Hold what can be held, check the rest, and authorize the other means if it is inside: all or nothing.
@@ -189,7 +189,7 @@ class Payment:
         cannot reserve. A repeated call goes on where the one before stopped, and does nothing twice.
 
         Raises:
-            PaymentDeclined: if a leg or the other means cannot be had; `leg` and `cause` say which and why. The others
+            PaymentDeclined: if a leg or the other means cannot be used; `leg` and `cause` say which and why. The others
                 are released, and the payment is open.
             PaymentConflict: if the payment is short or cancelled. If it is captured already, nothing happens.
             Exception: what the other means raised, if it is not known whether it was authorized. Call it again.
@@ -200,7 +200,7 @@ class Payment:
     def reopen(self) -> None:
         """Give an authorization up, so that vouchers can be added and removed again.
 
-        What is held is released, and the other means is voided if it is inside. The vouchers stay in the payment. Say
+        What is held is released, and the other means is voided if it is inside. The vouchers stay in the payment. Call
         it when the customer comes back from the page of the card to change the vouchers. In an open payment it does
         nothing.
 
@@ -251,7 +251,7 @@ class Payment:
         with self._work() as work:
             return cancel_payment(work, accept_loss=accept_loss, replace=replace)
 
-    # --- after it ---
+    # --- refunds ---
 
     @property
     def refunds(self) -> tuple[PaymentRefund, ...]:

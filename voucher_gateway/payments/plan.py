@@ -13,7 +13,7 @@ from voucher_gateway.money import Money, positive
 from voucher_gateway.payments.allocation import AllocationOrder, Offer, allocate
 from voucher_gateway.payments.authorization import is_authorization_begun, reset_authorization
 from voucher_gateway.payments.codes import seal_leg
-from voucher_gateway.payments.offers import FoundLeg
+from voucher_gateway.payments.offers import LegCandidate
 from voucher_gateway.payments.records import PaymentLeg, PaymentRecord
 from voucher_gateway.payments.states import LegState, PaymentState
 from voucher_gateway.payments.work import AddedLeg, PaymentWork
@@ -46,14 +46,14 @@ def require_open(record: PaymentRecord) -> None:
         raise PaymentConflict(f"the payment is {record.state}, so its vouchers cannot be changed: {advice}")
 
 
-def add_leg(work: PaymentWork, found: FoundLeg, pin: Pin | None, limit: Money | None) -> PaymentLeg:
+def add_leg(work: PaymentWork, found: LegCandidate, pin: Pin | None, limit: Money | None) -> PaymentLeg:
     """Add a voucher, and allocate the total again. A voucher that is a leg already gets what was found of it now.
 
     Raises:
         PaymentConflict: if the state of the payment does not allow it.
     """
-    _make_changeable(work)
-    legs = _present_legs(work.record)
+    _reopen_if_begun(work)
+    legs = _legs_in_payment(work.record)
     zero = Money.zero(work.record.total.currency)
     known = {(leg.account, leg.voucher_id): leg for leg in legs}.get((found.account, found.voucher_id))
     number = known.number if known is not None else max((leg.number for leg in work.record.legs), default=0) + 1
@@ -70,7 +70,7 @@ def add_leg(work: PaymentWork, found: FoundLeg, pin: Pin | None, limit: Money | 
         generation=1 if known is None else known.generation,
     )
     others = [other for other in legs if other.number != number]
-    amounts = _allocated(work, sorted([*others, leg], key=lambda each: each.number))
+    amounts = _allocate_amounts(work, sorted([*others, leg], key=lambda each: each.number))
     _write(work, amounts, leg, found.code, pin, is_new=known is None)
     return work.record.leg(number)
 
@@ -82,12 +82,12 @@ def remove_leg(work: PaymentWork, number: int) -> None:
         InvalidRequest: if there is no such leg.
         PaymentConflict: if the state of the payment does not allow it.
     """
-    _make_changeable(work)
-    legs = _present_legs(work.record)
+    _reopen_if_begun(work)
+    legs = _legs_in_payment(work.record)
     removed = next((leg for leg in legs if leg.number == number), None)
     if removed is None:
         raise InvalidRequest(f"the payment has no leg {number}", field="leg", rule="the number of a leg")
-    amounts = _allocated(work, [leg for leg in legs if leg.number != number])
+    amounts = _allocate_amounts(work, [leg for leg in legs if leg.number != number])
     changes: dict[int, dict[str, Any]] = {leg: {"amount": amount} for leg, amount in amounts.items()}
     if removed.generation > 1:  # its references were used, so its number stays taken
         changes[number] = {"state": LegState.REMOVED, "amount": Money.zero(work.record.total.currency)}
@@ -96,17 +96,17 @@ def remove_leg(work: PaymentWork, number: int) -> None:
         work.commit(changes, deleted=number)
 
 
-def _make_changeable(work: PaymentWork) -> None:
+def _reopen_if_begun(work: PaymentWork) -> None:
     require_open(work.record)
     if is_authorization_begun(work):
         reset_authorization(work)
 
 
-def _present_legs(record: PaymentRecord) -> list[PaymentLeg]:
+def _legs_in_payment(record: PaymentRecord) -> list[PaymentLeg]:
     return [leg for leg in record.legs if leg.state is not LegState.REMOVED]
 
 
-def _allocated(work: PaymentWork, legs: Sequence[PaymentLeg]) -> dict[int, Money]:
+def _allocate_amounts(work: PaymentWork, legs: Sequence[PaymentLeg]) -> dict[int, Money]:
     """Return what each leg pays of the total, by number."""
     offers = [
         Offer(

@@ -6,7 +6,7 @@ import logging
 from typing import Final
 
 from voucher_gateway.errors import OperationInProgress, PaymentShort, VoucherGatewayError
-from voucher_gateway.payments.authorization import authorize_payment, is_authorization_begun, settle_releases
+from voucher_gateway.payments.authorization import authorize_payment, complete_releases, is_authorization_begun
 from voucher_gateway.payments.cancellation import continue_cancel
 from voucher_gateway.payments.capture import continue_capture
 from voucher_gateway.payments.means import OtherMeans
@@ -41,7 +41,7 @@ def complete_payment(work: PaymentWork) -> None:
     """
     state = work.record.state
     if state is PaymentState.OPEN:
-        settle_releases(work)
+        complete_releases(work)
     elif state is PaymentState.CAPTURING:
         continue_capture(work)
     elif state is PaymentState.CANCELLING:

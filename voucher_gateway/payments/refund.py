@@ -188,9 +188,9 @@ def _refund_legs(work: PaymentWork, refund: PaymentRefund, failures: list[Except
     sentences = []
     for number, error in results.items():
         if error is None:
-            changes[number] = _refunded()
+            changes[number] = _refunded_change()
         elif isinstance(error, IMPOSSIBLE) and not _may_have_refunded(work, refund, number):
-            changes[number] = _impossible(error)
+            changes[number] = _impossible_change(error)
         else:
             failures.append(error)
             sentences.append(f"refund {refund.reference!r:.200}: leg {number}: {type(error).__name__}: {error.message}")
@@ -223,13 +223,13 @@ def _refund_other(work: PaymentWork, refund: PaymentRefund, failures: list[Excep
         try:
             _call_other(work, part.amount, refund.reference)
         except Declined as error:
-            commit_refund(work, refund, {OTHER: _impossible(error)})
+            commit_refund(work, refund, {OTHER: _impossible_change(error)})
         except Exception as error:  # noqa: BLE001 - raised later; the other means may raise anything
             sentence = f"refund {refund.reference!r:.200}: the other means: {type(error).__name__}: call it again"
             work.commit(attention=NEEDS_MEANS if work.other is None else sentence)
             failures.append(error)
         else:
-            commit_refund(work, refund, {OTHER: _refunded()})
+            commit_refund(work, refund, {OTHER: _refunded_change()})
 
 
 def _call_other(work: PaymentWork, amount: Money, refund: str) -> None:
@@ -248,11 +248,11 @@ def _call_other(work: PaymentWork, amount: Money, refund: str) -> None:
 # --- rows ---
 
 
-def _refunded() -> dict[str, Any]:
+def _refunded_change() -> dict[str, Any]:
     return {"state": PartState.REFUNDED.value}
 
 
-def _impossible(error: VoucherGatewayError) -> dict[str, Any]:
+def _impossible_change(error: VoucherGatewayError) -> dict[str, Any]:
     return {"state": PartState.NOT_POSSIBLE.value, "reason": impossible_reason(error)}
 
 

@@ -96,7 +96,7 @@ legs: Final = Table(
     Column("held_until", String(32)),
     Column("taken", String(32)),
     Column("returned", String(32)),
-    # Why it failed, as JSON.
+    # The type and the message of the last error; NULL for none.
     Column("error", Text),
     Index(None, "voucher_id"),
 )
@@ -106,7 +106,7 @@ refunds: Final = Table(
     metadata,
     Column("payment_id", String(32), ForeignKey("voucher_gateway_payments.id"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    # The caller's.
+    # The caller's name of the refund.
     Column("reference", String(200), nullable=False),
     # What the caller asked for; NULL for all that was left.
     Column("asked", String(32)),

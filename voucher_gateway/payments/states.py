@@ -38,7 +38,7 @@ class LegState(enum.StrEnum):
         CHECKED: the vendor cannot reserve. The value was there when the payment was authorized.
         CAPTURING: its value is being taken.
         CAPTURED: its value is taken.
-        LOST: its value cannot be had any more. It pays nothing of the order.
+        LOST: its value cannot be taken any more. It pays nothing of the order.
         RELEASING: its reservation is being given up.
         RELEASED: its reservation is given up, or ends by itself.
         RETURNING: its value is being given back.
