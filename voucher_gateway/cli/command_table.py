@@ -24,7 +24,7 @@ _OPERATIONS: Final[Panels] = {
     "Commands": {
         "list": ("operations:list_operations", "List the operations of the journal, the newest first."),
         "show": ("operations:show_operation", "Show one operation: its outcome, its attempts and its result."),
-        "decide": ("operations:decide", "Record what a person found out about an operation that stays unknown."),
+        "decide": ("decide:decide", "Record what a person found out about an operation that stays unknown."),
         "backup": ("operations:backup", "Copy an SQLite journal into a file, while it is in use."),
     }
 }
@@ -84,7 +84,7 @@ _SELL: Final[Panels] = {
         "show": ("sell:show", "Show a sale: how far it is, why it waits, and its code until that was delivered."),
         "list": ("sell:list_sales", "List the sales, the newest first."),
         "batch": (
-            "sell:batch",
+            "sell_batch:batch",
             "Make COUNT equal vouchers, such as for a printer, and write their codes into a file.",
         ),
     }

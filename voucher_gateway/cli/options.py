@@ -205,6 +205,13 @@ ValidUntil = Annotated[
     str | None,
     typer.Option("--valid-until", metavar="MOMENT", help="The end of validity, such as 2026-12-31T23:59:59Z."),
 ]
+ValidFor = Annotated[
+    str | None, typer.Option("--valid-for", metavar="TIME", help="Validity from activation, such as '3 years'.")
+]
+MediumOption = Annotated[
+    Literal["digital", "print"] | None, typer.Option("--medium", help="Whether it is digital or printed.")
+]
+Metadata = Annotated[str | None, typer.Option("--metadata", metavar="JSON", help="Data of your own, any JSON value.")]
 Sku = Annotated[str | None, typer.Option("--sku", metavar="SKU", help="The article.")]
 Batch = Annotated[str | None, typer.Option("--batch", metavar="BATCH", help="The campaign or group.")]
 Delimiter = Annotated[

@@ -1,9 +1,8 @@
-"""Commands about the journal's operations: list, show and decide them, and copy the journal."""
+"""Commands about the journal's operations: list and show them, and copy the journal."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -13,12 +12,13 @@ from rich.text import Text
 
 from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.cli import options as given
-from voucher_gateway.cli.context import LOOK_INTO_THE_JOURNAL, CliContext, advising, cli_context_of
+from voucher_gateway.cli.context import LOOK_INTO_THE_JOURNAL, cli_context_of
 from voucher_gateway.cli.errors import decide_sentence
+from voucher_gateway.cli.listing import print_records
 from voucher_gateway.cli.lookup_hints import print_hints
 from voucher_gateway.cli.output import Output, printable
 from voucher_gateway.cli.parsing import parse_code, parse_period
-from voucher_gateway.cli.tables import TableColumn, details, fields_of, print_rows, texts_of
+from voucher_gateway.cli.tables import TableColumn, details, fields_of, texts_of
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.journal.records import OperationState
 
@@ -43,7 +43,6 @@ _STYLES: Final = {
     OperationState.UNKNOWN: "bold magenta",
     OperationState.PENDING: "yellow",
 }
-_FLUSHED_EVERY: Final = 100
 _NO_DETAILS: Final = ("account", "reference", "order")
 _IN_TITLE: Final = ("account", "verb", "reference", "outcome", "result")
 
@@ -242,26 +241,7 @@ def list_operations(
             until=end,
             limit=limit,
         )
-        _print_operations(session.output, records)
-
-
-def _print_operations(output: Output, records: Iterable[OperationRecord]) -> None:
-    """Print operations as they are read, a hundred at a time."""
-    if not output.as_json:
-        if not print_rows(output, _while_read(output, records), OPERATION_COLUMNS):
-            output.note("There are none.")
-        return
-    for number, record in enumerate(_while_read(output, records), 1):
-        output.object(operation_fields(record))
-        if number % _FLUSHED_EVERY == 0:
-            output.flush()
-
-
-def _while_read(output: Output, records: Iterable[OperationRecord]) -> Iterator[OperationRecord]:
-    """Yield operations until the reader of stdout has closed it."""
-    for record in records:
-        output.end_if_unread()
-        yield record
+        print_records(session.output, records, OPERATION_COLUMNS, operation_fields)
 
 
 def show_operation(
@@ -292,118 +272,6 @@ def show_operation(
     hints = hints if record.state.is_unresolved or late else []
     fields = operation_fields(record, late=late) | {"left_behind": list(map(str, leftovers)), "look_for": hints}
     print_one(session.output, fields, replaceable=replaceable)
-
-
-def decide(
-    context: typer.Context,
-    account: given.OptionalAccountName = None,
-    verb: given.OptionalVerb = None,
-    reference: given.OptionalReference = None,
-    *,
-    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decides; the journal keeps it.")] = None,
-    reason: Annotated[
-        str | None, typer.Option("--reason", metavar="TEXT", help="How you know; the journal keeps it.")
-    ] = None,
-    happened: Annotated[
-        bool | None,
-        typer.Option("--happened/--did-not-happen", help="What you found out at the vendor.", show_default=False),
-    ] = None,
-    voucher_id: Annotated[
-        str | None,
-        typer.Option("--id", metavar="ID", help="The voucher that an issue made, at the vendor; it is read."),
-    ] = None,
-    plan: Annotated[
-        Path | None,
-        typer.Option("--plan", metavar="PLAN", help="All operations of this migration that are unknown; no others."),
-    ] = None,
-) -> None:
-    """Record what a person found out about an operation that stays unknown.
-
-    Without --happened or --did-not-happen it says what to look for at the vendor: from when to when, which amount,
-    which order mark, and what was left on the voucher before and after. A terminal then asks for the decision.
-
-    The vendor is asked once more first; only an operation that no reading decides can be decided by hand. If it did not
-    happen, the same command is carried out again; if it happened, it is never sent. For an issue that happened, --id
-    names the voucher. A second decision corrects the first; the journal keeps both. An update that succeeded when it
-    was repeated can be decided, too: its first request is closed, and it stays succeeded.
-
-    With --plan and --did-not-happen each unknown operation of a migration is looked at, and decided where that shows
-    nothing.
-
-    Examples:
-        voucher-gateway operations decide shop redeem 1002-a
-        voucher-gateway operations decide shop redeem 1002-a --did-not-happen
-            --by Ann --reason 'support case 4711'
-        voucher-gateway operations decide --plan move.plan --did-not-happen
-            --by Ann --reason 'support case 4711'
-    """
-    from voucher_gateway.journal.records import OperationKey
-
-    session = cli_context_of(context)
-    if plan is not None:
-        if happened or voucher_id is not None or account is not None:
-            raise InvalidRequest(
-                "--plan is given alone, with --did-not-happen; whether a voucher was issued is decided with its --id",
-                field="--plan",
-                rule="without an operation and --happened",
-            )
-        if happened is None or by is None or reason is None:
-            rule = "--did-not-happen, with --by NAME and --reason TEXT"
-            raise InvalidRequest(f"the decision of a plan needs {rule}", field="--did-not-happen", rule=rule)
-        _decide_plan(session, plan, by=by, reason=reason)
-        return
-    if account is None or verb is None or reference is None:
-        raise InvalidRequest(
-            "name the operation: ACCOUNT VERB REFERENCE, or --plan PLAN", field="REFERENCE", rule="an operation"
-        )
-    with session.gateway(account) as gateway, advising(LOOK_INTO_THE_JOURNAL, "reference", "key"):
-        key = OperationKey(account, parse_operation(verb), reference)
-        if happened is None or by is None or reason is None:
-            hints = gateway.lookup_hints(key, ask_vendor=True)
-            if session.output.as_json:
-                session.output.object({"look_for": hints})
-            print_hints(session.output, () if session.output.as_json else hints)
-            happened, by, reason = _ask_for_decision(happened, by, reason)
-        resolution = gateway.decide(key, succeeded=happened, by=by, reason=reason, voucher_id=voucher_id)
-    print_one(session.output, resolution_fields(resolution), replaceable=False)
-
-
-def _ask_for_decision(happened: bool | None, by: str | None, reason: str | None) -> tuple[bool, str, str]:
-    """Return a decision, and ask for what is missing of it.
-
-    Raises:
-        InvalidRequest: if there is no terminal to ask at.
-    """
-    if not sys.stdin.isatty():
-        rule = "--happened or --did-not-happen, with --by NAME and --reason TEXT"
-        raise InvalidRequest(f"a decision needs {rule}", field="--happened", rule=rule)
-    if happened is None:
-        happened = typer.confirm("Does the vendor show it?", err=True)
-    by = by or typer.prompt("Who decides?", err=True)
-    return happened, by, reason or typer.prompt("How do you know?", err=True)
-
-
-_DECIDED: Final = (
-    TableColumn("account", attrgetter("account")),
-    TableColumn("verb", attrgetter("verb")),
-    TableColumn("reference", attrgetter("reference")),
-    TableColumn("outcome", attrgetter("state")),
-    TableColumn("because", attrgetter("reason")),
-)
-
-
-def _decide_plan(session: CliContext, plan: Path, *, by: str, reason: str) -> None:
-    """Look at each operation of a plan that is unknown, and decide that those which stay so did not happen."""
-    from voucher_gateway.migration.run.decide import decide_unknown_operations
-
-    with session.gateway() as gateway:
-        resolutions = decide_unknown_operations(gateway, plan, by=by, reason=reason)
-    if session.output.as_json:
-        for resolution in resolutions:
-            session.output.object(resolution_fields(resolution))
-        return
-    if not print_rows(session.output, resolutions, _DECIDED):
-        session.output.note("No operation of the plan is unknown.")
 
 
 def backup(

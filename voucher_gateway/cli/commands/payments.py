@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.commands.operations import OPERATION_COLUMNS, operation_fields
 from voucher_gateway.cli.context import CliContext, cli_context_of
+from voucher_gateway.cli.listing import print_records
 from voucher_gateway.cli.lookup_hints import print_hints
-from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.parsing import parse_money, parse_period
 from voucher_gateway.cli.payment_output import (
     PAYMENT_COLUMNS,
@@ -31,13 +31,10 @@ from voucher_gateway.payments.refund_records import ReplacementRule
 from voucher_gateway.payments.states import PaymentState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from voucher_gateway.gateway.gateway import Gateway
     from voucher_gateway.payments.payment import Payment
-    from voucher_gateway.payments.records import PaymentRecord
-
-_FLUSHED_EVERY: Final = 100
 
 OrderNumber = Annotated[str, typer.Argument(metavar="ORDER", help="The shop's order number.", show_default=False)]
 Attempt = Annotated[
@@ -83,26 +80,7 @@ def list_payments(
     begin, _ = parse_period(since, None)
     with session.gateway() as gateway:
         records = gateway.payments(states=state or (), order=order, needs_attention=attention, since=begin, limit=limit)
-        _print_list(session.output, records)
-
-
-def _print_list(output: Output, records: Iterable[PaymentRecord]) -> None:
-    """Print payments as they are read, a hundred at a time."""
-    if not output.as_json:
-        if not print_rows(output, _while_read(output, records), PAYMENT_COLUMNS):
-            output.note("There are none.")
-        return
-    for number, record in enumerate(_while_read(output, records), 1):
-        output.object(payment_fields(record))
-        if number % _FLUSHED_EVERY == 0:
-            output.flush()
-
-
-def _while_read(output: Output, records: Iterable[PaymentRecord]) -> Iterator[PaymentRecord]:
-    """Yield payments until the reader of stdout has closed it."""
-    for record in records:
-        output.end_if_unread()
-        yield record
+        print_records(session.output, records, PAYMENT_COLUMNS, payment_fields)
 
 
 def show_payment(context: typer.Context, order: OrderNumber, attempt: Attempt = None) -> None:

@@ -1,14 +1,11 @@
-"""Commands that sell vouchers: one after the other, or many at once for a printer."""
+"""Commands that sell vouchers one by one."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from operator import attrgetter
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.text import Text
@@ -16,6 +13,7 @@ from rich.text import Text
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import CliContext, cli_context_of
 from voucher_gateway.cli.errors import print_warnings
+from voucher_gateway.cli.listing import print_records
 from voucher_gateway.cli.output import Output, printable
 from voucher_gateway.cli.parsing import (
     parse_code,
@@ -26,11 +24,12 @@ from voucher_gateway.cli.parsing import (
     parse_pin,
     parse_validity,
 )
-from voucher_gateway.cli.tables import TableColumn, count_text, details, fields_of, print_rows
+from voucher_gateway.cli.tables import TableColumn, count_text, details, fields_of, text_of
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import Medium
 from voucher_gateway.sales.records import STOPPED, SaleRecord, SaleState
+from voucher_gateway.serialization import compared_fields
 
 if TYPE_CHECKING:
     from voucher_gateway.gateway.gateway import Gateway
@@ -44,16 +43,10 @@ _SaleName = Annotated[
         show_default=False,
     ),
 ]
-_BatchName = Annotated[str, typer.Argument(metavar="BATCH", help="Your own name for the batch.", show_default=False)]
 _BatchOption = Annotated[str | None, typer.Option("--batch", metavar="BATCH", help="Only the sales of this batch.")]
-_ValidFor = Annotated[
-    str | None, typer.Option("--valid-for", metavar="TIME", help="Validity from activation, such as '3 years'.")
+CampaignOption = Annotated[
+    str | None, typer.Option("--campaign", metavar="TEXT", help="The vendor's campaign or group.")
 ]
-_Medium = Annotated[
-    Literal["digital", "print"] | None, typer.Option("--medium", help="Whether it is digital or printed.")
-]
-_Campaign = Annotated[str | None, typer.Option("--campaign", metavar="TEXT", help="The vendor's campaign or group.")]
-_Metadata = Annotated[str | None, typer.Option("--metadata", metavar="JSON", help="Data of your own, any JSON value.")]
 
 _STYLES: Final = {
     SaleState.FULFILLING: "bold magenta",
@@ -62,7 +55,6 @@ _STYLES: Final = {
     SaleState.DELIVERED: "green",
 }
 _IN_TITLE: Final = ("name", "state", "attention", "revocation")
-_CSV_COLUMNS: Final = ("sale", "code", "pin", "amount", "currency", "voucher_id")
 
 
 def prepare(
@@ -77,11 +69,11 @@ def prepare(
     pin: given.PinText = None,
     pin_file: given.PinFile = None,
     valid_until: given.ValidUntil = None,
-    valid_for: _ValidFor = None,
-    medium: _Medium = None,
+    valid_for: given.ValidFor = None,
+    medium: given.MediumOption = None,
     sku: given.Sku = None,
-    campaign: _Campaign = None,
-    metadata: _Metadata = None,
+    campaign: CampaignOption = None,
+    metadata: given.Metadata = None,
     wait: given.Wait = 0,
     reveal: given.Reveal = False,
 ) -> None:
@@ -95,7 +87,7 @@ def prepare(
         voucher-gateway sell prepare 1002-1 shop 50.00 EUR --order 1002
     """
     session = cli_context_of(context)
-    new = _new_voucher(
+    new = new_voucher_of(
         amount,
         currency,
         code=parse_code(code, code_file),
@@ -156,7 +148,7 @@ def delivered(
             if record.state not in STOPPED:
                 _find(gateway, record.name, wait).delivered()
                 count += 1
-    _print_batch(session.output, {"batch": batch, "delivered": count}, f"{count_text(count, 'voucher')} delivered")
+    print_batch(session.output, {"batch": batch, "delivered": count}, f"{count_text(count, 'voucher')} delivered")
 
 
 def revoke(
@@ -244,140 +236,13 @@ def list_sales(
     begin, _ = parse_period(since, None)
     with session.gateway(account) as gateway:
         records = gateway.sales(states=state or (), account=account, batch=batch, since=begin, limit=limit)
-        print_sales(session.output, records)
+        print_records(session.output, records, _COLUMNS)
 
 
-def print_sales(output: Output, records: Iterable[SaleRecord]) -> None:
-    """Print sales as they are read."""
-    if not output.as_json:
-        if not print_rows(output, records, _COLUMNS):
-            output.note("There are none.")
-        return
-    for record in records:
-        output.object(record)
-        output.end_if_unread()
+# --- helpers, also of the commands for batches ---
 
 
-def batch(
-    context: typer.Context,
-    name: _BatchName,
-    account: given.AccountName,
-    amount: given.Amount,
-    currency: given.Currency,
-    count: Annotated[int, typer.Argument(metavar="COUNT", help="How many vouchers.", min=1, show_default=False)],
-    fulfil: Annotated[
-        bool, typer.Option("--fulfil", help="Make them spendable at once; otherwise they are inactive.")
-    ] = False,
-    codes: Annotated[
-        Path | None,
-        typer.Option("--codes", metavar="FILE", help="Write their codes into this CSV file; needs --reveal."),
-    ] = None,
-    reveal: given.Reveal = False,
-    order: given.Order = None,
-    valid_until: given.ValidUntil = None,
-    valid_for: _ValidFor = None,
-    medium: _Medium = None,
-    sku: given.Sku = None,
-    campaign: _Campaign = None,
-    metadata: _Metadata = None,
-    workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=1, max=64, help="So many vouchers at a time.")
-    ] = 4,
-    wait: given.Wait = 0,
-) -> None:
-    """Make COUNT equal vouchers, such as for a printer, and write their codes into a file.
-
-    If the command is broken off, the same command goes on: the codes are the same, and no voucher is made twice. The
-    file is written whole or not at all, and only its owner can read it (mode 0600). The sales are called BATCH/000001
-    and so on. Without --fulfil the vouchers are inactive; `sell fulfil`, or the same command with --fulfil, makes them
-    spendable.
-
-    Examples:
-        voucher-gateway sell batch spring shop 50 EUR 200 --codes a.csv --reveal
-    """
-    session = cli_context_of(context)
-    if (codes is not None) != reveal:
-        raise InvalidRequest(
-            "a file of codes is worth the sum of its vouchers: give --codes and --reveal together",
-            field="--codes",
-            rule="together with --reveal",
-        )
-    new = _new_voucher(
-        amount,
-        currency,
-        valid_until=valid_until,
-        valid_for=valid_for,
-        medium=medium,
-        sku=sku,
-        campaign=campaign,
-        metadata=metadata,
-    )
-    remedy = "The same command goes on with it."
-    with (
-        session.gateway(account) as gateway,
-        session.changing(f"the batch {name} at {account}", remedy),
-        session.output.progress(f"making the vouchers of {name}") as progress,
-    ):
-        sales = gateway.sell_many(name, account, new, count, order=order, fulfil=fulfil, workers=workers, wait=wait)
-        counted = _Counted(sales, lambda number: progress.update(number, count))
-        revoked = _write_codes(counted, codes) if codes is not None else sum(sale.state in STOPPED for sale in counted)
-    fields = {"batch": name, "vouchers": count, "revoked": revoked, "fulfilled": fulfil, "codes": codes and str(codes)}
-    sentence = f"{count_text(count, 'voucher')} {'can be spent' if fulfil else 'prepared'}"
-    _print_batch(session.output, fields, sentence if not revoked else f"{sentence}, {revoked} of them revoked")
-    if codes is not None:
-        session.output.note(f"Once the codes are at their place: voucher-gateway sell delivered --batch {name}")
-
-
-class _Counted:
-    """Sales that are counted while they are read."""
-
-    def __init__(self, sales: Iterable[Sale], count: Callable[[int], None]) -> None:
-        self._sales = sales
-        self._count = count
-
-    def __iter__(self) -> Any:
-        for number, sale in enumerate(self._sales, 1):
-            self._count(number)
-            yield sale
-
-
-def _write_codes(sales: Iterable[Sale], path: Path) -> int:
-    """Write the codes of sales into a file, whole or not at all, and return how many sales were revoked."""
-    from voucher_gateway.atomic_file import AtomicFile
-
-    revoked = 0
-    with AtomicFile(path) as draft:
-        text = io.TextIOWrapper(draft.file, encoding="utf-8", newline="")
-        try:
-            lines = csv.writer(text)
-            lines.writerow(_CSV_COLUMNS)
-            for sale in sales:
-                if sale.state in STOPPED:
-                    revoked += 1
-                else:
-                    _write_line(lines, sale)
-            text.flush()
-        finally:
-            text.detach()  # the file is the draft's
-        draft.commit()
-    return revoked
-
-
-def _write_line(lines: Any, sale: Sale) -> None:
-    from voucher_gateway.masking import hide_frames
-
-    code, pin, value = sale.code, sale.pin, sale.initial
-    with hide_frames():
-        plain_pin = "" if pin is None else pin.reveal()
-        lines.writerow(
-            [sale.name, code.reveal(), plain_pin, f"{value.amount:f}", value.currency, sale.voucher_id or ""]
-        )
-
-
-# --- helpers ---
-
-
-def _new_voucher(
+def new_voucher_of(
     amount: str,
     currency: str,
     *,
@@ -389,6 +254,11 @@ def _new_voucher(
     metadata: str | None,
     **secrets: Any,
 ) -> NewVoucher:
+    """Return the voucher that the options of a command describe.
+
+    Raises:
+        InvalidRequest: if an option has a wrong value.
+    """
     until: datetime | None = parse_instant_option(valid_until, "--valid-until")
     return NewVoucher(
         initial=parse_money(amount, currency),
@@ -406,7 +276,7 @@ def _find(gateway: Gateway, name: str, wait: float) -> Sale:
     sale = gateway.find_sale(name, wait=wait)
     if sale is None:
         raise InvalidRequest(
-            f"there is no sale {name!r:.200}: `sell prepare` opens one, `sell list` shows those that there are",
+            f"the sale {name!r:.200} does not exist: `sell prepare` opens one, `sell list` shows all",
             field="SALE",
             rule="the name of a sale",
         )
@@ -427,11 +297,11 @@ def _print_sale(output: Output, sale: Sale, *, reveal: bool = False) -> None:
     is_readable = has_code and record.state not in STOPPED
     secrets = {"code": sale.code if is_readable else None, "pin": sale.pin if is_readable else None}
     if output.as_json:
-        fields = {**{name: getattr(record, name) for name in _names_of(record)}, **secrets}
+        fields = {**{name: getattr(record, name) for name in compared_fields(SaleRecord)}, **secrets}
         output.object(fields, reveal=reveal)
         return
     texts = fields_of(record, without=_IN_TITLE)
-    texts |= {name: _text(secret, reveal) for name, secret in secrets.items()}
+    texts |= {name: text_of(secret, reveal=reveal) for name, secret in secrets.items()}
     if record.revocation is not None:
         texts |= fields_of(record.revocation)
     title = Text(printable(f"{record.name} is {record.state.value}"), _STYLES.get(record.state, "yellow"))
@@ -442,19 +312,8 @@ def _print_sale(output: Output, sale: Sale, *, reveal: bool = False) -> None:
         output.note(f"Its code is masked: voucher-gateway sell show {record.name} --reveal")
 
 
-def _names_of(record: SaleRecord) -> list[str]:
-    from voucher_gateway.serialization import compared_fields
-
-    return compared_fields(type(record))
-
-
-def _text(secret: Any, reveal: bool) -> str:
-    from voucher_gateway.cli.tables import text_of
-
-    return text_of(secret, reveal=reveal)
-
-
-def _print_batch(output: Output, fields: dict[str, Any], sentence: str) -> None:
+def print_batch(output: Output, fields: dict[str, Any], sentence: str) -> None:
+    """Print what was done with a batch: a sentence for people, or the fields as JSON."""
     if output.as_json:
         output.object(fields)
     else:

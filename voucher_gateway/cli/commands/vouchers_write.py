@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -41,22 +41,16 @@ def issue(
     pin: given.PinText = None,
     pin_file: given.PinFile = None,
     activate: Annotated[bool, typer.Option("--activate", help="Activate it, too, so that it can be spent.")] = False,
-    medium: Annotated[
-        Literal["digital", "print"] | None, typer.Option("--medium", help="Whether it is digital or printed.")
-    ] = None,
+    medium: given.MediumOption = None,
     valid_until: given.ValidUntil = None,
-    valid_for: Annotated[
-        str | None, typer.Option("--valid-for", metavar="TIME", help="Validity from activation, such as '3 years'.")
-    ] = None,
+    valid_for: given.ValidFor = None,
     taxable: Annotated[
         bool | None, typer.Option("--taxable/--not-taxable", help="The vendor's tax flag.", show_default=False)
     ] = None,
     tax_rate: Annotated[str | None, typer.Option("--tax-rate", metavar="RATE", help="In percent, such as 19.")] = None,
     sku: given.Sku = None,
     batch: given.Batch = None,
-    metadata: Annotated[
-        str | None, typer.Option("--metadata", metavar="JSON", help="Data of your own, any JSON value.")
-    ] = None,
+    metadata: given.Metadata = None,
     order: given.Order = None,
     wait: given.Wait = 0,
     option: given.CallOptions = None,
