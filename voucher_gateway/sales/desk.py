@@ -213,14 +213,6 @@ def complete_sales(verbs: SaleVerbs, *, account: str | None = None) -> list[Sale
     return SalesDesk(verbs, journal).complete(account=account)
 
 
-def list_waiting(verbs: SaleVerbs, *, account: str | None = None) -> list[SaleRecord]:
-    """Return the sales that are decided and not carried out, if there ever was a sale."""
-    journal = verbs.journal
-    if journal is None or not SaleStore.exists_in(journal.database):
-        return []
-    return list(SalesDesk(verbs, journal).iterate(states=DECIDED, account=account))
-
-
 def _issues_inactive(seller: SellingAccount) -> bool:
     can = seller.capabilities
     return can.can_issue_inactive and can.of(Operation.ACTIVATE).available
