@@ -86,7 +86,10 @@ def test_a_database_that_cannot_be_read_leaves_a_gap(shop: Shop, read_gauge: Cal
 
 
 def test_a_gateway_without_a_journal_has_nothing_to_observe(shop: Shop) -> None:
-    with Gateway({"shop": shop.provider()}) as gateway, pytest.raises(ConfigurationError, match="no journal"):
+    with (
+        Gateway({"shop": shop.provider()}) as gateway,
+        pytest.raises(ConfigurationError, match="gauges need a journal"),
+    ):
         observe_gateway(gateway)
 
 
