@@ -374,6 +374,45 @@ def test_the_form_of_a_file_is_refused_for_a_source_that_is_none(
     assert "--date-order is for a source that is a CSV file" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("codes", "found"),
+    [
+        (["1.23457E+15", "GIFT-0001"], "1 a number with an exponent"),
+        (["4E512", "12e70"], "2 a number with an exponent"),
+        (["001234", "001235", "1236"], "1 digits only, of another length"),
+        (["001234", "GIFT-0001", "12-E5"], None),
+    ],
+)
+def test_codes_that_a_spreadsheet_has_changed_need_consent_by_name(
+    accounts: dict[str, RunningSimulator], run: Run, codes: list[str], found: str | None
+) -> None:
+    Path("in.csv").write_text("code,currency,remaining\n" + "".join(f"{code},EUR,1.00\n" for code in codes))
+    Path("policy.toml").write_text('accept = ["spoiled-codes"]\n')
+    if found is None:
+        run("import", "events", "in.csv", "--dry-run").done()
+        return
+    for more in (["--dry-run"], []):
+        ran = run("import", "events", "in.csv", *more)
+        assert ran.code == 2
+        assert found in ran.err
+        assert 'accept the risks in the policy: accept = ["spoiled-codes"]' in ran.err
+        assert not any(code in ran.err for code in codes)
+    assert _changes(accounts["events"]) == 0
+    ran = run("import", "events", "in.csv", "--policy", "policy.toml").done()
+    assert f"{len(codes)} vouchers went to events" in ran.out
+
+
+def test_a_code_outside_of_the_pattern_of_the_target_needs_consent(
+    accounts: dict[str, RunningSimulator], run: Run, tmp_path: Path
+) -> None:
+    config = tmp_path / "voucher-gateway.toml"
+    config.write_text(config.read_text().replace("[accounts.events]", '[accounts.events]\ncode_pattern = "^EVENT-"'))
+    Path("in.csv").write_text("code,currency,remaining\nEVENT-0001,EUR,1.00\nOTHER-0001,EUR,1.00\n")
+    ran = run("import", "events", "in.csv", "--dry-run")
+    assert ran.code == 2
+    assert "1 outside of the code_pattern of the target" in ran.err
+
+
 def test_an_export_for_a_spreadsheet_has_its_delimiter_and_decimal_sign(
     accounts: dict[str, RunningSimulator], run: Run
 ) -> None:
@@ -399,7 +438,7 @@ def test_the_vouchers_of_a_shops_own_list_can_be_imported(
     accounts: dict[str, RunningSimulator], run: Run, tmp_path: Path
 ) -> None:
     Path("in.csv").write_text("remaining,currency,code\n12.34,EUR,GIFT-0001\n0.05,EUR,GIFT-0002\n")
-    run("import", "shop", "in.csv", "--policy", _policy('losses = ["no-end"]')).done()
+    run("import", "shop", "in.csv", "--policy", _policy('losses = ["no-end"]\naccept = ["spoiled-codes"]')).done()
     found = {one["code"]: str(one["remaining"]) for one in accounts["shop"].ledger()}
     assert (found["GIFT-0001"], found["GIFT-0002"]) == ("12.34", "0.05")
 

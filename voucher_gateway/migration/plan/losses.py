@@ -39,6 +39,7 @@ their own keys in the policy (``code_taken``, ``code_unfit``, ``partly_used``)."
 RISKS: Final[Mapping[str, str]] = {
     "spendable-twice": "For a while a voucher can be spent at the source and at the target.",
     "inconsistent-listing": "The source changed while it was listed: vouchers may be missing from the plan.",
+    "spoiled-codes": "Codes of the file look as if a spreadsheet had changed them: their cards would not work.",
 }
 """The risks, each with a sentence for people."""
 
@@ -77,6 +78,9 @@ def find_unaccepted_risks(header: PlanHeader, totals: Totals, *accepted: str) ->
     if totals.listing.consistent is False:
         problems = "; ".join(totals.listing.problems)
         risks["inconsistent-listing"] = f"{RISKS['inconsistent-listing']} The problems: {problems}."
+    if totals.spoiled_codes:
+        codes = "; ".join(f"{count} {kind}" for kind, count in totals.spoiled_codes.items())
+        risks["spoiled-codes"] = f"{RISKS['spoiled-codes']} They are: {codes}."
     return {name: sentence for name, sentence in risks.items() if name not in header.accepted and name not in accepted}
 
 

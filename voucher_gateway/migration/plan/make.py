@@ -106,6 +106,7 @@ def make_plan(
         policy,
         header,
         _ids_to_leave_out(gateway.journal, after),
+        gateway.account(target),
     )
     costs = requests_of(route.steps, route.retire, source_can, target_can)
 
@@ -152,14 +153,14 @@ def _write_plan(
             if report_progress is not None and planned.number % _REPORT_EVERY == 0:
                 report_progress(planned.number)
         if not scanner.codes:
-            return writer.finish(builder.totals(scanner.report), estimate(builder.carried))
+            return writer.finish(builder.totals(scanner.report, scanner.spoiled_codes), estimate(builder.carried))
         # Only now are all codes known, and the vouchers whose code the source has twice.
         with PlanWriter(out, header, keys) as again:
             builder = _totals_builder(route, header)
             for planned in map(scanner.resolve_duplicate_code, writer.read_back()):
                 builder.add(planned)
                 again.write(planned)
-            return again.finish(builder.totals(scanner.report), estimate(builder.carried))
+            return again.finish(builder.totals(scanner.report, scanner.spoiled_codes), estimate(builder.carried))
 
 
 def latency_of(provider: VoucherProvider) -> timedelta:

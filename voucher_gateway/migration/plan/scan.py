@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Final, Self
 
@@ -11,6 +11,7 @@ import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation
 from voucher_gateway.errors import AccessDenied, VoucherNotFound
+from voucher_gateway.gateway.account import Account
 from voucher_gateway.iteration import ordered_map
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.listing.listing import Listing
@@ -20,6 +21,7 @@ from voucher_gateway.migration.plan.assess import Assessment, Target, assess, ki
 from voucher_gateway.migration.plan.code_index import SourceCodes, TargetCodes, fingerprint
 from voucher_gateway.migration.plan.model import Action, Kind, PlanHeader, PlannedVoucher
 from voucher_gateway.migration.plan.policy import Policy, Recode, Retire
+from voucher_gateway.migration.plan.spoiled_codes import SpoiledCodes
 from voucher_gateway.migration.rate_limit import Rates
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
@@ -170,9 +172,11 @@ class SourceScanner:
         policy: the policy of the migration.
         header: the header of the plan.
         left_out: the ids of vouchers that are left out of the plan.
+        target_account: the account of the target, if it is known which codes customers of it have.
 
     Attributes:
         codes: the codes that were read.
+        spoiled_codes: how many codes of a file look changed by a spreadsheet. It is set at the end of `plan`.
         report: the report of the listing. It is set at the end of `plan`.
     """
 
@@ -187,6 +191,7 @@ class SourceScanner:
         policy: Policy,
         header: PlanHeader,
         left_out: IdSet,
+        target_account: Account | None = None,
     ) -> None:
         self._keys = journal.keys
         self._source = source
@@ -201,6 +206,10 @@ class SourceScanner:
         self._moved = IdSet.empty() if header.copy else IdSet.of_moves_from(journal, source.account)
         self._taken = TargetCodes(target, journal.keys, rates)
         self.codes = SourceCodes()
+        self.spoiled_codes: Mapping[str, int] = {}
+        has_pattern = target_account is not None and target_account.code_pattern is not None
+        matches = target_account.matches_code if target_account is not None and has_pattern else None
+        self._spoiled = SpoiledCodes(matches) if source.capabilities.record else None
 
     def plan(self, *, dated: bool) -> Iterator[PlannedVoucher]:
         """Yield every voucher of the source, in the order of its list.
@@ -215,6 +224,7 @@ class SourceScanner:
                     self.codes.add(planned.fingerprint)
                 yield planned
             self.report = _with_gone(listing.report, len(self._secrets.gone))
+            self.spoiled_codes = {} if self._spoiled is None else self._spoiled.found()
 
     def resolve_duplicate_code(self, planned: PlannedVoucher) -> PlannedVoucher:
         """Return the planned voucher again, now that all codes are known: the source may have its code twice."""
@@ -251,6 +261,8 @@ class SourceScanner:
             and self._taken.has(voucher.code, mark)
         ):
             assessment = self._assess(voucher, held=held, taken=True)
+        if self._spoiled is not None and voucher.code is not None and assessment.action is Action.CARRY:
+            self._spoiled.add(voucher.code)
         return self._line(number, voucher, assessment, mark)
 
     def _assess(self, voucher: Voucher, *, held: bool, taken: bool = False) -> Assessment:

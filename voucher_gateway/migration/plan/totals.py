@@ -46,6 +46,7 @@ class Totals:
         double_spendable: the largest value that can be spent twice at any moment, by currency; empty if nothing can.
         longest_drift: the longest time by which a carried voucher ends later at the target.
         listing: the report of the listing of the source.
+        spoiled_codes: how many codes of a file a spreadsheet has probably changed, by the way in which they look so.
     """
 
     all: Tally
@@ -59,6 +60,7 @@ class Totals:
     double_spendable: Mapping[str, Money] = attrs.field(factory=dict, hash=False)
     longest_drift: timedelta = timedelta()
     listing: ListingReport
+    spoiled_codes: Mapping[str, int] = attrs.field(factory=dict, hash=False)
 
     def of(self, action: Action) -> Tally:
         """Return the vouchers with this action."""
@@ -143,8 +145,8 @@ class TotalsBuilder:
         """The number of carried vouchers so far."""
         return sum(total.count for signature, total in self._sums.items() if signature[0] is Action.CARRY)
 
-    def totals(self, listing: ListingReport) -> Totals:
-        """Return the totals."""
+    def totals(self, listing: ListingReport, spoiled_codes: Mapping[str, int] | None = None) -> Totals:
+        """Return the totals, with what else is known of the source."""
         every, groups = _RunningTotal(), _Groups()
         for (action, kind, month, losses, reasons), total in self._sums.items():
             every.merge(total)
@@ -168,6 +170,7 @@ class TotalsBuilder:
             double_spendable=self._double_spendable(groups.of("actions")),
             longest_drift=self._drift,
             listing=listing,
+            spoiled_codes=spoiled_codes or {},
         )
 
     def _add_double_spendable(self, money: Money | None) -> None:
