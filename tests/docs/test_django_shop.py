@@ -154,6 +154,20 @@ def test_a_card_that_is_declined_before_anything_is_taken_can_be_replaced(shop: 
     assert (shop.left(*codes), shop.card()) == (["0.00", "0.00"], ["captured 39.90"])
 
 
+def test_a_customer_comes_back_from_the_page_of_the_card_with_another_voucher(shop: ExampleShop) -> None:
+    first, second = shop.vouchers("30.00", "20.00")
+    customer = Customer(shop, "89.90")
+    customer.post("/vouchers", code=first)
+    assert customer.post("/pay")[1]["due"] == "59.90 EUR"
+    assert customer.post("/vouchers", code=second)[1]["state"] == "open"
+    assert customer.post("/finish")[0] == 409
+    assert customer.post("/pay")[1]["due"] == "39.90 EUR"
+    customer.post("/card", card="tok_good")
+    assert customer.post("/finish")[1]["state"] == "captured"
+    assert (shop.left(first, second), shop.card()) == (["0.00", "0.00"], ["captured 39.90"])
+    assert customer.post("/vouchers", code=first)[0] == 409
+
+
 def test_a_card_that_is_declined_after_the_vouchers_were_taken_gives_them_back(shop: ExampleShop) -> None:
     codes = shop.vouchers("30.00", "20.00")
     customer = Customer(shop, "89.90")

@@ -15,9 +15,11 @@ from voucher_gateway import (
     Payment,
     PaymentConflict,
     PaymentDeclined,
+    SaleConflict,
     TooManyChecks,
 )
 
+_LATER = "We are finishing your order, and write to you. Please do not pay again."
 _ERRORS: tuple[tuple[type[Exception], int, str], ...] = (
     (TooManyChecks, 429, "You have tried too many codes. Please try again later."),
     (PaymentDeclined, 409, "A voucher cannot be used any more. Please look at your vouchers, and pay again."),
@@ -25,9 +27,10 @@ _ERRORS: tuple[tuple[type[Exception], int, str], ...] = (
     (PaymentConflict, 409, "This order was changed or is over. Please look at it again."),
     (CustomerMustConfirm, 202, "Please confirm the payment at your bank. Nothing was taken."),
     (NotExecuted, 503, "This is not possible now. Please try again in some minutes."),
-    (OutcomeUnknown, 202, "We are finishing your order, and write to you. Please do not pay again."),
-    (OperationInProgress, 202, "We are finishing your order, and write to you. Please do not pay again."),
-    (CardUnknown, 202, "We are finishing your order, and write to you. Please do not pay again."),
+    (OutcomeUnknown, 202, _LATER),
+    (SaleConflict, 202, _LATER),
+    (OperationInProgress, 202, _LATER),
+    (CardUnknown, 202, _LATER),
 )
 
 

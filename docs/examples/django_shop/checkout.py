@@ -4,8 +4,6 @@ The payment decides, and commits every step by itself. The row of the order only
 worker that is killed, loses nothing, and each view may be called twice. `answers.py` has the sentences for errors.
 """
 
-from __future__ import annotations
-
 from django.core.mail import send_mail
 from django.http import HttpRequest, JsonResponse
 from django.shortcuts import get_object_or_404
@@ -25,8 +23,9 @@ def find_payment(number: str) -> tuple[Order, Payment]:
 
 @sensitive_post_parameters("code", "pin")
 def add_voucher(request: HttpRequest, number: str) -> JsonResponse:
-    """Add the code that the customer typed. Nothing is taken."""
+    """Add the code that the customer typed, also after the page of the card. Nothing is taken."""
     _, payment = find_payment(number)
+    payment.reopen()
     payment.add(request.POST["code"], request.POST.get("pin"), caller=request.META["REMOTE_ADDR"])
     return answer(payment, "The voucher is added.")
 

@@ -14,6 +14,7 @@ from voucher_gateway import (
     Payment,
     PaymentConflict,
     PaymentDeclined,
+    SaleConflict,
     TooManyChecks,
 )
 
@@ -26,6 +27,7 @@ _ERRORS: tuple[tuple[type[Exception], int, str], ...] = (
     (CustomerMustConfirm, 202, "Please confirm the payment at your bank, then pay again. Nothing was taken."),
     (NotExecuted, 503, "This is not possible now. Please try again in some minutes."),
     (OutcomeUnknown, 202, _LATER),
+    (SaleConflict, 202, _LATER),
     (OperationInProgress, 202, _LATER),
     (CardUnknown, 202, _LATER),
 )

@@ -34,8 +34,9 @@ def find_payment(number: str) -> tuple[orders.Order, Payment]:
 
 @app.post("/orders/{number}/vouchers")
 def add_voucher(number: str, code: Secret, request: Request) -> JSONResponse:
-    """Add the code that the customer typed. Nothing is taken."""
+    """Add the code that the customer typed, also after a payment that was not finished. Nothing is taken."""
     _, payment = find_payment(number)
+    payment.reopen()
     payment.add(code.get_secret_value(), caller=request.client.host if request.client else "unknown")
     return answer(payment, "The voucher is added.")
 
