@@ -39,7 +39,7 @@ class Reader:
                 self.code = 0
                 continue
             assert self.code == 0, f"the command before {command!r} failed, and the page does not show its exit code"
-            self._compare(command, expected, self._printed(command))
+            self.compare(command, expected, self._printed(command))
         assert self.code == 0, "the last command of a block failed, and the page does not show its exit code"
 
     def _printed(self, command: str) -> list[str]:
@@ -58,7 +58,7 @@ class Reader:
         printed: str = ran.out + ran.err
         return printed.splitlines()
 
-    def _compare(self, command: str, expected: list[str], printed: list[str]) -> None:
+    def compare(self, command: str, expected: list[str], printed: list[str]) -> None:
         """Compare line by line what a command printed with what stands below it; blank lines do not count."""
         names: list[str] = []
         patterns = [self._line_pattern(line, names) for line in expected if line.strip()]

@@ -10,6 +10,13 @@ are read as those of the command-line page, which has a test of its own. Comment
 * ``<!-- vouchers: ACCOUNT NUMBER -->`` adds so many varied vouchers to a vendor.
 * ``<!-- risks: ACCOUNT NAME ... -->`` lets an account of the first configuration accept risks.
 * ``<!-- file: NAME -->`` makes the next ```toml block that file.
+* ``<!-- voucher: ACCOUNT CODE AMOUNT -->`` adds this voucher to a vendor.
+* ``<!-- environment: NAME VALUE -->`` sets a variable.
+* ``<!-- wait: SECONDS -->`` waits.
+* ``<!-- outage: ACCOUNT begins -->`` lets a vendor answer no request until ``<!-- outage: ACCOUNT ends -->``.
+* ``<!-- killed: ACCOUNT NAME METHOD /path -->`` runs the next ```python block in a process of its own. The fault lets
+  its request hang, and then the process is killed.
+* ``<!-- log -->`` makes the next ```text block the lines of the log since the last such block, as console output.
 
 The accounts are ``shop`` (jtl), with the voucher JTL-SPRING-0042 of 100 EUR, and ``events`` (ticketing), with
 EVENT-2F8C-6WJN of 50 EUR.
@@ -18,9 +25,12 @@ EVENT-2F8C-6WJN of 50 EUR.
 from __future__ import annotations
 
 import io
+import logging
 import re
 import runpy
+import subprocess
 import sys
+import time
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
@@ -40,8 +50,9 @@ from voucher_gateway.simulator import RunningSimulator, start
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PIECE: Final = re.compile(
-    r"^<!-- (?P<directive>fault|clock|file|risks|vouchers): (?P<words>.*?) -->$"
-    r"|^```(?P<kind>python|toml|console)\n(?P<text>.*?)^```$",
+    r"^<!-- (?P<directive>fault|clock|file|risks|vouchers?|environment|outage|wait|killed|log)"
+    r"(?:: (?P<words>.*?))? -->$"
+    r"|^```(?P<kind>python|toml|console|text)\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
 EXPECTED: Final = re.compile(r"^\s*print\(.*\)  # (?P<text>.*)$")
@@ -85,6 +96,32 @@ def run(*arguments: str, stdin: str = "") -> Ran:
     return Ran(code, out.getvalue(), err.getvalue())
 
 
+class Log(logging.Handler):
+    """Keeps the lines of the library at INFO and above, as ``LEVEL logger message``."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
+        self.lines: list[str] = []
+        self.logger = logging.getLogger("voucher_gateway")
+        self.level_before = self.logger.level
+        self.logger.setLevel(logging.INFO)
+        self.logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+    def take(self) -> list[str]:
+        """Return the lines since the last call."""
+        lines, self.lines = self.lines, []
+        return lines
+
+    def close(self) -> None:
+        self.logger.removeHandler(self)
+        self.logger.setLevel(self.level_before)
+        super().close()
+
+
 class Reader:
     """Follows one page."""
 
@@ -97,6 +134,9 @@ class Reader:
         self.said: dict[int, list[str]] = defaultdict(list)
         self.gateways: list[Gateway] = []
         self.file = ""
+        self.fault = ""
+        self.log = Log()
+        self.shows_log = False
         self.accounts = CONFIG.partition("\n\n")[2]
         self.configure(CONFIG)
         self.console = COMMANDS(run, {})
@@ -144,6 +184,21 @@ class Reader:
         account, *rest = words.split(" ", 2)
         if directive == "file":
             self.file = words
+        elif directive == "log":
+            self.shows_log = True
+        elif directive == "environment":
+            self.env.setenv(account, rest[0])
+        elif directive == "wait":
+            time.sleep(float(words))
+        elif directive == "voucher":
+            add_voucher(self.vendors[account], *rest)
+        elif directive == "killed":
+            self.fault = words
+        elif directive == "outage" and rest == ["begins"]:
+            self.vendors[account].inject("hang", "* *", times=0)
+        elif directive == "outage":
+            assert rest == ["ends"]
+            self.vendors[account].remove_fault("hang")
         elif directive == "risks":
             risks = ", ".join(f'"{risk}"' for risk in words.split()[1:])
             self.configure(
@@ -157,12 +212,31 @@ class Reader:
         else:
             self.vendors[account].clock.advance(float(rest[0]))
 
+    def kill(self, code: str) -> None:
+        """Run a block in a process, and kill the process when the waiting fault has met its request."""
+        account, name, match = self.fault.split(" ", 2)
+        self.fault = ""
+        vendor = self.vendors[account]
+        vendor.inject(name, match)
+        worker = subprocess.Popen([sys.executable, "-c", code], cwd=self.folder)
+        try:
+            while not any(name in request.faults for request in vendor.requests):
+                assert worker.poll() is None, "the process ended before its request met the fault"
+                time.sleep(0.01)
+        finally:
+            worker.kill()
+            worker.wait()
+
     def follow(self) -> int:
         """Run the whole page; return how many blocks it has."""
         text, count = self.page.read_text("utf-8"), 0
         for piece in PIECE.finditer(text):
             if piece["directive"]:
-                self.direct(piece["directive"], piece["words"])
+                self.direct(piece["directive"], piece["words"] or "")
+            elif piece["kind"] == "text":
+                if self.shows_log:
+                    self.console.compare("log", piece["text"].splitlines(), self.log.take())
+                self.shows_log = False
             elif piece["kind"] == "toml" and self.file:
                 tomllib.loads(piece["text"])
                 (self.folder / self.file).write_text(piece["text"])
@@ -171,13 +245,16 @@ class Reader:
                 self.configure(piece["text"])
             elif piece["kind"] == "console":
                 self.console.follow(piece["text"])
+            elif self.fault:
+                self.kill(piece["text"])
             else:
                 self.run(piece["text"], text.count("\n", 0, piece.start()) + 1)
-            count += piece["kind"] is not None
+            count += piece["kind"] not in (None, "text")
         return count
 
     def close(self) -> None:
         """Close what the page left open."""
+        self.log.close()
         for gateway in self.gateways:
             gateway.close()
 
@@ -189,12 +266,20 @@ def vendors() -> Iterator[dict[str, RunningSimulator]]:
             "shop": stack.enter_context(start("jtl", seed=1)),
             "events": stack.enter_context(start("ticketing", seed=1)),
         }
-        shop, events = running["shop"].announcement, running["events"].announcement
-        body = {"amount": "100.00", "currency": "EUR", "code": "JTL-SPRING-0042", "status": "active", "type": "digital"}
-        _post(f"{shop['base_url']}/vouchers", shop["token"], body)
-        _post(f"{events['base_url']}/api/vouchers", events["api_key"], {"amount": 50, "code": "EVENT-2F8C-6WJN"})
+        add_voucher(running["shop"], "JTL-SPRING-0042", "100.00")
+        add_voucher(running["events"], "EVENT-2F8C-6WJN", "50")
         yield running
         assert [crash for one in running.values() for crash in one.crashes] == []
+
+
+def add_voucher(vendor: RunningSimulator, code: str, amount: str) -> None:
+    """Let a vendor have a voucher of EUR."""
+    known = vendor.announcement
+    if known["provider"] == "jtl":
+        body = {"amount": amount, "currency": "EUR", "code": code, "status": "active", "type": "digital"}
+        _post(f"{known['base_url']}/vouchers", known["token"], body)
+    else:
+        _post(f"{known['base_url']}/api/vouchers", known["api_key"], {"amount": int(amount), "code": code})
 
 
 def _post(url: str, token: str, body: object) -> None:
