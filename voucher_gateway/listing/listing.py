@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import ClassVar, Final, Self, TypeAlias, TypeVar
 
+from voucher_gateway.digest_set import DigestSet
 from voucher_gateway.errors import InvalidRequest, MalformedResponse
 from voucher_gateway.listing.page import ListingReport, Page, ResumePoint, key_digest
 from voucher_gateway.listing.prefetch import Prefetcher
@@ -103,7 +104,7 @@ class Listing(Iterator[T]):
         self._offset = 0
         self._expected = 0  # entries of the current page that the page before it ended with
         # What is known of the whole list.
-        self._known: set[int] = set()
+        self._known = DigestSet()
         self._next = 0
         self._end: int | None = None
         self._first_end = 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from voucher_gateway.capabilities import Operation
+from voucher_gateway.digest_set import DigestSet
 from voucher_gateway.errors import InvalidRequest, VoucherNotFound
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.masking import Code
@@ -30,13 +31,16 @@ class SourceCodes:
     """The codes of the source. It finds codes that the source has twice."""
 
     def __init__(self) -> None:
-        self._seen: set[int] = set()
+        self._seen = DigestSet()
         self._twice: set[int] = set()
 
     def add(self, mark: str) -> None:
         """Add the fingerprint of a code."""
         short = _short(mark)
-        (self._twice if short in self._seen else self._seen).add(short)
+        if short in self._seen:
+            self._twice.add(short)
+        else:
+            self._seen.add(short)
 
     def twice(self, mark: str | None) -> bool:
         """Return whether this fingerprint was added twice."""
@@ -66,7 +70,7 @@ class TargetCodes:
         self._provider = provider
         self._keys = keys
         self._rates = rates
-        self._seen: set[int] = set()
+        self._seen = DigestSet()
         self.looks_up = not self._read_list()
 
     def has(self, code: Code, mark: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Final, Self
 import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation
+from voucher_gateway.digest_set import DigestSet
 from voucher_gateway.errors import AccessDenied, VoucherNotFound
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.iteration import ordered_map
@@ -145,7 +146,7 @@ class IdSet:
     """A set of ids that keeps one small hash of each."""
 
     def __init__(self, ids: Iterable[str]) -> None:
-        self._known = {key_digest(voucher_id) for voucher_id in ids}
+        self._known = DigestSet(key_digest(voucher_id) for voucher_id in ids)
 
     @classmethod
     def empty(cls) -> Self:
