@@ -140,7 +140,13 @@ def _correct(
 ) -> Resolution:
     """Replace the decision of an operation by another one. The journal keeps both, with names and reasons."""
     journal, verb = executor.journal, record.key.verb
-    requests = [request for request in journal.requests_of(record.id) if (request.reason or "").startswith(_DECIDED)]
+    sent = journal.requests_of(record.id)
+    requests = [request for request in sent if (request.reason or "").startswith(_DECIDED)]
+    if any(request.decisive and request.effect is Effect.SUCCEEDED for request in sent if request not in requests):
+        # The decision was about an earlier request. What the vendor has shown of the operation itself stands.
+        raise InvalidRequest(
+            "the operation is succeeded, there is nothing to decide", field="key", rule="an operation that was decided"
+        )
     if record.state is decision.state and not _names_missing_voucher(record, decision):
         raise InvalidRequest(
             f"{record.decided_by} has decided so already, there is nothing to decide",

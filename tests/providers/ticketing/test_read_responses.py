@@ -172,10 +172,11 @@ def test_all_that_is_wrong_with_a_list_is_named_at_once(
     vendor.get(f"{PRODUCTION}/api/vouchers", json={"docs": docs, "total": 3})
     with pytest.raises(MalformedResponse) as caught:
         next(lone_adapter.vouchers())
+    entry = f"(id {VOUCHER['_id']})"
     assert [problem.split(":")[0] for problem in caught.value.problems] == [
-        "docs[1].code",
-        "docs[1].amount",
-        "docs[2].validUntil",
+        f"docs[1] {entry}.code",
+        f"docs[1] {entry}.amount",
+        f"docs[2] {entry}.validUntil",
     ]
     assert caught.value.operation == "vouchers"
 
