@@ -108,20 +108,20 @@ class CsvForm:
     def settings(self) -> dict[str, object]:
         """Return the settings by which this form is not guessed again."""
         names = {character: name for name, character in DELIMITERS.items()}
-        found: dict[str, object] = {
+        settings: dict[str, object] = {
             "delimiter": names[self.delimiter],
             "decimal": "comma" if self.decimal_comma else "point",
             "date_order": self.date_order,
         }
         if self.encoding != "utf-8":
-            found["encoding"] = self.encoding
+            settings["encoding"] = self.encoding
         if self.time_zone != "UTC":
-            found["time_zone"] = self.time_zone
+            settings["time_zone"] = self.time_zone
         if self.currency is not None:
-            found["currency"] = self.currency
+            settings["currency"] = self.currency
         if self.fields:
-            found["columns"] = [f"{name}={field}" for name, field in self.fields.items()]
-        return found
+            settings["columns"] = [f"{name}={field}" for name, field in self.fields.items()]
+        return settings
 
     def sentences(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return sentences for people about this form.

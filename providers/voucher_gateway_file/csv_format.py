@@ -76,7 +76,7 @@ class CsvFormat:
         self._plan: tuple[tuple[str, Callable[[str], Any] | None], ...] = ()
         self._currency_at: int | None = None
 
-    def adapted(self, header: bytes, following: Iterable[bytes]) -> CsvFormat:
+    def adapt_to_file(self, header: bytes, following: Iterable[bytes]) -> CsvFormat:
         """Return the format of a file.
 
         Args:
@@ -87,7 +87,7 @@ class CsvFormat:
             MalformedFile: if its form is not clear.
         """
         settings = self._settings
-        text = _decoded(header, "latin-1").removeprefix("\ufeff")
+        text = header.decode("latin-1")
         base = attrs.evolve(self.form, delimiter=guess_delimiter(settings, text))
         with_delimiter = CsvFormat(settings, base)
         names = [base.field_of(name) for name in with_delimiter._cells(header)[0]]
@@ -285,12 +285,8 @@ def _cells_problem(error: str) -> str:
     return f"has a misplaced or unclosed quote, or a cell of more than {limit} characters"
 
 
-def _decoded(body: bytes, encoding: str) -> str:
-    return body.decode(encoding, "replace")
-
-
-def _cells_of(rows: Iterable[Sequence[str]], names: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    places = [place for place, name in enumerate(names) if name in wanted]
+def _cells_of(rows: Iterable[Sequence[str]], names: Sequence[str], fields: Sequence[str]) -> list[str]:
+    places = [place for place, name in enumerate(names) if name in fields]
     return [cell for cells in rows for place in places if (cell := cells[place])]
 
 

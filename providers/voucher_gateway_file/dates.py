@@ -27,7 +27,7 @@ def read_date(cell: str, *, order: DateOrder, time_zone: str, end_of_day: bool) 
         end_of_day: whether a date without a time is its last second. Otherwise it is its first second.
 
     Raises:
-        FieldProblem: if it is no such date.
+        FieldProblem: if it is not such a date.
     """
     try:
         return parse_instant(cell)

@@ -38,7 +38,7 @@ class FileFormat(Protocol):
         """Whether a file begins with the names of its columns."""
         ...
 
-    def adapted(self, header: bytes, following: Iterable[bytes]) -> Self:
+    def adapt_to_file(self, header: bytes, following: Iterable[bytes]) -> Self:
         """Return the format of the file with this header, by some of the records after it."""
         ...
 
@@ -93,7 +93,7 @@ class JsonLines:
     allows_quoted_line_breaks: Final = False
     header: Final = False
 
-    def adapted(self, header: bytes, following: Iterable[bytes]) -> Self:  # noqa: ARG002 - see `CsvFormat`
+    def adapt_to_file(self, header: bytes, following: Iterable[bytes]) -> Self:  # noqa: ARG002 - see `CsvFormat`
         """Return the format itself: JSON has one form."""
         return self
 

@@ -215,7 +215,7 @@ class FileIndex:
 
     def _add_header(self, file: BinaryIO, record: Record) -> None:
         following = iter_records(file, start=record.end, line=record.line, quoted=self.form.allows_quoted_line_breaks)
-        self.form = self._new_form.adapted(record.body, [other.body for other in islice(following, _SAMPLE)])
+        self.form = self._new_form.adapt_to_file(record.body, [other.body for other in islice(following, _SAMPLE)])
         file.seek(record.end)
         self.columns = self.form.columns(record.body)
         self.header = record.body

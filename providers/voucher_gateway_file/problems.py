@@ -19,7 +19,7 @@ class ProblemList:
 
     Args:
         path: the file that lists all problems, readable for its owner only. None for no such file. It is removed if
-            there is no problem.
+            the file has no problem.
     """
 
     def __init__(self, path: Path | None) -> None:
