@@ -15,15 +15,13 @@ from voucher_gateway.http.provider import HttpProvider
 from voucher_gateway.instants import now
 from voucher_gateway.journal.records import UNRESOLVED
 from voucher_gateway.journal.search import OperationFilter, iterate_operations
+from voucher_gateway.telemetry.spans import SCOPE
 from voucher_gateway.version import __version__
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Observation
 
 log: Final = logging.getLogger("voucher_gateway.metrics")
-
-SCOPE: Final = "voucher_gateway"
-"""The name of the meter, and the first part of the name of each gauge and attribute."""
 
 _AGES: Final = ((timedelta(minutes=5), "under-5m"), (timedelta(hours=1), "under-1h"), (timedelta(days=1), "under-1d"))
 _OLD: Final = "older"

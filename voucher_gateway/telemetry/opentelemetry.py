@@ -13,11 +13,8 @@ from typing import Final
 from opentelemetry import context as otel_context
 from opentelemetry import metrics, trace
 
-from voucher_gateway.telemetry.spans import CallSpan, RequestSpan, SpanMaker
+from voucher_gateway.telemetry.spans import SCOPE, CallSpan, RequestSpan, SpanMaker
 from voucher_gateway.version import __version__
-
-SCOPE: Final = "voucher_gateway"
-"""The name of the tracer and of the meter, and the first part of the name of each attribute and metric."""
 
 # Both keys are in the API package, so that all instrumentations have the same. Their names are not documented.
 _SUPPRESSED: Final = tuple(

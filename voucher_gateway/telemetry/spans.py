@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Final, Protocol
+
+SCOPE: Final = "voucher_gateway"
+"""The name of the tracer and of the meter, and the first part of the name of each attribute and metric."""
 
 
 class CallSpan:
