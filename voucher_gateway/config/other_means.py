@@ -12,27 +12,27 @@ _PATH: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", re.ASCII)
 _METHODS: Final = ("authorize", "capture", "void", "refund")
 
 
-def load_other_means(given: Any, problems: ConfigProblems) -> Any:
+def load_other_means(value: Any, problems: ConfigProblems) -> Any:
     """Return the other means that a configuration names, or None after adding to `problems`.
 
     Args:
-        given: ``MODULE:NAME`` of an object with the methods of `OtherMeans`, or of a function or class that returns
+        value: ``MODULE:NAME`` of an object with the methods of `OtherMeans`, or of a function or class that returns
             one when it is called without arguments; in a dict also such an object itself.
         problems: receives the problems.
     """
     where = ("other_means",)
-    means = given
-    if isinstance(given, str):
-        if not _PATH.fullmatch(given):
+    means = value
+    if isinstance(value, str):
+        if not _PATH.fullmatch(value):
             problems.add(where, "must be MODULE:NAME, such as shop.card:means")
             return None
         try:
-            means = _import(given)
+            means = _import(value)
         except Exception as error:  # noqa: BLE001 - a module of the shop may raise anything
             problems.add(where, f"cannot be imported: {type(error).__name__}")
             return None
-    elif isinstance(given, int | float | list | dict | tuple) or given is None:
-        problems.add(where, f"must be a string, not {toml_type_name(given)}")
+    elif isinstance(value, int | float | list | dict | tuple) or value is None:
+        problems.add(where, f"must be a string, not {toml_type_name(value)}")
         return None
     if callable(means) and not _is_means(means):
         with problems.collect(where, "cannot be made: its function raised an error"):
@@ -45,10 +45,10 @@ def load_other_means(given: Any, problems: ConfigProblems) -> Any:
 
 def _import(path: str) -> Any:
     module, _, name = path.partition(":")
-    value = import_module(module)
+    target = import_module(module)
     for part in name.split("."):
-        value = getattr(value, part)
-    return value
+        target = getattr(target, part)
+    return target
 
 
 def _is_means(means: Any) -> bool:

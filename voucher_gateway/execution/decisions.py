@@ -111,7 +111,7 @@ def decide(executor: JournalExecutor, provider_of: ProviderOf, key: OperationKey
     record = refresh(executor, provider_of, require_record(find_record(executor, key)))
     by, reason = decision.by.strip(), decision.reason.strip()
     if late := late_requests(executor, provider_of, record):
-        journal.close_requests(record, _finished(late, decision), decided_by=by, decision=reason)
+        journal.close_requests(record, _results_of_requests(late, decision), decided_by=by, decision=reason)
         log.info("%s: a person decided about its earlier request: %s", record.label, decision.effect.value)
         return resolution(executor, record, reason=f"{_DECIDED}{by}: {reason}")
     if record.decided_by is not None and not record.state.is_unresolved:
@@ -127,7 +127,7 @@ def decide(executor: JournalExecutor, provider_of: ProviderOf, key: OperationKey
         record,
         decision.state,
         result=_result(executor, provider_of(key.account), record, requests, decision),
-        finished=_finished(requests, decision),
+        finished=_results_of_requests(requests, decision),
         decided_by=by,
         decision=reason,
     )
@@ -174,7 +174,7 @@ def _correct(
     by, reason = decision.by.strip(), f"{decision.reason.strip()} ({former})"
     result = _result(executor, provider, record, requests, decision)
     correction = Correction(state=decision.state, result=result, by=by, reason=reason)
-    corrected = journal.correct_decision(record, correction, _finished(requests, decision))
+    corrected = journal.correct_decision(record, correction, _results_of_requests(requests, decision))
     log.warning("%s: a person corrected a decision: %s", record.label, decision.state.value)
     return resolution(executor, corrected, reason=f"{_DECIDED}{by}: {reason}")
 
@@ -202,7 +202,7 @@ def _require_not_contradicted(
             )
 
 
-def _finished(requests: list[RequestRecord], decision: Decision) -> list[RequestResult]:
+def _results_of_requests(requests: list[RequestRecord], decision: Decision) -> list[RequestResult]:
     reason = f"{_DECIDED}{decision.by}"
     return [RequestResult(request.id, decision.effect, reason, request.step) for request in requests]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import attrs
 
@@ -23,10 +22,6 @@ from voucher_gateway.models.results import (
 )
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.telemetry.calls import observe_call
-
-if TYPE_CHECKING:
-    # A journal needs SQLAlchemy, which takes longer to import than everything else. What needs it is imported late.
-    pass
 
 
 class LookUpVerbs(GatewayBase):

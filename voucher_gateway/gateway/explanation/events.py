@@ -87,15 +87,17 @@ def make_events(
         at: the present moment by the vendor's clock.
     """
     events: list[tuple[datetime, StoryEvent]] = []
-    shown = {id(movement): find_operation(operations, movement) for movement in movements}
-    proofs = {operation.record.id: movement for movement in movements if (operation := shown[id(movement)]) is not None}
+    by_movement = {id(movement): find_operation(operations, movement) for movement in movements}
+    proofs = {
+        operation.record.id: movement for movement in movements if (operation := by_movement[id(movement)]) is not None
+    }
     for operation in operations:
         event = _operation_event(operation, proofs.get(operation.record.id), at)
         events.append((operation.record.created_at, event))
     last = FIRST
     for movement in movements:
         last = movement.created_at or last
-        if shown[id(movement)] is None:
+        if by_movement[id(movement)] is None:
             events.append((last, _movement_event(movement)))
     events.extend((move.at, _move_event(move)) for move in moves)
     return [event for _, event in sorted(events, key=_moment_of)]

@@ -100,7 +100,7 @@ def _reason(operations: Sequence[JournalOperation], order: str, at: datetime) ->
     if not operations:
         # The order is not repeated: a code may have been given in its place.
         return ExplanationReason.NOT_FOUND, "the journal has no operation of this order"
-    done = [operation for operation in operations if operation.record.state is OperationState.SUCCEEDED]
+    successes = [operation for operation in operations if operation.record.state is OperationState.SUCCEEDED]
     parts = [
         text
         for verbs, word in (
@@ -109,7 +109,7 @@ def _reason(operations: Sequence[JournalOperation], order: str, at: datetime) ->
             ((Operation.ISSUE,), "issued vouchers of"),
             ((Operation.TOP_UP,), "added"),
         )
-        if (text := _sum_text(done, verbs, word))
+        if (text := _sum_text(successes, verbs, word))
     ]
     held = [operation for operation in operations if operation.is_held(at)]
     parts += [f"holds {_held_text(operation, at)}" for operation in held]
@@ -122,9 +122,9 @@ def _reason(operations: Sequence[JournalOperation], order: str, at: datetime) ->
     return (ExplanationReason.HELD if held else ExplanationReason.DONE), text
 
 
-def _sum_text(done: Iterable[JournalOperation], verbs: Sequence[Operation], word: str) -> str:
+def _sum_text(successes: Iterable[JournalOperation], verbs: Sequence[Operation], word: str) -> str:
     amounts: list[Money] = [
-        operation.money for operation in done if operation.record.key.verb in verbs and operation.money is not None
+        operation.money for operation in successes if operation.record.key.verb in verbs and operation.money is not None
     ]
     return f"{word} {sums_text(amounts)}" if amounts else ""
 

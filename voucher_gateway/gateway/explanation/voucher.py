@@ -61,8 +61,8 @@ def explain_code(
         return _explain_unknown(journal, result, records)
     explained = [story.explain() for story in stories]
     reason, sentence = _choose(explained)
-    shown = {record.id for story in stories for record in story.records}
-    elsewhere = [record for record in records if record.id not in shown]
+    ids_of_stories = {record.id for story in stories for record in story.records}
+    elsewhere = [record for record in records if record.id not in ids_of_stories]
     operations = [operation for story in stories for operation in story.operations]
     operations += [] if journal is None else read_operations(journal, elsewhere)
     movements = [movement for story in stories for movement in story.movements]
@@ -72,7 +72,7 @@ def explain_code(
         sentence=sentence,
         vouchers=tuple(explained),
         events=tuple(make_events(operations, movements, moves, stories[0].at)),
-        missing=(*_failed(result), *(story.missing for story in stories if story.missing)),
+        missing=(*_failure_sentences(result), *(story.missing for story in stories if story.missing)),
     )
 
 
@@ -87,7 +87,7 @@ def _choose(explained: Sequence[ExplainedVoucher]) -> tuple[ExplanationReason, s
     return ExplanationReason.SEVERAL, f"Several accounts have a voucher with this code: {names}."
 
 
-def _failed(result: FindResult) -> list[str]:
+def _failure_sentences(result: FindResult) -> list[str]:
     return [f"{name} could not be asked: {error.message}" for name, error in result.failed.items()]
 
 
@@ -110,7 +110,9 @@ def _explain_unknown(journal: Journal | None, result: FindResult, records: Seque
         text = f"not found, and not every account could be asked: asked {names_text(result.asked)}"
     if result.left_out and reason in (ExplanationReason.NOT_FOUND, ExplanationReason.NOT_ASKED):
         text += f"; not asked {names_text(result.left_out)} (the code_pattern does not match)"
-    return Explanation(reason=reason, sentence=as_sentence(text), events=events, missing=tuple(_failed(result)))
+    return Explanation(
+        reason=reason, sentence=as_sentence(text), events=events, missing=tuple(_failure_sentences(result))
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -155,7 +157,7 @@ class _VoucherStory:
             sentence=as_sentence(text),
             status=voucher.status,
             remaining=voucher.remaining,
-            held=_sum(held),
+            held=_sum_money(held),
             valid_until=voucher.valid_until,
         )
 
@@ -226,7 +228,7 @@ class _VoucherStory:
         return f" until {moment_text(operation.hold.expires_at, self.at)}"
 
     def _free(self) -> Money | None:
-        held = _sum([operation.hold.money for operation in self.held if operation.hold is not None])
+        held = _sum_money([operation.hold.money for operation in self.held if operation.hold is not None])
         left = self.voucher.remaining
         if held is None or left is None or left.currency != held.currency:
             return None
@@ -263,15 +265,15 @@ def _used_up_by(record: OperationRecord) -> str:
 
 def _last(records: Sequence[OperationRecord], verb: Operation) -> OperationRecord | None:
     """Return the last successful operation of a verb; None if there is none."""
-    done = [record for record in records if record.key.verb is verb and record.state is OperationState.SUCCEEDED]
-    return max(done, key=_id_of, default=None)
+    successes = [record for record in records if record.key.verb is verb and record.state is OperationState.SUCCEEDED]
+    return max(successes, key=_id_of, default=None)
 
 
 def _id_of(record: OperationRecord) -> str:
     return record.id
 
 
-def _sum(amounts: Sequence[Money]) -> Money | None:
+def _sum_money(amounts: Sequence[Money]) -> Money | None:
     return None if not amounts else sum(amounts[1:], amounts[0])
 
 
@@ -284,7 +286,7 @@ def _read_story(
     if journal is not None:
         at_vendor = VendorVoucher(account.provider.name, account.provider.host, voucher.id)
         of_voucher = journal.search(OperationFilter(fingerprints=(), vouchers=[at_vendor]))
-        unnamed = [record for record in of_code if record.voucher_id is None and _is_at(record, account)]
+        unnamed = [record for record in of_code if record.voucher_id is None and _is_at_vendor(record, account)]
         records = [*of_voucher, *unnamed]
         moves = journal.move_chain(account.name, voucher.id)
     return _VoucherStory(
@@ -297,7 +299,7 @@ def _read_story(
     )
 
 
-def _is_at(record: OperationRecord, account: Account) -> bool:
+def _is_at_vendor(record: OperationRecord, account: Account) -> bool:
     return (record.target.provider, record.target.host) == (account.provider.name, account.provider.host)
 
 
