@@ -108,3 +108,10 @@ def test_a_reference_that_holds_the_code_is_masked(shop: Shop, code: str, caplog
     shop.redeem(code, reference=f"1001-{code}", order=code)
     assert lines(caplog) == ["shop: redeem •••• of order ••••: succeeded, N ms, 2 requests, 2 tries"]
     assert code not in str(vars(caplog.records[-1]))
+
+
+def test_the_look_up_of_a_payment_at_a_named_account_has_its_line(
+    shop: Shop, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.gateway.payment("1001", total=TEN).add(code, account="shop")
+    assert [line for line in lines(caplog) if line.startswith("shop: find: succeeded")]

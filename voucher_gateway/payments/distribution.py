@@ -35,7 +35,7 @@ def as_strategy(strategy: RefundStrategy | str | RefundShares) -> RefundStrategy
     """Return a strategy that may be given by its name.
 
     Raises:
-        InvalidRequest: if there is no strategy of this name.
+        InvalidRequest: if no strategy has this name.
     """
     if not isinstance(strategy, str):
         return strategy

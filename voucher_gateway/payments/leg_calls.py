@@ -28,12 +28,11 @@ from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.models.results import Balance, Redemption, Reservation
 from voucher_gateway.models.voucher import Status
 from voucher_gateway.payments.codes import unseal_leg
-from voucher_gateway.payments.offers import check_voucher
+from voucher_gateway.payments.offers import UNSPENDABLE_STATUSES, check_voucher
 from voucher_gateway.payments.records import PaymentLeg
 from voucher_gateway.payments.references import payment_reference
 from voucher_gateway.payments.work import PaymentWork
-
-_USELESS: Final = (Status.INACTIVE, Status.PENDING, Status.BLOCKED, Status.DEACTIVATED)
+from voucher_gateway.telemetry.calls import observe_call
 
 _MARGIN: Final = timedelta(minutes=1)
 """Added to the time to live of a reservation that may have been made: its request may have arrived late."""
@@ -215,11 +214,12 @@ def require_usable(work: PaymentWork, leg: PaymentLeg) -> None:
     if is_moved or not account.capabilities.of(Operation.GET).available:
         return
     try:
-        voucher = account.provider.get(leg.voucher_id)
+        with observe_call(account.name, Operation.GET):
+            voucher = account.provider.get(leg.voucher_id)
     except AccessDenied:
         return
     where: dict[str, Any] = {"account": leg.account, "operation": "refund"}
-    if voucher.status in _USELESS:
+    if voucher.status in UNSPENDABLE_STATUSES:
         raise VoucherInactive(f"the voucher cannot be spent: it is {voucher.status}; nothing was sent", **where)
     end = voucher.valid_until
     if end is not None and end <= account.provider.vendor_now():

@@ -68,7 +68,7 @@ class OtherMeans(Protocol):
             authorization: what `authorize` made, or may have made.
 
         Raises:
-            Declined: if there is nothing to give up.
+            Declined: if it never arrived, or is given up already.
             NotExecuted: if it was surely not carried out.
         """
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -28,9 +28,13 @@ from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.payments.verbs import VoucherAccount, VoucherVerbs
 from voucher_gateway.payments.work import require_journal
+from voucher_gateway.telemetry.calls import observe_call
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+UNSPENDABLE_STATUSES: Final = (Status.INACTIVE, Status.PENDING, Status.BLOCKED, Status.DEACTIVATED)
+"""The statuses of a voucher that is neither expired nor used up, and that its owner cannot spend."""
 
 
 @attrs.frozen(kw_only=True)
@@ -99,18 +103,18 @@ def find_leg(
         UnsupportedOperation: if value cannot be taken at its account.
     """
     voucher = _find_voucher(verbs, attempt, code, pin, account)
-    found = verbs.account(voucher.account)
-    code = found.normalize(code)
-    holdable = is_holdable(found)
+    owner = verbs.account(voucher.account)
+    code = owner.normalize(code)
+    holdable = is_holdable(owner)
     remaining = voucher.remaining
     if remaining is None:
-        remaining = verbs.balance(found.name, code, pin).remaining
-    check_voucher(found, voucher.status, voucher.valid_until, remaining, currency)
-    remaining = _with_own_hold(verbs, found, code, order, remaining)
+        remaining = verbs.balance(owner.name, code, pin).remaining
+    check_voucher(owner, voucher.status, voucher.valid_until, remaining, currency)
+    remaining = _with_own_hold(verbs, owner, code, order, remaining)
     if remaining.amount <= 0:
-        raise InsufficientValue("nothing is left on the voucher", account=found.name, operation="find")
+        raise InsufficientValue("nothing is left on the voucher", account=owner.name, operation="find")
     return LegCandidate(
-        account=found.name,
+        account=owner.name,
         voucher_id=voucher.id,
         code=code,
         remaining=remaining,
@@ -146,7 +150,7 @@ def check_voucher(
     Raises:
         VoucherInactive, VoucherExpired, CurrencyMismatch: if it cannot pay.
     """
-    if status in (Status.INACTIVE, Status.PENDING, Status.BLOCKED, Status.DEACTIVATED):
+    if status in UNSPENDABLE_STATUSES:
         raise VoucherInactive(f"the voucher cannot be spent: it is {status}", account=account.name)
     if valid_until is not None and valid_until <= account.provider.vendor_now():
         raise VoucherExpired(f"the voucher's validity ended at {format_instant(valid_until)}", account=account.name)
@@ -159,7 +163,8 @@ def check_voucher(
 def _find_voucher(verbs: VoucherVerbs, attempt: Attempt, code: Code, pin: Pin | None, account: str | None) -> Voucher:
     if account is not None:
         chosen = verbs.account(account)
-        return chosen.provider.find(chosen.normalize(code), pin)
+        with observe_call(chosen.name, Operation.FIND):
+            return chosen.provider.find(chosen.normalize(code), pin)
     result = verbs.find(code, pin)
     if len(result.vouchers) == 1:
         return result.vouchers[0]

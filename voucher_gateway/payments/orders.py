@@ -42,12 +42,12 @@ def open_payment(
     renew: bool,
     wait: float,
 ) -> Payment:
-    """Return the payment of an order, and open it if there is none; see `Gateway.payment`.
+    """Return the payment of an order, and open it if the order has none; see `Gateway.payment`.
 
     Raises:
         PaymentConflict: if there is one of another total that cannot be replaced.
         InvalidRequest: if an argument is wrong.
-        ConfigurationError: if there is no journal, or the package for encryption is missing.
+        ConfigurationError: if the gateway has no journal, or the package for encryption is missing.
     """
     order, total = _checked_order(order), positive(total, field="total")
     _check_allocation(allocation)
@@ -68,7 +68,7 @@ def open_payment(
 def find_payment(
     verbs: VoucherVerbs, order: str, *, attempt: int | None, other: OtherMeans | None, wait: float
 ) -> Payment | None:
-    """Return a payment of an order; None if there is none; see `Gateway.find_payment`."""
+    """Return a payment of an order; None if the order has none; see `Gateway.find_payment`."""
     store = open_store(verbs)
     record = store.find(_checked_order(order), attempt)
     return None if record is None else Payment(verbs, store, record, other, wait)
@@ -78,7 +78,7 @@ def open_store(verbs: VoucherVerbs) -> PaymentStore:
     """Return the payments in the database of the gateway's journal.
 
     Raises:
-        ConfigurationError: if there is no journal.
+        ConfigurationError: if the gateway has no journal.
     """
     store = PaymentStore(require_journal(verbs).database)
     for account in verbs.accounts:

@@ -156,6 +156,7 @@ class Payment:
             InvalidRequest: if several accounts have it: name one.
             VoucherInactive, VoucherExpired, CurrencyMismatch, InsufficientValue: if it cannot pay.
             UnsupportedOperation: if vouchers of its account cannot be spent.
+            ConfigurationError: if the configuration does not have `account`.
             PaymentConflict: if the payment is not open.
         """
         code, pin = Code.of(code), Pin.of_given(pin)
@@ -247,6 +248,7 @@ class Payment:
 
         Raises:
             UnsupportedOperation: if the account of `replace` issues no vouchers.
+            ConfigurationError: if the configuration does not have that account.
         """
         with self._work() as work:
             return cancel_payment(work, accept_loss=accept_loss, replace=replace)

@@ -46,7 +46,7 @@ def require_open(record: PaymentRecord) -> None:
         raise PaymentConflict(f"the payment is {record.state}, so its vouchers cannot be changed: {advice}")
 
 
-def add_leg(work: PaymentWork, found: LegCandidate, pin: Pin | None, limit: Money | None) -> PaymentLeg:
+def add_leg(work: PaymentWork, candidate: LegCandidate, pin: Pin | None, limit: Money | None) -> PaymentLeg:
     """Add a voucher, and allocate the total again. A voucher that is a leg already gets what was found of it now.
 
     Raises:
@@ -55,23 +55,23 @@ def add_leg(work: PaymentWork, found: LegCandidate, pin: Pin | None, limit: Mone
     _reopen_if_begun(work)
     legs = _legs_in_payment(work.record)
     zero = Money.zero(work.record.total.currency)
-    known = {(leg.account, leg.voucher_id): leg for leg in legs}.get((found.account, found.voucher_id))
+    known = {(leg.account, leg.voucher_id): leg for leg in legs}.get((candidate.account, candidate.voucher_id))
     number = known.number if known is not None else max((leg.number for leg in work.record.legs), default=0) + 1
     leg = PaymentLeg(
         number=number,
-        account=found.account,
-        voucher_id=found.voucher_id,
-        hint=str(found.code),
+        account=candidate.account,
+        voucher_id=candidate.voucher_id,
+        hint=str(candidate.code),
         limit=limit if limit is not None or known is None else known.limit,
-        remaining=found.remaining,
-        valid_until=found.valid_until,
-        holdable=found.holdable,
+        remaining=candidate.remaining,
+        valid_until=candidate.valid_until,
+        holdable=candidate.holdable,
         amount=zero,
         generation=1 if known is None else known.generation,
     )
     others = [other for other in legs if other.number != number]
     amounts = _allocate_amounts(work, sorted([*others, leg], key=lambda each: each.number))
-    _write(work, amounts, leg, found.code, pin, is_new=known is None)
+    _write(work, amounts, leg, candidate.code, pin, is_new=known is None)
     return work.record.leg(number)
 
 
@@ -79,7 +79,7 @@ def remove_leg(work: PaymentWork, number: int) -> None:
     """Remove a voucher, and allocate the total again.
 
     Raises:
-        InvalidRequest: if there is no such leg.
+        InvalidRequest: if the payment has no such leg.
         PaymentConflict: if the state of the payment does not allow it.
     """
     _reopen_if_begun(work)
@@ -136,6 +136,6 @@ def _write(
     if is_new:
         work.commit(changes, added=AddedLeg(leg=leg, fingerprint=fingerprint, seal=seal))
         return
-    found = attrs.asdict(leg, recurse=False, filter=attrs.filters.exclude("number", "account", "voucher_id"))
+    values = attrs.asdict(leg, recurse=False, filter=attrs.filters.exclude("number", "account", "voucher_id"))
     sealed = {"sealed_code": seal.code, "sealed_pin": seal.pin, "key_id": seal.key_id, "fingerprint": fingerprint}
-    work.commit(changes | {leg.number: found}, seals={leg.number: sealed})
+    work.commit(changes | {leg.number: values}, seals={leg.number: sealed})

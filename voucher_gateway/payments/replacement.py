@@ -44,7 +44,7 @@ def require_issue(work: PaymentWork, replace: ReplacementRule) -> None:
 
     Raises:
         UnsupportedOperation: if it cannot.
-        InvalidRequest: if there is no such account.
+        ConfigurationError: if the configuration does not have the account.
     """
     account = work.verbs.account(replace.account)
     if not account.capabilities.of(Operation.ISSUE).available:

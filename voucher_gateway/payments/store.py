@@ -102,7 +102,7 @@ class PaymentStore:
             return None if row is None else _record(connection, row)
 
     def seal(self, payment_id: str, leg: int) -> LegSeal | None:
-        """Return the sealed texts of a leg; None if there is no such leg."""
+        """Return the sealed texts of a leg; None if the payment has no such leg."""
         with self.database.read() as connection:
             row = _SEALS.first_row(connection, {"id": payment_id, "leg": leg})
         if row is None:
