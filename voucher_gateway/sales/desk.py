@@ -206,7 +206,7 @@ def open_desk(verbs: SaleVerbs) -> SalesDesk:
 
 
 def complete_sales(verbs: SaleVerbs, *, account: str | None = None) -> list[SaleRecord]:
-    """Go on with all sales that are decided, if there ever was a sale."""
+    """Go on with all sales that are decided, if the database has ever had a sale."""
     journal = verbs.journal
     if journal is None or not SaleStore.exists_in(journal.database):
         return []

@@ -115,8 +115,8 @@ class SaleStore:
             watched: only sales of which a lost call may still arrive.
         """
         query = sa.select(sales).order_by(sales.c.created_at.desc(), sales.c.id.desc())
-        if wanted := [state.value for state in states]:
-            query = query.where(sales.c.state.in_(wanted))
+        if names := [state.value for state in states]:
+            query = query.where(sales.c.state.in_(names))
         if account is not None:
             query = query.where(sales.c.account == account)
         if batch is not None:
