@@ -80,7 +80,7 @@ class Processor:
             due = [act for left, act in self._late if everything or left <= 0]
             self._late = [] if everything else [(left - 1, act) for left, act in self._late if left > 0]
         for act in due:
-            with suppress(Refusal, KeyConflict):  # nobody waits for the answer
+            with suppress(Refusal, KeyConflict):  # no client waits for the answer
                 act()
 
     def take_fault(self, operation: str) -> ArmedFault | None:

@@ -1,4 +1,4 @@
-"""The settings of the Django shop. Its database is not the journal's: the journal writes on a connection of its own."""
+"""The settings of the Django shop. Its database is not the journal's: the journal writes on its own connection."""
 
 from __future__ import annotations
 
