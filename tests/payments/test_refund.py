@@ -29,6 +29,7 @@ from voucher_gateway import (
     ReplacementRule,
     Validity,
 )
+from voucher_gateway.instants import now
 from voucher_gateway.payments.references import payment_reference
 
 REFUND = "POST /v1/charges/*/refund"
@@ -469,3 +470,23 @@ def test_no_new_voucher_is_issued_for_what_another_party_may_have_given_back(pay
     assert not payment.cancel(replace=ReplacementRule(account="shop")).complete
     assert payment.refunds == (refund,)
     assert sum(line == "POST /v1/vouchers" for line in paying.jtl.request_lines) == 1  # the leg
+
+
+def test_payments_are_found_by_voucher_by_the_reference_of_a_refund_and_by_time(either_paying: PayingShop) -> None:
+    begin = now()
+    mixed = either_paying.mixed()
+    either_paying.payment("10.00", order="1002")
+    mixed.payment.authorize()
+    mixed.payment.capture()
+    mixed.payment.refund(euros("3.00"), reference="return-7")
+    gateway, leg = either_paying.gateway, mixed.payment.legs[0]
+
+    def orders(**filters: Any) -> list[str]:
+        return [record.order for record in gateway.payments(**filters)]
+
+    assert orders() == ["1002", "1001"]
+    assert orders(voucher=leg.voucher_id) == ["1001"]
+    assert orders(voucher="unknown") == []
+    assert orders(reference="return-7") == ["1001"]
+    assert orders(until=begin) == []
+    assert orders(since=begin, until=now()) == ["1002", "1001"]

@@ -106,7 +106,10 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
         states: Iterable[PaymentState] = (),
         order: str | None = None,
         needs_attention: bool | None = None,
+        voucher: str | None = None,
+        reference: str | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
         limit: int | None = None,
     ) -> Iterator[PaymentRecord]:
         """Iterate over the payments of all orders, the newest first.
@@ -115,7 +118,10 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
             states: only payments in these states; all if there is none.
             order: only payments of this order.
             needs_attention: True for payments that wait for a person or a look-up, False for the others.
+            voucher: only payments with a leg of the voucher with this id, at any account.
+            reference: only payments with a refund under this reference.
             since: only payments that were opened at this moment or later.
+            until: only payments that were opened before this moment.
             limit: at most this many.
 
         Raises:
@@ -129,9 +135,15 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
         """
         from voucher_gateway.payments.orders import open_store
 
-        since = None if since is None else require_aware(since, "since")
         return open_store(self).iterate(
-            states=states, order=order, needs_attention=needs_attention, since=since, limit=limit
+            states=states,
+            order=order,
+            needs_attention=needs_attention,
+            voucher=voucher,
+            reference=reference,
+            since=None if since is None else require_aware(since, "since"),
+            until=None if until is None else require_aware(until, "until"),
+            limit=limit,
         )
 
     def sale(self, name: str, account: str, new: NewVoucher, *, order: str | None = None, wait: float = 0.0) -> Sale:

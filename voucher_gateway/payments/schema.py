@@ -118,7 +118,8 @@ refunds: Final = Table(
     Column("state", String(16), nullable=False),
     Column("created_at", String(32), nullable=False),
     Column("updated_at", String(32), nullable=False),
-    UniqueConstraint("payment_id", "reference"),
+    # In this order, so that a reference alone finds its refunds.
+    UniqueConstraint("reference", "payment_id"),
     Index(None, "state"),
 )
 

@@ -115,7 +115,10 @@ class PaymentStore:
         states: Iterable[PaymentState] = (),
         order: str | None = None,
         needs_attention: bool | None = None,
+        voucher: str | None = None,
+        reference: str | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
         limit: int | None = None,
     ) -> Iterator[PaymentRecord]:
         """Iterate over payments, the newest first. No transaction stays open between two batches.
@@ -124,7 +127,10 @@ class PaymentStore:
             states: only payments in these states; all if there is none.
             order: only payments of this order.
             needs_attention: only payments that need attention, or only those that do not.
+            voucher: only payments with a leg of the voucher with this id, at any account.
+            reference: only payments with a refund under this reference.
             since: only payments that were opened at this moment or later.
+            until: only payments that were opened before this moment.
             limit: at most this many.
         """
         query = sa.select(payments)
@@ -136,8 +142,15 @@ class PaymentStore:
             # In this form it has an index, which holds the payments that need attention alone.
             attention = payments.c.attention
             query = query.where(attention.is_not(None) if needs_attention else attention.is_(None))
+        if voucher is not None:
+            query = query.where(payments.c.id.in_(sa.select(legs.c.payment_id).where(legs.c.voucher_id == voucher)))
+        if reference is not None:
+            named = sa.select(refunds.c.payment_id).where(refunds.c.reference == reference)
+            query = query.where(payments.c.id.in_(named))
         if since is not None:
             query = query.where(payments.c.created_at >= format_micros(since))
+        if until is not None:
+            query = query.where(payments.c.created_at < format_micros(until))
         query = query.order_by(payments.c.created_at.desc(), payments.c.id.desc())
         before: tuple[str, str] | None = None
         while limit is None or limit > 0:

@@ -64,7 +64,14 @@ def list_payments(
             show_default=False,
         ),
     ] = None,
+    voucher: Annotated[
+        str | None, typer.Option("--voucher", metavar="ID", help="Only with the voucher with this id.")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option("--reference", metavar="REFERENCE", help="Only with a refund under this reference.")
+    ] = None,
     since: given.Since = None,
+    until: given.Until = None,
     limit: given.Newest = None,
 ) -> None:
     """List the payments of orders, the newest first.
@@ -77,9 +84,18 @@ def list_payments(
         voucher-gateway payments list --state capturing --state cancelling
     """
     session = cli_context_of(context)
-    begin, _ = parse_period(since, None)
+    begin, end = parse_period(since, until)
     with session.gateway() as gateway:
-        records = gateway.payments(states=state or (), order=order, needs_attention=attention, since=begin, limit=limit)
+        records = gateway.payments(
+            states=state or (),
+            order=order,
+            needs_attention=attention,
+            voucher=voucher,
+            reference=reference,
+            since=begin,
+            until=end,
+            limit=limit,
+        )
         print_records(session.output, records, PAYMENT_COLUMNS, payment_fields)
 
 

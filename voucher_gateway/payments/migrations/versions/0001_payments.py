@@ -90,7 +90,7 @@ def upgrade() -> None:
             ["payment_id"], ["voucher_gateway_payments.id"], name="fk_voucher_gateway_payment_refunds_payment_id"
         ),
         sa.PrimaryKeyConstraint("payment_id", "number", name="pk_voucher_gateway_payment_refunds"),
-        sa.UniqueConstraint("payment_id", "reference", name="uq_voucher_gateway_payment_refunds_payment_id_reference"),
+        sa.UniqueConstraint("reference", "payment_id", name="uq_voucher_gateway_payment_refunds_reference_payment_id"),
     )
     op.create_index(
         "ix_voucher_gateway_payment_refunds_state", "voucher_gateway_payment_refunds", ["state"], unique=False
