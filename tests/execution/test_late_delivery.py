@@ -113,8 +113,15 @@ def test_a_person_closes_the_request_that_cannot_arrive_any_more(seller: Seller)
     assert closed.state is OperationState.SUCCEEDED
     assert seller.update().replayed
     assert seller.redeem().remaining == Money("39.47", "EUR")
+
+
+def test_a_second_decision_about_an_earlier_request_does_not_undo_the_repeat(seller: Seller) -> None:
+    lost(seller, "drop-before")
+    seller.update()
+    seller.gateway.decide(UPDATE, succeeded=False, by="Ada", reason="the vendor's log does not have it")
     with pytest.raises(InvalidRequest, match="nothing to decide"):
         seller.gateway.decide(UPDATE, succeeded=False, by="Ada", reason="twice")
+    assert seller.update().replayed
 
 
 def test_an_update_that_is_found_before_any_repeat_guards_nothing(seller: Seller) -> None:
