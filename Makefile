@@ -16,8 +16,8 @@ READY := $(VENV)/.ready
 SEEDS ?= 20
 ORDERS ?= 2000
 PROCESSES ?= 8
-# Each worker imports everything, which takes seconds. Tests hardly wait.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 1))')
+# Each worker imports everything, which takes seconds. Tests wait for a part of their time: one worker more than cores.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 1) + 1)')
 SPREAD := --numprocesses $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
