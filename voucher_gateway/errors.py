@@ -208,13 +208,13 @@ class DuplicateCode(Declined):
 
 
 class PaymentDeclined(Declined):
-    """A payment could not be authorized: one leg of it, or its other means, cannot be had. Nothing is taken.
+    """A payment could not be authorized, because one leg or the other means was refused. Nothing is taken.
 
     What was held for the other legs is released.
 
     Attributes:
         leg: the number of the leg; 0 for the other means.
-        cause: why that leg cannot be had; None if the cause was not recorded.
+        cause: why that leg was refused; None if the cause was not recorded.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ class FindResult:
 
 
 def accounts_to_check(accounts: Sequence[Account]) -> Sequence[Account]:
-    """Return the accounts that may have a code which somebody typed: those with a `code_pattern`, or the only one.
+    """Return the accounts that may have a code that a person typed: those with a `code_pattern`, or the only one.
 
     Raises:
         ConfigurationError: if there are several accounts, and none has a pattern.
