@@ -96,6 +96,14 @@ def test_a_payment_is_shown_with_its_legs_refunds_and_operations(run: Any, gatew
     assert run("payments", "show", "1001", "--attempt", "2").code == 2
 
 
+def test_a_leg_is_shown_as_held_only_while_it_is(run: Any, gateway: Gateway) -> None:
+    payment = opened(gateway)
+    payment.authorize()
+    assert "held until " in run("payments", "show", "1001").done().out
+    payment.capture()
+    assert "held until " not in run("payments", "show", "1001").done().out
+
+
 def test_a_payment_in_doubt_says_what_to_look_for_and_is_resumed(
     run: Any, gateway: Gateway, kept: RunningSimulator
 ) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from voucher_gateway.journal.records import OperationRecord
 
 _FREEING: Final = (LegState.RELEASED, LegState.RELEASING)
+_HOLDING: Final = (LegState.HELD, LegState.CAPTURING)
 
 
 def _attempt_of(record: PaymentRecord) -> int | None:
@@ -45,7 +46,9 @@ def _released_until(leg: PaymentLeg) -> str:
     """Return until when the value of a leg is held, or when released value is free."""
     if leg.held_until is None:
         return ""
-    return f"free at {text_of(leg.held_until)}" if leg.state in _FREEING else f"held until {text_of(leg.held_until)}"
+    if leg.state in _FREEING:
+        return f"free at {text_of(leg.held_until)}"
+    return f"held until {text_of(leg.held_until)}" if leg.state in _HOLDING else ""
 
 
 _LEG_COLUMNS: Final = (
