@@ -161,9 +161,9 @@ class RawJournal:
             (operation_id, "shop", "top_up", operation_id, *_TARGET, *_OPEN, at, at, 0),
         )
         row = execute(
-            "INSERT INTO voucher_gateway_requests (operation_id, epoch, attempt, step, decisive, wire_reference,"
-            " intent, sent_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (operation_id, 1, 1, "top_up", True, wire, json.dumps(intent), at),
+            "INSERT INTO voucher_gateway_requests (operation_id, epoch, attempt, step, decisive, prepares,"
+            " wire_reference, intent, sent_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (operation_id, 1, 1, "top_up", True, False, wire, json.dumps(intent), at),
         ).lastrowid
         execute("COMMIT")
         at = now().isoformat(timespec="microseconds")
@@ -212,9 +212,9 @@ def create_voucher(session: requests.Session, base_url: str) -> str:
 
 
 @contextmanager
-def simulated_vendor() -> Iterator[dict[str, str]]:
+def simulated_vendor(latency_ms: int = LATENCY_MS) -> Iterator[dict[str, str]]:
     """Run the vendor in another process, so that it does not share our interpreter; give what it announces."""
-    command = [sys.executable, "-m", "voucher_gateway.simulator", "jtl", "--latency-ms", str(LATENCY_MS)]
+    command = [sys.executable, "-m", "voucher_gateway.simulator", "jtl", "--latency-ms", str(latency_ms)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

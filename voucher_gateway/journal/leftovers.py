@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 import sqlalchemy as sa
 
@@ -12,9 +11,6 @@ from voucher_gateway.journal.rows import select_requests
 from voucher_gateway.journal.schema import operations, requests
 from voucher_gateway.outcome import Effect, Leftover
 from voucher_gateway.storage.engine import Database
-
-_PREPARES: Final = '"leaves": "'
-"""What the intent of a preparing request contains as JSON text."""
 
 
 def find_leftovers(record: OperationRecord, sent: Sequence[RequestRecord]) -> tuple[Leftover, ...]:
@@ -57,7 +53,7 @@ def _voucher_id(prepared: RequestRecord, sent: Sequence[RequestRecord]) -> str |
 
 def iterate_leftovers(database: Database, account: str) -> Iterator[tuple[OperationRecord, Leftover]]:
     """Iterate over what the operations of an account left behind, the oldest operation first."""
-    preparing = sa.select(requests.c.operation_id).where(requests.c.intent.contains(_PREPARES, autoescape=True))
+    preparing = sa.select(requests.c.operation_id).where(requests.c.prepares.is_(True))
     query = sa.select(operations).where(operations.c.account == account, operations.c.id.in_(preparing))
     for row in database.iterate_rows(query, operations.c.id):
         record = OperationRecord.from_row(row)

@@ -237,6 +237,7 @@ def insert_request(
         "attempt": operation.attempt,
         "step": step,
         "decisive": decisive,
+        "prepares": intent.leaves is not None,
         "wire_reference": intent.reference or "",
         "vendor_key": intent.key,
         "key_credentials": intent.key_credentials,

@@ -84,6 +84,8 @@ requests: Final = Table(
     Column("step", String(32), nullable=False),
     # Whether the success of this request is that of the operation.
     Column("decisive", Boolean, nullable=False),
+    # Whether it only prepares a later one, and leaves something at the vendor if that is not sent.
+    Column("prepares", Boolean, nullable=False),
     Column("wire_reference", String(255), nullable=False),
     # The vendor's idempotency key, and a digest of the credentials where the key ends with them.
     Column("vendor_key", String(255)),
@@ -93,6 +95,15 @@ requests: Final = Table(
     Column("finished_at", String(32)),
     Column("effect", String(16)),
     Column("reason", Text),
+)
+
+# Few requests prepare. The index holds these alone: `voucher_gateway.journal.leftovers` asks for them.
+_PREPARES: Final = requests.c.prepares.is_(True)
+Index(
+    "ix_voucher_gateway_requests_preparing_operation_id",
+    requests.c.operation_id,
+    sqlite_where=_PREPARES,
+    postgresql_where=_PREPARES,
 )
 
 facts: Final = Table(

@@ -170,6 +170,7 @@ def upgrade() -> None:
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("step", sa.String(length=32), nullable=False),
         sa.Column("decisive", sa.Boolean(), nullable=False),
+        sa.Column("prepares", sa.Boolean(), nullable=False),
         sa.Column("wire_reference", sa.String(length=255), nullable=False),
         sa.Column("vendor_key", sa.String(length=255), nullable=True),
         sa.Column("key_credentials", sa.String(length=16), nullable=True),
@@ -185,4 +186,12 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_voucher_gateway_requests_operation_id", "voucher_gateway_requests", ["operation_id"], unique=False
+    )
+    op.create_index(
+        "ix_voucher_gateway_requests_preparing_operation_id",
+        "voucher_gateway_requests",
+        ["operation_id"],
+        unique=False,
+        sqlite_where=sa.text("prepares IS 1"),
+        postgresql_where=sa.text("prepares IS true"),
     )
