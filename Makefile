@@ -2,7 +2,7 @@
 #   make demo    the whole promise on two simulated vendors
 #   make test    the tests that run in a few minutes
 # Others: test-all (what CI runs), coverage, lint, bench, docs, conformance (what our providers promise), dist, format, clean.
-# Others, long: blackfriday (payments; SEEDS=20 ORDERS=2000 PROCESSES=8), test-crash, test-migration (10,000, killed), contract (every fault), model, test-slow, bench-memory.
+# Others, long: blackfriday (payments; SEEDS=20 ORDERS=2000 PROCESSES=8), test-crash, test-migration (10,000, killed), contract (every fault), model, test-slow, bench-memory, bench-growth (journals of 1, 3 and 10 million operations; MILLIONS='1 3').
 # Others, with a C compiler: test-servers (a real uWSGI).
 # Others, with a vendor's real program beside the simulators: witness-pretix (installs it in build/witness; minutes).
 # Others, with a vendor's own client against the simulator: witness-square. Both: witness.
@@ -16,12 +16,14 @@ READY := $(VENV)/.ready
 SEEDS ?= 20
 ORDERS ?= 2000
 PROCESSES ?= 8
+# Of `make bench-growth`: the sizes of the journal, in millions of operations.
+MILLIONS ?= 1 3 10
 # Each worker imports everything, which takes seconds. Tests wait for a part of their time: one worker more than cores.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 1) + 1)')
 SPREAD := --numprocesses $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all coverage test-slow test-servers servers test-crash blackfriday test-migration contract conformance model lint format bench bench-memory docs dist witness witness-pretix witness-square clean
+.PHONY: help setup demo test test-all coverage test-slow test-servers servers test-crash blackfriday test-migration contract conformance model lint format bench bench-memory bench-growth docs dist witness witness-pretix witness-square clean
 
 help:
 	@sed -n 's/^#   make/  make/p; s/^# Others/  Others/p; s/^# Another/  Another/p' Makefile
@@ -108,6 +110,10 @@ bench: $(READY)
 
 bench-memory: $(READY)
 	@$(BIN)/python -m tests.benchmarks.bench_migration --memory
+
+# Ten million operations take some 20 GB of disk, and an hour.
+bench-growth: $(READY)
+	@$(BIN)/python -m tests.benchmarks.growth --millions $(MILLIONS)
 
 docs: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group docs
