@@ -136,10 +136,12 @@ def write_plan(path: Path, gateway: Gateway, journal: Journal, vouchers: int) ->
         steps=(Step.FREEZE, Step.REREAD, Step.CREATE, Step.CONFIRM),
         retire="keep-frozen",
         workers=WORKERS,
+        key_id=journal.keys.newest,
+        key_check=journal.keys.check_value(journal.keys.newest),
     )
     adder, money = TotalsBuilder(), Money(VALUE, "EUR")
     load = AccountLoad(account="source", requests=3, latency=timedelta(milliseconds=LATENCY_MS))
-    with PlanWriter(path, header) as writer:
+    with PlanWriter(path, header, journal.keys) as writer:
         for number in range(1, vouchers + 1):
             id = f"V{number:07d}"
             planned = PlannedVoucher(
