@@ -59,7 +59,7 @@ _MIGRATE: Final[Panels] = {
             "Stop all processes that work on a plan, on every machine, after the vouchers that are in progress.",
         ),
         "verify": (
-            "migrate_run:verify",
+            "migrate_verify:verify",
             "Read both sides again and prove it, without asking the run's own records.",
         ),
         "rollback": (

@@ -122,6 +122,39 @@ vouchers: Final = Table(
     Index(None, "plan_id", "state", "number"),
 )
 
+
+class Work(enum.StrEnum):
+    """What was done with a plan, as the table of runs records it."""
+
+    RUN = "run"
+    ROLLBACK = "rollback"
+    VERIFY = "verify"
+    CERTIFICATE = "certificate"
+
+
+runs: Final = Table(
+    "voucher_gateway_migration_runs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    # The plan. It need not be in the table of plans: a verification is possible before a run.
+    Column("plan_id", String(64), nullable=False),
+    Column("work", String(16), nullable=False),
+    # The name of the person, and of the machine.
+    Column("performed_by", String(255), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("version", String(64), nullable=False),
+    # The name of the process, which is alive as long as the process.
+    Column("owner", String(32), nullable=False),
+    Column("began_at", String(32), nullable=False),
+    # Without an end the process works or was killed.
+    Column("ended_at", String(32)),
+    # "completed", the reason why it stopped, or the type of the error.
+    Column("result", String(64)),
+    # What it was asked for, and what it did, as a JSON object.
+    Column("details", Text, nullable=False),
+    Index(None, "plan_id", "began_at"),
+)
+
 SCHEMA: Final = Schema(
     subject="migrations",
     scripts=Path(__file__).parent / "scripts",

@@ -1,4 +1,4 @@
-"""The commands that carry a migration out, watch it, prove it and undo it."""
+"""The commands that carry a migration out, watch it and undo it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from voucher_gateway.migration.plan.plan_file import Plan
     from voucher_gateway.migration.run.progress import MigrationStatus, RunReport
     from voucher_gateway.migration.run.rollback import RollbackReport
-    from voucher_gateway.migration.verify.verify import Verification
     from voucher_gateway.money import Money
 
-_PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `migrate plan` wrote.")]
+PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `migrate plan` wrote.")]
+ByName = Annotated[
+    str | None,
+    typer.Option("--by", metavar="NAME", help="Who does it, for the records; else the user of this system."),
+]
 
 _NOTED: Final = (
     TableColumn("number", attrgetter("number"), right=True),
@@ -35,18 +38,11 @@ _NOTED: Final = (
     TableColumn("is", attrgetter("state")),
     TableColumn("because", attrgetter("reason")),
 )
-_DIFFERENCES: Final = (
-    TableColumn("number", attrgetter("number"), right=True),
-    TableColumn("voucher", attrgetter("source_id"), optional=True),
-    TableColumn("code", attrgetter("code"), optional=True),
-    TableColumn("difference", attrgetter("kind")),
-    TableColumn("explanation", attrgetter("explanation")),
-)
 
 
 def run(
     context: typer.Context,
-    plan: _PlanFile,
+    plan: PlanFile,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only look at both ends again, and say what would become of each voucher.")
     ] = False,
@@ -63,6 +59,7 @@ def run(
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Write codes and PINs into a target that is a file. They are money.")
     ] = False,
+    by: ByName = None,
 ) -> None:
     """Carry a plan out, or go on where it was broken off: killed at any moment, nothing is moved twice or lost.
 
@@ -82,7 +79,7 @@ def run(
     session = cli_context_of(context)
     with open_plan(plan) as opened:
         _require_codes(opened, reveal=reveal or dry_run)
-        with _gateway(session, opened, reveal=reveal) as gateway, progress_printer(session.output) as printer:
+        with plan_gateway(session, opened, reveal=reveal) as gateway, progress_printer(session.output) as printer:
             report = run_plan(
                 gateway,
                 opened,
@@ -90,13 +87,14 @@ def run(
                 limit=limit,
                 workers=workers,
                 accept=accept or (),
+                by=by,
                 on_progress=printer.print_progress,
             )
     _print_run(session.output, report)
     raise typer.Exit(_run_code(report))
 
 
-def status(context: typer.Context, plan: _PlanFile) -> None:
+def status(context: typer.Context, plan: PlanFile) -> None:
     """Say how far a plan is: what stands where, in money, what is in doubt, and who works on it now.
 
     Exit code 4 if vouchers are in doubt, else 0.
@@ -109,13 +107,13 @@ def status(context: typer.Context, plan: _PlanFile) -> None:
     from voucher_gateway.migration.schema import RowState
 
     session = cli_context_of(context)
-    with open_plan(plan) as opened, _gateway(session, opened) as gateway:
+    with open_plan(plan) as opened, plan_gateway(session, opened) as gateway:
         current = status_of(gateway, opened)
     _print_status(session.output, current)
     raise typer.Exit(UNKNOWN if current.count(RowState.IN_DOUBT) else DONE)
 
 
-def pause(context: typer.Context, plan: _PlanFile) -> None:
+def pause(context: typer.Context, plan: PlanFile) -> None:
     """Stop all processes that work on a plan, on every machine, after the vouchers that are in progress.
 
     `migrate run` continues it.
@@ -128,35 +126,13 @@ def pause(context: typer.Context, plan: _PlanFile) -> None:
     from voucher_gateway.migration.run.runner import pause_plan
 
     session = cli_context_of(context)
-    with open_plan(plan) as opened, _gateway(session, opened) as gateway:
+    with open_plan(plan) as opened, plan_gateway(session, opened) as gateway:
         pause_plan(gateway, opened)
         current = status_of(gateway, opened)
     _print_status(session.output, current)
 
 
-def verify(context: typer.Context, plan: _PlanFile) -> None:
-    """Read both sides again and prove it, without asking the run's own records.
-
-    It proves that every planned voucher is at the target once, with its value, currency, code and end of validity; that
-    nothing can be spent at the source; and that the sums agree to the cent. After `migrate rollback` it proves that
-    the source is whole again.
-
-    Exit code 0: proved. 5: there are differences; they are listed.
-
-    Examples:
-        voucher-gateway migrate verify move.plan
-    """
-    from voucher_gateway.migration.plan.plan_file import open_plan
-    from voucher_gateway.migration.verify.verify import verify_plan
-
-    session = cli_context_of(context)
-    with open_plan(plan) as opened, _gateway(session, opened) as gateway:
-        verification = verify_plan(gateway, opened)
-    _print_verification(session.output, verification)
-    raise typer.Exit(DONE if verification.proved else DIFFERENT)
-
-
-def rollback(context: typer.Context, plan: _PlanFile) -> None:
+def rollback(context: typer.Context, plan: PlanFile, by: ByName = None) -> None:
     """Bring back to the source what was moved, and list what cannot be brought back and why: spent since, say.
 
     Exit code 0: all is back. 4: vouchers are in doubt; give the command again. 5: vouchers stay at the target. Others
@@ -171,10 +147,10 @@ def rollback(context: typer.Context, plan: _PlanFile) -> None:
     session = cli_context_of(context)
     with (
         open_plan(plan) as opened,
-        _gateway(session, opened) as gateway,
+        plan_gateway(session, opened) as gateway,
         progress_printer(session.output) as printer,
     ):
-        report = rollback_plan(gateway, opened, on_progress=printer.print_progress)
+        report = rollback_plan(gateway, opened, by=by, on_progress=printer.print_progress)
     _print_rollback(session.output, report)
     raise typer.Exit(_rollback_code(report))
 
@@ -193,7 +169,8 @@ def _require_codes(plan: Plan, *, reveal: bool) -> None:
 
 
 @contextmanager
-def _gateway(session: CliContext, plan: Plan, *, reveal: bool = False) -> Iterator[Gateway]:
+def plan_gateway(session: CliContext, plan: Plan, *, reveal: bool = False) -> Iterator[Gateway]:
+    """Open the gateway of a plan, with its files as accounts."""
     from voucher_gateway.migration.file_accounts import add_file_accounts
 
     source, target = plan.header.source, plan.header.target
@@ -269,26 +246,6 @@ def _print_status(output: Output, status: MigrationStatus) -> None:
         output.show(f"{count_text(status.left_behind, 'voucher')} left behind by a dead process; the next run goes on")
     if status.noted:
         print_rows(output, status.noted, _NOTED)
-
-
-def _print_verification(output: Output, verification: Verification) -> None:
-    if output.as_json:
-        output.object(verification)
-        return
-    whole = "at the source again" if verification.rolled_back else "as planned"
-    output.show(f"{verification.as_expected} of {count_text(verification.vouchers, 'voucher')} {whole}")
-    if verification.codes_not_compared:
-        note_text = (
-            f"{count_text(verification.codes_not_compared, 'code')} not compared, as the target does not show them"
-        )
-        output.show(f"{note_text}: the journal says which voucher is which")
-    for total in verification.totals.values():
-        output.show(
-            f"before {total.before}; at the target {total.at_target}, used there since {total.used}, now {total.left};"
-            f" spendable at the source {total.at_source}"
-        )
-    if verification.differences:
-        print_rows(output, verification.differences, _DIFFERENCES)
 
 
 def _print_rollback(output: Output, report: RollbackReport) -> None:

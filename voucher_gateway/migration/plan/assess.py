@@ -338,10 +338,11 @@ def build_target_voucher(voucher: Voucher, planned: PlannedVoucher, can: Capabil
 
 def is_stopped(status: str | None) -> bool:
     """Return whether a voucher with this status stays unspendable until it is activated, extended or topped up."""
-    return status in _STOPPED
+    return status in STOPPED
 
 
-_STOPPED: Final = frozenset({Status.INACTIVE, Status.PENDING, Status.DEACTIVATED, Status.EXPIRED, Status.USED_UP})
+STOPPED: Final = frozenset({Status.INACTIVE, Status.PENDING, Status.DEACTIVATED, Status.EXPIRED, Status.USED_UP})
+"""The statuses of vouchers that cannot be spent until they are activated, extended or topped up."""
 
 
 def is_not_spendable(status: Status | None) -> bool:

@@ -193,6 +193,19 @@ def status_of(gateway: Gateway, plan: Path | Plan) -> MigrationStatus:
     )
 
 
+def run_details(
+    counts: Mapping[RowState, int], money: Mapping[str, Money], error: BaseException | None
+) -> dict[str, object]:
+    """Return what a run or rollback has done, as JSON values for its record."""
+    details: dict[str, object] = {
+        "counts": {state.value: count for state, count in sorted(counts.items())},
+        "money": {currency: f"{amount.amount:f}" for currency, amount in sorted(money.items())},
+    }
+    if error is not None:
+        details["error"] = type(error).__name__
+    return details
+
+
 def log_result(plan_id: str, result: MoveResult) -> None:
     """Log the result of one voucher. An uneventful move is logged for debugging only."""
     needs_attention = result.state in (RowState.CHANGED, RowState.REFUSED, RowState.IN_DOUBT, RowState.KEPT)

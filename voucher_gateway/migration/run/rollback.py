@@ -13,11 +13,12 @@ from voucher_gateway.errors import ConcurrentModification, OutcomeUnknown, Vouch
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.migration.plan.plan_file import Plan, open_plan
 from voucher_gateway.migration.run.context import MigrationContext
-from voucher_gateway.migration.run.progress import OnProgress, RunCounter, log, log_end, log_result
+from voucher_gateway.migration.run.progress import OnProgress, RunCounter, log, log_end, log_result, run_details
 from voucher_gateway.migration.run.rows import MoveResult, ReportedVoucher, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.undo import CannotUndo, Undo
-from voucher_gateway.migration.schema import PlanState, RowState
+from voucher_gateway.migration.run_records import record_run
+from voucher_gateway.migration.schema import PlanState, RowState, Work
 from voucher_gateway.money import Money
 
 _BATCH: Final = 64
@@ -52,7 +53,9 @@ class RollbackReport:
     error: VoucherGatewayError | None = attrs.field(default=None, eq=False)
 
 
-def rollback_plan(gateway: Gateway, plan: Path | Plan, *, on_progress: OnProgress | None = None) -> RollbackReport:
+def rollback_plan(
+    gateway: Gateway, plan: Path | Plan, *, by: str | None = None, on_progress: OnProgress | None = None
+) -> RollbackReport:
     """Bring the moved vouchers back to the source, and return a report of those that could not be brought back.
 
     A voucher that was used at the target stays there. A rollback can be interrupted and called again: each step happens
@@ -61,6 +64,7 @@ def rollback_plan(gateway: Gateway, plan: Path | Plan, *, on_progress: OnProgres
     Args:
         gateway: has a journal and both accounts.
         plan: the plan's file, or the open plan.
+        by: the name of the person who rolls it back, for the records; by default the user of the operating system.
         on_progress: is called repeatedly, on the thread of the caller.
 
     Raises:
@@ -73,11 +77,20 @@ def rollback_plan(gateway: Gateway, plan: Path | Plan, *, on_progress: OnProgres
     state = MigrationState.of(gateway, summary)
     if state.plan_state() is None:
         return RollbackReport(plan_id=summary.id, undone=0, money={})
-    with state.one_process("rollback", "another process is rolling this plan back"):
-        return _roll_back(context, state, on_progress)
+    with (
+        state.one_process("rollback", "another process is rolling this plan back"),
+        record_run(state.database, state.plan_id, Work.ROLLBACK, by) as record,
+    ):
+        report, counts = _roll_back(context, state, on_progress)
+        if report.not_undone:
+            record.result = "incomplete"
+        record.details |= run_details(counts, report.money, report.error)
+        return report
 
 
-def _roll_back(context: MigrationContext, state: MigrationState, on_progress: OnProgress | None) -> RollbackReport:
+def _roll_back(
+    context: MigrationContext, state: MigrationState, on_progress: OnProgress | None
+) -> tuple[RollbackReport, Mapping[RowState, int]]:
     state.set_plan_state(PlanState.ROLLED_BACK, only_from=tuple(PlanState))  # all runs stop, on every machine
     _wait_for_runs(state)
     by_state = state.counts_by_state()
@@ -103,7 +116,7 @@ def _roll_back(context: MigrationContext, state: MigrationState, on_progress: On
                 on_progress(counter.progress())
     state.finish(results)
     log_end(state.plan_id, "rollback", counter.counts)
-    return _report(state, counter, error)
+    return _report(state, counter, error), counter.counts
 
 
 def _wait_for_runs(state: MigrationState) -> None:

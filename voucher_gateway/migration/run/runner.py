@@ -26,10 +26,19 @@ from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.dry_run import predict_run
 from voucher_gateway.migration.run.load import load_vouchers
 from voucher_gateway.migration.run.mover import VoucherMover
-from voucher_gateway.migration.run.progress import OnProgress, RunCounter, RunReport, log, log_end, log_result
+from voucher_gateway.migration.run.progress import (
+    OnProgress,
+    RunCounter,
+    RunReport,
+    log,
+    log_end,
+    log_result,
+    run_details,
+)
 from voucher_gateway.migration.run.rows import MoveResult, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
-from voucher_gateway.migration.schema import RUNNABLE, PlanState, RowState
+from voucher_gateway.migration.run_records import record_run
+from voucher_gateway.migration.schema import RUNNABLE, PlanState, RowState, Work
 from voucher_gateway.request_hooks import use_rate_limiter
 
 _TICK_S: Final = 0.25
@@ -53,6 +62,7 @@ def run_plan(
     limit: int | None = None,
     workers: int | None = None,
     accept: Collection[str] = (),
+    by: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> RunReport:
     """Run a plan, or continue it where it was interrupted.
@@ -66,6 +76,7 @@ def run_plan(
         limit: the largest number of vouchers to move, for a pilot. The next run continues.
         workers: the number of vouchers that are moved at a time; by default that of the plan.
         accept: names of risks to accept besides those that the policy of the plan accepts.
+        by: the name of the person who runs it, for the records; by default the user of the operating system.
         on_progress: is called a few times a second, on the thread of the caller.
 
     Raises:
@@ -93,7 +104,13 @@ def run_plan(
         load_vouchers(state, opened.vouchers())
         if not state.set_plan_state(PlanState.RUNNING, only_from=RUNNABLE):
             raise ConfigurationError(_ROLLED_BACK)
-        return _MigrationRun(context, state, limit=limit, workers=workers).run(on_progress)
+        asked = {"workers": workers, "limit": limit, "accept": sorted(accept)}
+        with record_run(state.database, state.plan_id, Work.RUN, by, **asked) as record:
+            report = _MigrationRun(context, state, limit=limit, workers=workers).run(on_progress)
+            if report.left or report.in_doubt:
+                record.result = report.stopped or "incomplete"
+            record.details |= run_details(report.counts, report.moved, report.error)
+            return report
 
 
 def pause_plan(gateway: Gateway, plan: Path | Plan) -> None:

@@ -3,30 +3,74 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Literal
 
 import attrs
 
 from voucher_gateway.instants import format_micros
 from voucher_gateway.iteration import batched
-from voucher_gateway.migration.plan.model import PlannedVoucher
+from voucher_gateway.migration.plan.assess import STOPPED
+from voucher_gateway.migration.plan.model import Action, PlannedVoucher
 from voucher_gateway.migration.run.rows import read_planned, value_of, write_planned
+from voucher_gateway.migration.schema import RowState
+from voucher_gateway.migration.verify.parts import PartTotal, SourcePart
 from voucher_gateway.money import Money
 
 _BATCH: Final = 1000
 
 _TABLES: Final = """
 CREATE TABLE planned (number INTEGER PRIMARY KEY, source_id TEXT UNIQUE, fingerprint TEXT, target_id TEXT,
-    currency TEXT, minor INTEGER, json TEXT);
+    currency TEXT, minor INTEGER, state TEXT, json TEXT);
 CREATE INDEX by_fingerprint ON planned (fingerprint);
 CREATE INDEX by_target ON planned (target_id);
 CREATE TABLE target (id TEXT PRIMARY KEY, fingerprint TEXT, currency TEXT, initial INTEGER, remaining INTEGER,
     ends TEXT, status TEXT, used INTEGER);
 CREATE INDEX by_code ON target (fingerprint);
-CREATE TABLE source (id TEXT PRIMARY KEY, currency TEXT, remaining INTEGER, ends TEXT, status TEXT);
+CREATE TABLE stays (number INTEGER PRIMARY KEY, source_id TEXT UNIQUE, currency TEXT, minor INTEGER, part TEXT);
+CREATE TABLE source (id TEXT PRIMARY KEY, currency TEXT, remaining INTEGER, listed INTEGER, ends TEXT, status TEXT,
+    added TEXT);
 CREATE TABLE joined (number INTEGER, id TEXT, PRIMARY KEY (number, id));
 """
+
+_PARTS_OF_STATES: Final[Mapping[RowState, SourcePart]] = {
+    RowState.PLANNED: SourcePart.LEFT,
+    RowState.WORKING: SourcePart.LEFT,
+    RowState.MOVED: SourcePart.MOVED,
+    RowState.CHANGED: SourcePart.CHANGED,
+    RowState.REFUSED: SourcePart.REFUSED,
+    RowState.IN_DOUBT: SourcePart.IN_DOUBT,
+    RowState.UNDONE: SourcePart.BROUGHT_BACK,
+    RowState.KEPT: SourcePart.KEPT,
+}
+_PART_NAMES: Final = {
+    "moved": SourcePart.MOVED.value,
+    "left": SourcePart.LEFT.value,
+    "doubt": SourcePart.IN_DOUBT.value,
+}
+
+# A voucher counts as spendable here as in `checks.is_spendable_now`: active, and its validity has not ended.
+_PARTS_QUERY: Final = f"""
+WITH issued AS (
+    SELECT number, sum(coalesce(target.initial, target.remaining)) AS issued, sum(coalesce(used, 0)) AS used,
+        sum(target.remaining) AS left
+    FROM joined JOIN target USING (id) JOIN planned USING (number) WHERE target.currency = planned.currency
+    GROUP BY number
+), vouchers AS (
+    SELECT CASE WHEN issued.number IS NULL THEN coalesce(state, :left)
+            WHEN state = :left THEN :doubt ELSE coalesce(state, :moved) END AS part,
+        currency, minor, source_id, issued.issued, issued.used, issued.left
+    FROM planned LEFT JOIN issued USING (number)
+    UNION ALL SELECT part, currency, minor, source_id, 0, 0, 0 FROM stays
+    UNION ALL SELECT added, currency, 0, id, 0, 0, 0 FROM source WHERE added NOTNULL
+)
+SELECT part, vouchers.currency, count(*), sum(listed IS NULL), sum(minor),
+    sum(CASE WHEN source.currency = vouchers.currency THEN listed END),
+    sum(CASE WHEN source.currency = vouchers.currency AND (source.ends IS NULL OR source.ends > :now)
+        AND coalesce(status, '') NOT IN ({", ".join(f"'{status}'" for status in sorted(STOPPED))}) THEN listed END),
+    sum(issued), sum(used), sum("left")
+FROM vouchers LEFT JOIN source ON source.id = vouchers.source_id GROUP BY part, vouchers.currency
+"""  # noqa: S608 - constants
 
 
 @attrs.frozen(kw_only=True)
@@ -63,24 +107,23 @@ class VerificationStore:
         self._connection.close()
 
     def plan(self, planned: Iterable[PlannedVoucher]) -> None:
-        """Store the planned vouchers."""
-
-        def row(voucher: PlannedVoucher) -> tuple[Any, ...]:
-            self.key_id = self.key_id or voucher.key_id
-            return (
-                voucher.number,
-                voucher.source_id,
-                None if voucher.destination is not None and voucher.destination.new_code else voucher.fingerprint,
-                value_of(voucher).currency,
-                value_of(voucher).minor,
-                write_planned(voucher),
+        """Store the vouchers of a plan: those that it carries, and those that stay."""
+        for batch in batched(planned, _BATCH):
+            carried = [voucher for voucher in batch if voucher.action is Action.CARRY]
+            self.key_id = self.key_id or next((voucher.key_id for voucher in carried if voucher.key_id), None)
+            self._insert(
+                "INSERT INTO planned (number, source_id, fingerprint, currency, minor, json) VALUES (?, ?, ?, ?, ?, ?)",
+                map(_carried_row, carried),
+            )
+            self._insert(
+                "INSERT INTO stays (number, source_id, currency, minor, part) VALUES (?, ?, ?, ?, ?)",
+                (_staying_row(voucher) for voucher in batch if voucher.action is not Action.CARRY),
             )
 
-        rows = map(row, planned)
-        self._insert(
-            "INSERT INTO planned (number, source_id, fingerprint, currency, minor, json) VALUES (?, ?, ?, ?, ?, ?)",
-            rows,
-        )
+    def add_states(self, states: Iterable[tuple[int, RowState]]) -> None:
+        """Store what a run has recorded: pairs of number and state."""
+        rows = ((_PARTS_OF_STATES[state].value, number) for number, state in states)
+        self._insert("UPDATE planned SET state = ? WHERE number = ?", rows)
 
     def add_issued_ids(self, issued: Iterable[tuple[int, str]]) -> None:
         """Store the ids of issued vouchers at the target: pairs of number and id; the last pair of a number counts."""
@@ -99,17 +142,33 @@ class VerificationStore:
         )
 
     def source(self, rows: Iterable[ListedVoucher]) -> None:
-        """Store the vouchers of the source that are planned."""
+        """Store the vouchers of the source."""
         self._insert(
-            "INSERT OR REPLACE INTO source (id, currency, remaining, ends, status)"
-            " SELECT ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM planned WHERE source_id = ?)",
-            ((row.id, _currency(row), _minor(row.remaining), row.ends, row.status, row.id) for row in rows),
+            "INSERT OR REPLACE INTO source (id, currency, remaining, listed, ends, status, added)"
+            " VALUES (?1, ?2, ?3, ?3, ?4, ?5, CASE WHEN EXISTS (SELECT 1 FROM planned WHERE source_id = ?1)"
+            "   OR EXISTS (SELECT 1 FROM stays WHERE source_id = ?1) THEN NULL ELSE ?6 END)",
+            (
+                (row.id, _currency(row), _minor(row.remaining), row.ends, row.status, SourcePart.ISSUED_SINCE.value)
+                for row in rows
+            ),
         )
 
     def not_at_source(self) -> list[str]:
-        """Return the source ids of the planned vouchers that are not stored for the source yet."""
-        query = "SELECT source_id FROM planned WHERE source_id NOT IN (SELECT id FROM source) ORDER BY number"
+        """Return the source ids of the vouchers of the plan whose value at the source is not stored yet."""
+        query = (
+            "SELECT source_id, number FROM planned WHERE source_id NOT IN (SELECT id FROM source WHERE listed NOTNULL)"
+            " UNION ALL SELECT source_id, number FROM stays WHERE currency NOTNULL"
+            "   AND source_id NOT IN (SELECT id FROM source WHERE listed NOTNULL) ORDER BY number"
+        )
         return [str(row[0]) for row in self._connection.execute(query)]
+
+    def added_to_source(self) -> list[str]:
+        """Return the ids of the vouchers of the source that the plan does not have."""
+        return [str(row[0]) for row in self._connection.execute("SELECT id FROM source WHERE added NOTNULL")]
+
+    def name_parts_of_added(self, parts: Iterable[tuple[str, SourcePart]]) -> None:
+        """Store why the source has vouchers that are not in the plan: pairs of id and part."""
+        self._insert("UPDATE source SET added = ? WHERE id = ?", ((part.value, id) for id, part in parts))
 
     def match_vouchers(self) -> None:
         """Match planned vouchers with the target: by code, and by id if one of the codes is not known."""
@@ -132,7 +191,8 @@ class VerificationStore:
                 (number,),
             )
             at_source = self._connection.execute(
-                "SELECT id, currency, NULL, remaining, ends, status FROM source WHERE id = ?", (source_id,)
+                "SELECT id, currency, NULL, remaining, ends, status FROM source WHERE id = ? AND listed NOTNULL",
+                (source_id,),
             ).fetchone()
             yield (
                 read_planned(text),
@@ -171,7 +231,8 @@ class VerificationStore:
             "   WHERE id IN (SELECT id FROM joined) GROUP BY currency"
             " UNION ALL SELECT currency, sum(remaining), 'left' FROM target"
             "   WHERE id IN (SELECT id FROM joined) GROUP BY currency"
-            " UNION ALL SELECT currency, sum(remaining), 'at_source' FROM source GROUP BY currency"
+            " UNION ALL SELECT currency, sum(remaining), 'at_source' FROM source"
+            "   WHERE id IN (SELECT source_id FROM planned) GROUP BY currency"
         )
         totals: dict[str, dict[str, Money]] = {}
         for currency, minor, name in sums:
@@ -180,9 +241,49 @@ class VerificationStore:
                 totals.setdefault(currency, nothing)[name] = Money.from_minor(minor or 0, currency)
         return dict(sorted(totals.items()))
 
+    def parts(self, source_now: str) -> tuple[PartTotal, ...]:
+        """Return the whole source in parts.
+
+        Args:
+            source_now: the present time of the source, as sortable text.
+        """
+        parameters = {"now": source_now, **_PART_NAMES}
+        rows = [tuple(row) for row in self._connection.execute(_PARTS_QUERY, parameters)]
+        totals = [_part_total(row) for row in rows]
+        return tuple(sorted(totals, key=_part_order))
+
     def _insert(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
         for batch in batched(rows, _BATCH):
             self._connection.executemany(statement, batch)
+
+
+def _carried_row(voucher: PlannedVoucher) -> tuple[Any, ...]:
+    value, destination = value_of(voucher), voucher.destination
+    mark = None if destination is not None and destination.new_code else voucher.fingerprint
+    return voucher.number, voucher.source_id, mark, value.currency, value.minor, write_planned(voucher)
+
+
+def _staying_row(voucher: PlannedVoucher) -> tuple[Any, ...]:
+    value = voucher.remaining
+    part = SourcePart.SKIPPED if voucher.action is Action.SKIP else SourcePart.NOT_ACCEPTED
+    if value is None:
+        return voucher.number, voucher.source_id, None, None, SourcePart.UNREADABLE.value
+    return voucher.number, voucher.source_id, value.currency, value.minor, part.value
+
+
+def _part_total(row: tuple[Any, ...]) -> PartTotal:
+    part, currency, count, not_listed, *units = row
+    names = ("before", "at_source", "spendable", "at_target", "used", "left")
+    amounts = (
+        {}
+        if currency is None
+        else {name: Money.from_minor(minor or 0, currency) for name, minor in zip(names, units, strict=True)}
+    )
+    return PartTotal(part=SourcePart(part), currency=currency, count=count, not_listed=not_listed, **amounts)
+
+
+def _part_order(total: PartTotal) -> tuple[str, int]:
+    return total.currency or "", list(SourcePart).index(total.part)
 
 
 def ends_text(voucher: Any) -> str | None:

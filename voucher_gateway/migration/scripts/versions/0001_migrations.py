@@ -48,3 +48,24 @@ def upgrade() -> None:
         ["plan_id", "state", "number"],
         unique=False,
     )
+    op.create_table(
+        "voucher_gateway_migration_runs",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("plan_id", sa.String(length=64), nullable=False),
+        sa.Column("work", sa.String(length=16), nullable=False),
+        sa.Column("performed_by", sa.String(length=255), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("owner", sa.String(length=32), nullable=False),
+        sa.Column("began_at", sa.String(length=32), nullable=False),
+        sa.Column("ended_at", sa.String(length=32), nullable=True),
+        sa.Column("result", sa.String(length=64), nullable=True),
+        sa.Column("details", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_voucher_gateway_migration_runs"),
+    )
+    op.create_index(
+        "ix_voucher_gateway_migration_runs_plan_id_began_at",
+        "voucher_gateway_migration_runs",
+        ["plan_id", "began_at"],
+        unique=False,
+    )

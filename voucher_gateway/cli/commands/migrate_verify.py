@@ -1,0 +1,137 @@
+"""The command that proves a migration."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from voucher_gateway.cli.commands.migrate_run import ByName, PlanFile, plan_gateway
+from voucher_gateway.cli.context import DIFFERENT, DONE, cli_context_of
+from voucher_gateway.cli.tables import TableColumn, count_text, print_rows
+
+if TYPE_CHECKING:
+    from voucher_gateway.cli.output import Output
+    from voucher_gateway.migration.verify.parts import CurrencySummary, PartTotal
+    from voucher_gateway.migration.verify.verify import Verification
+
+_DIFFERENCES: Final = (
+    TableColumn("number", attrgetter("number"), right=True),
+    TableColumn("voucher", attrgetter("source_id"), optional=True),
+    TableColumn("code", attrgetter("code"), optional=True),
+    TableColumn("difference", attrgetter("kind")),
+    TableColumn("explanation", attrgetter("explanation")),
+)
+
+
+def verify(context: typer.Context, plan: PlanFile, by: ByName = None) -> None:
+    """Read both sides again and prove it, without asking the run's own records.
+
+    It proves that every planned voucher is at the target once, with its value, currency, code and end of validity; that
+    nothing can be spent at the source; and that the sums agree to the cent. After `migrate rollback` it proves that
+    the source is whole again.
+
+    The tables show the whole source, with what was not carried and what was issued since the plan.
+
+    Exit code 0: proved. 5: there are differences; they are listed.
+
+    Examples:
+        voucher-gateway migrate verify move.plan
+    """
+    from voucher_gateway.migration.plan.plan_file import open_plan
+    from voucher_gateway.migration.verify.verify import verify_plan
+
+    session = cli_context_of(context)
+    with open_plan(plan) as opened, plan_gateway(session, opened) as gateway:
+        verification = verify_plan(gateway, opened, by=by)
+    print_verification(session.output, verification)
+    raise typer.Exit(DONE if verification.proved else DIFFERENT)
+
+
+def print_verification(output: Output, verification: Verification) -> None:
+    """Print a verification: the totals of the whole source, those of the target, and the differences."""
+    from voucher_gateway.migration.verify.parts import summarize
+
+    if output.as_json:
+        output.object(verification)
+        return
+    whole = "at the source again" if verification.rolled_back else "as planned"
+    output.show(f"{verification.as_expected} of {count_text(verification.vouchers, 'voucher')} {whole}")
+    if verification.codes_not_compared:
+        note_text = (
+            f"{count_text(verification.codes_not_compared, 'code')} not compared, as the target does not show them"
+        )
+        output.show(f"{note_text}: the journal says which voucher is which")
+    summaries = summarize(verification.parts)
+    output.show("", "The whole source, by its value when the plan was made")
+    print_rows(output, summaries, _summary_columns(summaries))
+    output.show("", "What became of it, and what each account has now")
+    print_rows(output, _largest_first(verification.parts, summaries), _PARTS)
+    if verification.totals:
+        output.show("", "What was carried, at the target")
+        print_rows(output, list(verification.totals.values()), _TARGET)
+    if verification.differences:
+        output.show("")
+        print_rows(output, verification.differences, _DIFFERENCES)
+
+
+def _largest_first(parts: tuple[PartTotal, ...], summaries: tuple[CurrencySummary, ...]) -> list[PartTotal]:
+    places = {summary.currency: place for place, summary in enumerate(summaries)}
+    unknown = len(places)
+
+    def place_of(total: PartTotal) -> int:
+        return unknown if total.currency is None else places[total.currency]
+
+    return sorted(parts, key=place_of)
+
+
+def _summary_columns(summaries: tuple[CurrencySummary, ...]) -> list[TableColumn[CurrencySummary]]:
+    columns: list[TableColumn[CurrencySummary]] = [
+        TableColumn("", attrgetter("currency")),
+        TableColumn("before", attrgetter("before.amount"), right=True),
+        TableColumn("moved", attrgetter("moved.amount"), right=True),
+        TableColumn("not moved", attrgetter("stays.amount"), right=True),
+    ]
+    if any(summary.in_doubt for summary in summaries):
+        columns.append(TableColumn("in doubt", attrgetter("in_doubt.amount"), right=True))
+    columns += [
+        TableColumn("issued for moved", attrgetter("at_target.amount"), right=True),
+        TableColumn("difference", attrgetter("difference.amount"), right=True),
+    ]
+    return columns
+
+
+def _amount_of(name: str, total: PartTotal) -> object:
+    money = getattr(total, name)
+    return None if money is None else money.amount
+
+
+def _before(total: PartTotal) -> object:
+    return _amount_of("before", total)
+
+
+def _held_at_source(total: PartTotal) -> object:
+    return _amount_of("held_at_source", total)
+
+
+def _left_at_target(total: PartTotal) -> object:
+    return _amount_of("left", total)
+
+
+_PARTS: Final[tuple[TableColumn[PartTotal], ...]] = (
+    TableColumn("", attrgetter("currency")),
+    TableColumn("became", attrgetter("part")),
+    TableColumn("vouchers", attrgetter("count"), right=True),
+    TableColumn("before", _before, right=True),
+    TableColumn("at source now", _held_at_source, right=True),
+    TableColumn("at target now", _left_at_target, right=True),
+)
+_TARGET: Final = (
+    TableColumn("", attrgetter("before.currency")),
+    TableColumn("planned", attrgetter("before.amount"), right=True),
+    TableColumn("issued", attrgetter("at_target.amount"), right=True),
+    TableColumn("used since", attrgetter("used.amount"), right=True),
+    TableColumn("now", attrgetter("left.amount"), right=True),
+    TableColumn("still at source", attrgetter("at_source.amount"), right=True),
+)

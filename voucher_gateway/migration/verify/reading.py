@@ -1,0 +1,96 @@
+"""Reads both sides of a plan into the store of a verification."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import Final
+
+from voucher_gateway.errors import VoucherNotFound
+from voucher_gateway.migration.plan.code_index import fingerprint
+from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
+from voucher_gateway.migration.verify.parts import SourcePart
+from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore, ends_text
+from voucher_gateway.models.requests import VoucherQuery
+from voucher_gateway.models.voucher import Voucher
+
+_CLOCKS_APART: Final = timedelta(days=1)
+"""A voucher that was created at the target this long before the plan is not one of the plan."""
+
+
+def read_target(context: MigrationContext, store: VerificationStore) -> None:
+    """Read all vouchers of the target that may be those of the plan, with their codes."""
+    store.add_issued_ids(_issued_by_plan(context))
+    with context.gateway.vouchers(context.target, _created_since_plan(context)) as listing:
+        store.target(_with_codes(context, listing, store.key_id))
+    store.match_vouchers()
+
+
+def _issued_by_plan(context: MigrationContext) -> Iterator[tuple[int, str]]:
+    """Yield the number and the id at the target of each voucher that the plan has issued, as the journal knows."""
+    for step, voucher_id in context.journal.iterate_issued_by_plan(context.target, context.plan_id):
+        yield int(step.partition(".")[0]), voucher_id
+
+
+def _created_since_plan(context: MigrationContext) -> VoucherQuery | None:
+    """Return a query for recent vouchers, if the vendor can filter them: each code may take a request."""
+    if "created_from" not in context.target_can.listing.filters:
+        return None
+    return VoucherQuery(created_from=context.header.made_at - _CLOCKS_APART)
+
+
+def _with_codes(
+    context: MigrationContext, listed: Iterable[Voucher], key_id: str | None
+) -> Iterator[tuple[ListedVoucher, str | None]]:
+    keys = context.journal.keys
+
+    def read_with_code(voucher: Voucher) -> tuple[ListedVoucher, str | None] | None:
+        seen = VoucherReading(voucher=voucher, remaining=voucher.remaining)
+        if (voucher.code is None and context.target_can.codes.readable) or voucher.remaining is None:
+            try:
+                seen = context.read(context.target, voucher.id)
+            except VoucherNotFound:
+                return None
+        code = seen.voucher.code
+        mark = None if code is None else fingerprint(keys, code, key_id)
+        return _listed_voucher(seen), mark
+
+    yield from (reading for reading in context.ordered_map(read_with_code, listed) if reading is not None)
+
+
+def read_source(context: MigrationContext, store: VerificationStore) -> None:
+    """Read the vouchers of the source: from its list, and one by one if they are planned and not in it."""
+    with context.gateway.vouchers(context.source) as listing:
+        seen = (VoucherReading(voucher=voucher, remaining=voucher.remaining) for voucher in listing)
+        store.source(_listed_voucher(reading) for reading in seen)
+
+    def read_one(id: str) -> ListedVoucher | None:
+        try:
+            return _listed_voucher(context.read(context.source, id))
+        except VoucherNotFound:
+            return None  # deleted, so it cannot be spent
+
+    missing = context.ordered_map(read_one, store.not_at_source())
+    store.source(voucher for voucher in missing if voucher is not None)
+    store.name_parts_of_added(_moved_by_another_plan(context, store))
+
+
+def _moved_by_another_plan(context: MigrationContext, store: VerificationStore) -> Iterator[tuple[str, SourcePart]]:
+    """Yield the vouchers of the source that are not in the plan and that another plan moves or has moved."""
+    if context.leaves_source:
+        return
+    for voucher_id in store.added_to_source():
+        move = context.gateway.find_moved(context.source, voucher_id)
+        if move is not None:
+            yield voucher_id, SourcePart.ANOTHER_PLAN
+
+
+def _listed_voucher(seen: VoucherReading) -> ListedVoucher:
+    voucher = seen.voucher
+    return ListedVoucher(
+        id=voucher.id,
+        initial=voucher.initial,
+        remaining=seen.remaining,
+        ends=ends_text(voucher),
+        status=None if voucher.status is None else voucher.status.value,
+    )
