@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import attrs
 import sqlalchemy as sa
@@ -37,6 +38,7 @@ _CORRECT: Final = PreparedStatement(
         decided_by=sa.bindparam("person"),
         decision=sa.bindparam("person_reason"),
     )
+    .returning(operations)
 )
 _REFUND_OF: Final = PreparedStatement(
     sa.select(operations.c.reference).where(
@@ -67,8 +69,8 @@ class Correction:
 
 def correct_decision(
     connection: Connection, record: OperationRecord, correction: Correction, at: str
-) -> OperationRecord:
-    """Write another decision, and return the operation.
+) -> tuple[OperationRecord, Mapping[str, Any]]:
+    """Write another decision, and return the operation with its row.
 
     Raises:
         OperationInProgress: if the operation was run or decided again since it was read.
@@ -88,9 +90,10 @@ def correct_decision(
         "person": correction.by,
         "person_reason": correction.reason,
     }
-    if _CORRECT.execute(connection, values) != 1:
+    row = _CORRECT.first_row(connection, values)
+    if row is None:
         raise OperationInProgress("the operation was run or decided again; look at it again")
-    return attrs.evolve(
+    corrected = attrs.evolve(
         record,
         state=correction.state,
         result=payload,
@@ -99,6 +102,7 @@ def correct_decision(
         decided_by=correction.by,
         decision=correction.reason,
     )
+    return corrected, row
 
 
 def find_refund_of(connection: Connection, record: OperationRecord) -> str | None:

@@ -19,6 +19,7 @@ from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.journal import queries, rows, search
 from voucher_gateway.journal.decisions import Correction, correct_decision
+from voucher_gateway.journal.events.operations import append_closed, append_started, closed_row
 from voucher_gateway.journal.fence import check_fences
 from voucher_gateway.journal.holds import Hold, Holds
 from voucher_gateway.journal.keys import JournalKeys, load_keys, require_right_keys
@@ -272,8 +273,9 @@ class Journal:
         with self.database.write() as connection:
             check_fences(connection)
             self.restoration.require_writable(connection)
+            row = None
             if new:
-                self._write_new(connection, record, intent.voucher_id, at)
+                row = self._write_new(connection, record, intent.voucher_id, at)
                 self.names.confirm(connection, record.key.account, intent)
             else:
                 rows.refresh_operation(connection, record, intent.voucher_id, at)
@@ -293,7 +295,11 @@ class Journal:
                 vendor_now=vendor_now,
                 again=again,
             )
-            number = rows.insert_request(connection, record, step=step, decisive=decisive, intent=intent, at=at)
+            request = rows.insert_request(connection, record, step=step, decisive=decisive, intent=intent, at=at)
+            if row is not None:
+                sent = [request] if record.attempt == 1 else rows.select_request_rows(connection, record.id)
+                append_started(connection, self.keys, row, sent, at)
+        number: int = request["id"]
         log.debug("%s: request %d is recorded before it is sent: %s", record.label, number, step)
         return number
 
@@ -318,11 +324,12 @@ class Journal:
             if result.step == "reserve":
                 self.holds.on_request_finished(connection, record.id, result.effect, result.reservation)
 
-    def _write_new(self, connection: Connection, record: OperationRecord, voucher_id: str | None, at: str) -> None:
+    def _write_new(
+        self, connection: Connection, record: OperationRecord, voucher_id: str | None, at: str
+    ) -> Mapping[str, Any]:
         if record.attempt > 1:
-            rows.restart_operation(connection, record, at)
-        else:
-            rows.insert_operation(connection, record, voucher_id, at)
+            return rows.restart_operation(connection, record, at)
+        return rows.insert_operation(connection, record, voucher_id, at)
 
     def record_without_request(self, record: OperationRecord, result: Result) -> None:
         """Record an operation that succeeded without any request, such as a release by expiry.
@@ -334,8 +341,10 @@ class Journal:
             check_fences(connection)
             if isinstance(result, Release):
                 self.holds.check_release(connection, record, result.reservation_id)
-            self._write_new(connection, record, getattr(result, "voucher_id", None), format_micros(now()))
+            at = format_micros(now())
+            row = self._write_new(connection, record, getattr(result, "voucher_id", None), at)
             self.names.confirm(connection, record.key.account, record.target)
+            append_started(connection, self.keys, row, rows.select_request_rows(connection, record.id), at)
         self.close_operation(record, OperationState.SUCCEEDED, result=result)
 
     def take_over(self, record: OperationRecord, *, owner: str) -> OperationRecord:
@@ -384,8 +393,11 @@ class Journal:
                 "person": decided_by,
                 "person_reason": decision,
             }
-            rows.close_operation(connection, record, values)
+            voucher_id = rows.close_operation(connection, record, values)
             self.holds.on_operation_closed(connection, record, result)
+            sent = rows.select_request_rows(connection, record.id)
+            row = closed_row(record, voucher_id, values)
+            append_closed(connection, self.keys, row, sent, at, money=getattr(result, "money", None))
         log.debug("%s: recorded as %s", record.label, state.value)
         return attrs.evolve(record, state=state, result=payload, error=error_text)
 
@@ -401,7 +413,9 @@ class Journal:
         at = format_micros(now())
         with self.database.write() as connection:
             self._write_finished(connection, record, finished, at)
-            return correct_decision(connection, record, correction, at)
+            corrected, row = correct_decision(connection, record, correction, at)
+            self._append_decided(connection, row, at)
+        return corrected
 
     def close_requests(
         self, record: OperationRecord, finished: Sequence[RequestResult], *, decided_by: str, decision: str
@@ -415,7 +429,11 @@ class Journal:
         at = format_micros(now())
         with self.database.write() as connection:
             self._write_finished(connection, record, finished, at)
-            rows.write_decision(connection, record, decided_by, decision)
+            row = rows.write_decision(connection, record, decided_by, decision)
+            self._append_decided(connection, row, at)
+
+    def _append_decided(self, connection: Connection, row: Mapping[str, Any], at: str) -> None:
+        append_closed(connection, self.keys, row, rows.select_request_rows(connection, row["id"]), at)
 
 
 @hide_arguments

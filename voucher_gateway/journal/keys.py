@@ -7,7 +7,6 @@ return it.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 from collections.abc import Mapping
@@ -155,15 +154,28 @@ class JournalKeys:
         """Return the seal of a migration's plan. Whoever does not have the key cannot make it."""
         return self._mac(key_id or self.newest, "plan", plan_id).hex()
 
+    def event_digest(self, values: list[object], key_id: str | None = None) -> str:
+        """Return the digest of a part of the audit trail: see `voucher_gateway.journal.events.digests`.
+
+        Args:
+            values: texts, whole numbers, Booleans, None, and lists of them; the first names the purpose.
+            key_id: the key; the newest one if it is None.
+        """
+        # `ascii` is injective for these types, and takes a fifth of the time of JSON.
+        return hmac.digest(self._key(key_id or self.newest), ascii(values).encode(), "sha256").hex()
+
     def _mac(self, key_id: str, *parts: str) -> bytes:
+        text = "\0".join([f"{len(part)}:{part}" for part in parts])
+        return hmac.digest(self._key(key_id), text.encode("utf-8", "surrogatepass"), "sha256")
+
+    def _key(self, key_id: str) -> bytes:
         key = self.keys.get(key_id)
         if key is None:
             raise ConfigurationError(
                 f"the journal has operations of the key {key_id!r:.20}, which is not configured any more: add it to"
                 " journal_keys"
             )
-        text = "\0".join([f"{len(part)}:{part}" for part in parts])
-        return hmac.digest(key.reveal().encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha256)
+        return key.reveal().encode()
 
 
 def load_keys(database: Database, keys: Mapping[str, SecretSource] | None) -> JournalKeys:

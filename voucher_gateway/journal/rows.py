@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -42,7 +42,7 @@ _BY_KEY: Final = PreparedStatement(
     )
 )
 _BY_ID: Final = PreparedStatement(sa.select(operations).where(operations.c.id == sa.bindparam("operation_id")))
-_REQUESTS_OF: Final = (
+_REQUESTS_OF: Final = PreparedStatement(
     sa.select(requests).where(requests.c.operation_id == sa.bindparam("operation")).order_by(requests.c.id)
 )
 _INSERT: Final = PreparedStatement(sa.insert(operations))
@@ -76,7 +76,9 @@ _NEW_EPOCH: Final = (
     )
 )
 _TAKE_OVER: Final = PreparedStatement(_NEW_EPOCH.where(_IS_OPEN))
-_RESTART: Final = PreparedStatement(_NEW_EPOCH.where(sa.or_(*[operations.c.state == state for state in _RESTARTABLE])))
+_RESTART: Final = PreparedStatement(
+    _NEW_EPOCH.where(sa.or_(*[operations.c.state == state for state in _RESTARTABLE])).returning(operations)
+)
 _CLOSE: Final = PreparedStatement(
     sa.update(operations)
     .where(_OWN_EPOCH, _IS_UNRESOLVED)
@@ -91,11 +93,13 @@ _CLOSE: Final = PreparedStatement(
         decided_by=sa.bindparam("person"),
         decision=sa.bindparam("person_reason"),
     )
+    .returning(operations.c.voucher_id)
 )
 _DECIDE: Final = PreparedStatement(
     sa.update(operations)
     .where(_OWN_EPOCH)
     .values(decided_by=sa.bindparam("person"), decision=sa.bindparam("person_reason"))
+    .returning(operations)
 )
 _COMPETING: Final = PreparedStatement(
     sa.select(operations.c.id).where(
@@ -125,12 +129,18 @@ def select_operation_by_id(connection: Connection, operation_id: str) -> Operati
 
 def select_requests(connection: Connection, operation_id: str) -> list[RequestRecord]:
     """Return the requests of an operation, the oldest first."""
-    rows = connection.execute(_REQUESTS_OF, {"operation": operation_id}).mappings()
-    return [RequestRecord.from_row(row) for row in rows]
+    return [RequestRecord.from_row(row) for row in select_request_rows(connection, operation_id)]
 
 
-def insert_operation(connection: Connection, operation: OperationRecord, voucher_id: str | None, at: str) -> None:
-    """Write a new operation in its first attempt.
+def select_request_rows(connection: Connection, operation_id: str) -> Sequence[Mapping[str, Any]]:
+    """Return the rows of the requests of an operation, the oldest first."""
+    return _REQUESTS_OF.all_rows(connection, {"operation": operation_id})
+
+
+def insert_operation(
+    connection: Connection, operation: OperationRecord, voucher_id: str | None, at: str
+) -> Mapping[str, Any]:
+    """Write a new operation in its first attempt, and return its row.
 
     Raises:
         OperationInProgress: if another worker has written an operation of the same key.
@@ -168,17 +178,18 @@ def insert_operation(connection: Connection, operation: OperationRecord, voucher
         is_taken = False
     if is_taken:
         raise OperationInProgress("another worker runs this call already")
+    return values
 
 
-def restart_operation(connection: Connection, operation: OperationRecord, at: str) -> None:
-    """Open an operation for its next attempt; it is known that the earlier ones moved nothing.
+def restart_operation(connection: Connection, operation: OperationRecord, at: str) -> Mapping[str, Any]:
+    """Open an operation for its next attempt, and return its row; it is known that the earlier ones moved nothing.
 
     Raises:
         OperationInProgress: if another worker has the operation.
     """
     epoch = operation.epoch - 1
     values = {"added_attempts": 1, "new_owner": operation.owner, "at": at}
-    _require_own(connection, _RESTART, operation.id, epoch, values)
+    return _require_own_row(connection, _RESTART, operation.id, epoch, values)
 
 
 def refresh_operation(connection: Connection, operation: OperationRecord, voucher_id: str | None, at: str) -> None:
@@ -200,23 +211,25 @@ def take_over_operation(connection: Connection, operation: OperationRecord, owne
     _require_own(connection, _TAKE_OVER, operation.id, operation.epoch, values)
 
 
-def close_operation(connection: Connection, operation: OperationRecord, values: Mapping[str, object]) -> None:
-    """Write the state of an operation that is not closed yet.
+def close_operation(connection: Connection, operation: OperationRecord, values: Mapping[str, object]) -> str | None:
+    """Write the state of an operation that is not closed yet, and return the id of its voucher.
 
     Raises:
         OperationInProgress: if another worker has the operation.
     """
-    _require_own(connection, _CLOSE, operation.id, operation.epoch, values)
+    row = _require_own_row(connection, _CLOSE, operation.id, operation.epoch, values)
+    voucher_id: str | None = row["voucher_id"]
+    return voucher_id
 
 
-def write_decision(connection: Connection, operation: OperationRecord, person: str, reason: str) -> None:
-    """Write who decided about an operation, and why.
+def write_decision(connection: Connection, operation: OperationRecord, person: str, reason: str) -> Mapping[str, Any]:
+    """Write who decided about an operation, and why; return its row.
 
     Raises:
         OperationInProgress: if another worker has the operation.
     """
     values = {"person": person, "person_reason": reason}
-    _require_own(connection, _DECIDE, operation.id, operation.epoch, values)
+    return _require_own_row(connection, _DECIDE, operation.id, operation.epoch, values)
 
 
 def _require_own(
@@ -224,13 +237,26 @@ def _require_own(
 ) -> None:
     parameters = {"operation_id": operation_id, "known_epoch": epoch, **values}
     if statement.execute(connection, parameters) != 1:
-        raise OperationInProgress("another worker has taken this call over")
+        raise _taken_over()
+
+
+def _require_own_row(
+    connection: Connection, statement: PreparedStatement, operation_id: str, epoch: int, values: Mapping[str, object]
+) -> Mapping[str, Any]:
+    row = statement.first_row(connection, {"operation_id": operation_id, "known_epoch": epoch, **values})
+    if row is None:
+        raise _taken_over()
+    return row
+
+
+def _taken_over() -> OperationInProgress:
+    return OperationInProgress("another worker has taken this call over")
 
 
 def insert_request(
     connection: Connection, operation: OperationRecord, *, step: str, decisive: bool, intent: Intent, at: str
-) -> int:
-    """Write a request that is about to be sent, and return the number of its row."""
+) -> Mapping[str, Any]:
+    """Write a request that is about to be sent, and return its row."""
     values = {
         "operation_id": operation.id,
         "epoch": operation.epoch,
@@ -246,7 +272,7 @@ def insert_request(
     }
     row = _INSERT_REQUEST.first_row(connection, values)
     assert row is not None
-    return int(row["id"])
+    return {**values, "id": int(row["id"])}
 
 
 def finish_request(connection: Connection, result: RequestResult, at: str) -> None:

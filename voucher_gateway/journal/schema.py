@@ -8,7 +8,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    FetchedValue,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from voucher_gateway.storage.schema_upgrade import Schema
 
@@ -164,6 +177,7 @@ holds: Final = Table(
     Column("holds_rest", Boolean, nullable=False),
     Column("state", String(16), nullable=False),
     Index(None, "provider", "host", "fingerprint", "state"),
+    Index(None, "state"),
 )
 
 # Where vouchers went that were moved to another account; see `voucher_gateway.journal.moves`.
@@ -176,6 +190,81 @@ moved: Final = Table(
     Column("to_voucher_id", String(255)),
     Column("plan_id", String(64), nullable=False),
     Column("moved_at", String(32), nullable=False),
+)
+
+# What happened, in the order of the commits: the outbox and the audit trail; see `voucher_gateway.journal.events`.
+events: Final = Table(
+    "voucher_gateway_events",
+    metadata,
+    # It grows. In PostgreSQL an event may be committed after one of a greater id; see `transaction_id`.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    # PostgreSQL's number of the transaction; 0 in SQLite, and for events that a restored journal had.
+    Column("transaction_id", BigInteger, FetchedValue(), nullable=False),
+    Column("chain", Integer, nullable=False),
+    # The place in its chain, from 1.
+    Column("number", BigInteger, nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("kind", String(32), nullable=False),
+    # The id of the operation, the payment or the sale; the name of the account.
+    Column("subject", String(255), nullable=False),
+    # The shop's order. NULL as well once it is erased.
+    Column("order_number", String(200)),
+    # JSON; NULL once it is erased.
+    Column("data", Text),
+    # A keyed digest of the subject's rows after the event; NULL if the event covers none.
+    Column("row_digest", String(64)),
+    # A keyed digest of order number, data and row digest. It stays when those are erased.
+    Column("content", String(64), nullable=False),
+    # A keyed digest of all the above and of the event before it in the chain.
+    Column("digest", String(64), nullable=False),
+    Column("key_id", String(16), nullable=False),
+    # Proves that the library erased the data; NULL as long as they are there.
+    Column("erased", String(64)),
+    Index(None, "subject", "id"),
+)
+_HAS_ORDER: Final = events.c.order_number.is_not(None)
+Index(
+    "ix_voucher_gateway_events_order_number_id",
+    events.c.order_number,
+    events.c.id,
+    sqlite_where=_HAS_ORDER,
+    postgresql_where=_HAS_ORDER,
+)
+# The order of PostgreSQL's transactions. In SQLite the index is empty.
+_HAS_TRANSACTION: Final = events.c.transaction_id > 0
+Index(
+    "ix_voucher_gateway_events_transaction_id_id",
+    events.c.transaction_id,
+    events.c.id,
+    sqlite_where=_HAS_TRANSACTION,
+    postgresql_where=_HAS_TRANSACTION,
+)
+
+# Each transaction appends to a chain that no other transaction uses. The ids are without gaps, from 1.
+chains: Final = Table(
+    "voucher_gateway_chains",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("started_at", String(32), nullable=False),
+    # The first event that is still there, and the digest of the one before it; empty for none.
+    Column("first_number", BigInteger, nullable=False),
+    Column("first_digest", String(64), nullable=False),
+    # The number of the last event, and its digest.
+    Column("length", BigInteger, nullable=False),
+    Column("head", String(64), nullable=False),
+    # A keyed digest of the row.
+    Column("mac", String(64), nullable=False),
+    Column("key_id", String(16), nullable=False),
+)
+
+# How far each consumer of events has read.
+cursors: Final = Table(
+    "voucher_gateway_cursors",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("transaction_id", BigInteger, nullable=False),
+    Column("event_id", BigInteger, nullable=False),
+    Column("updated_at", String(32), nullable=False),
 )
 
 JOURNAL: Final = Schema(

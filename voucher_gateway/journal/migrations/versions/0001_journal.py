@@ -1,4 +1,4 @@
-"""The journal: operations, their requests, and holds."""
+"""The journal: operations, their requests, holds, and events."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -152,6 +152,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_voucher_gateway_holds_reservation_id", "voucher_gateway_holds", ["reservation_id"], unique=False
     )
+    op.create_index("ix_voucher_gateway_holds_state", "voucher_gateway_holds", ["state"], unique=False)
     op.create_table(
         "voucher_gateway_moved",
         sa.Column("account", sa.String(length=255), nullable=False),
@@ -194,4 +195,65 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("prepares IS 1"),
         postgresql_where=sa.text("prepares IS true"),
+    )
+    _create_events(is_postgres=op.get_bind().dialect.name == "postgresql")
+
+
+def _create_events(*, is_postgres: bool) -> None:
+    # PostgreSQL's own number is read within the insert, so that a reader knows which transactions are over.
+    transaction = "(pg_current_xact_id()::text)::bigint" if is_postgres else "0"
+    op.create_table(
+        "voucher_gateway_events",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("transaction_id", sa.BigInteger(), server_default=sa.text(transaction), nullable=False),
+        sa.Column("chain", sa.Integer(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("order_number", sa.String(length=200), nullable=True),
+        sa.Column("data", sa.Text(), nullable=True),
+        sa.Column("row_digest", sa.String(length=64), nullable=True),
+        sa.Column("content", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("erased", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_voucher_gateway_events"),
+    )
+    op.create_index("ix_voucher_gateway_events_subject_id", "voucher_gateway_events", ["subject", "id"], unique=False)
+    op.create_index(
+        "ix_voucher_gateway_events_order_number_id",
+        "voucher_gateway_events",
+        ["order_number", "id"],
+        unique=False,
+        sqlite_where=sa.text("order_number IS NOT NULL"),
+        postgresql_where=sa.text("order_number IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_voucher_gateway_events_transaction_id_id",
+        "voucher_gateway_events",
+        ["transaction_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("transaction_id > 0"),
+        postgresql_where=sa.text("transaction_id > 0"),
+    )
+    op.create_table(
+        "voucher_gateway_chains",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("started_at", sa.String(length=32), nullable=False),
+        sa.Column("first_number", sa.BigInteger(), nullable=False),
+        sa.Column("first_digest", sa.String(length=64), nullable=False),
+        sa.Column("length", sa.BigInteger(), nullable=False),
+        sa.Column("head", sa.String(length=64), nullable=False),
+        sa.Column("mac", sa.String(length=64), nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_voucher_gateway_chains"),
+    )
+    op.create_table(
+        "voucher_gateway_cursors",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("transaction_id", sa.BigInteger(), nullable=False),
+        sa.Column("event_id", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_voucher_gateway_cursors"),
     )

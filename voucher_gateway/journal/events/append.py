@@ -1,0 +1,128 @@
+"""Appends events, in the transaction that makes the change that they tell of.
+
+Each event continues a chain: its digest is made of the digest of the event before it. A transaction takes a chain that
+no other transaction uses at the moment, so that none waits for another. In SQLite, where transactions take turns, one
+chain is enough. In PostgreSQL there are as many as there were transactions at the same time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from voucher_gateway.errors import DatabaseUnavailable
+from voucher_gateway.instants import format_micros, now
+from voucher_gateway.journal.events.digests import (
+    chain_mac,
+    content_digest,
+    count_mac,
+    encode_data,
+    event_digest,
+)
+from voucher_gateway.journal.events.kinds import EventKind
+from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.schema import chains, events, facts
+from voucher_gateway.storage.locks import lock_in_transaction
+from voucher_gateway.storage.statements import PreparedStatement
+
+CHAIN_COUNT: Final = "event-chains"
+"""The fact that holds the number of chains with its digest: number, key, digest."""
+
+_FREE_CHAIN: Final = PreparedStatement(
+    sa.select(chains).order_by(chains.c.id).limit(1).with_for_update(skip_locked=True)
+)
+_INSERT: Final = PreparedStatement(sa.insert(events))
+_CONTINUE: Final = PreparedStatement(
+    sa.update(chains)
+    .where(chains.c.id == sa.bindparam("chain"), chains.c.length == sa.bindparam("known_length"))
+    .values(
+        length=sa.bindparam("new_length"),
+        head=sa.bindparam("new_head"),
+        mac=sa.bindparam("new_mac"),
+        key_id=sa.bindparam("new_key"),
+    )
+)
+
+
+def append_event(
+    connection: Connection,
+    keys: JournalKeys,
+    kind: EventKind,
+    subject: str,
+    data: Mapping[str, object],
+    *,
+    order: str | None = None,
+    row_digest: str | None = None,
+    at: str | None = None,
+) -> None:
+    """Append an event to a chain.
+
+    Call it as the last step of a transaction: PostgreSQL keeps the chain locked until the commit, and the events of a
+    subject are in the order of its commits only if the subject's row was written before.
+
+    Args:
+        connection: in the transaction that makes the change.
+        keys: the journal's.
+        kind: what happened.
+        subject: the id of the operation, the payment or the sale; the name of the account.
+        data: what is told of it, of the types of JSON, without a code or a PIN. Values that are None are left out.
+        order: the shop's order.
+        row_digest: the digest of the subject's rows from now on; None if the event covers no rows.
+        at: when it happened, as text; now if it is None.
+    """
+    at = at or format_micros(now())
+    chain = _FREE_CHAIN.first_row(connection, {}) or _start_chain(connection, keys, at)
+    text = encode_data(data)
+    event: dict[str, Any] = {
+        "chain": chain["id"],
+        "number": chain["length"] + 1,
+        "at": at,
+        "kind": kind.value,
+        "subject": subject,
+        "order_number": order,
+        "data": text,
+        "row_digest": row_digest,
+        "content": content_digest(keys, order, text, row_digest),
+        "key_id": keys.newest,
+    }
+    event["digest"] = event_digest(keys, chain["head"], event)
+    _INSERT.execute(connection, event)
+    continued = {**chain, "length": event["number"], "head": event["digest"]}
+    values = {
+        "chain": chain["id"],
+        "known_length": chain["length"],
+        "new_length": continued["length"],
+        "new_head": continued["head"],
+        "new_mac": chain_mac(keys, continued),
+        "new_key": keys.newest,
+    }
+    if _CONTINUE.execute(connection, values) != 1:
+        raise DatabaseUnavailable("the chain of events was continued by another transaction: nothing was written")
+
+
+def _start_chain(connection: Connection, keys: JournalKeys, at: str) -> Mapping[str, Any]:
+    """Insert a chain without events, and return its row."""
+    lock_in_transaction(connection, "event chains")
+    of_count = facts.c.name == CHAIN_COUNT
+    recorded = connection.scalar(sa.select(facts.c.value).where(of_count))
+    count = 1 if recorded is None else int(recorded.split(":", 1)[0]) + 1
+    chain: dict[str, Any] = {
+        "id": count,
+        "started_at": at,
+        "first_number": 1,
+        "first_digest": "",
+        "length": 0,
+        "head": "",
+        "key_id": keys.newest,
+    }
+    chain["mac"] = chain_mac(keys, chain)
+    connection.execute(sa.insert(chains), chain)
+    value = f"{count}:{keys.newest}:{count_mac(keys, count)}"
+    if recorded is None:
+        connection.execute(sa.insert(facts), {"name": CHAIN_COUNT, "value": value})
+    else:
+        connection.execute(sa.update(facts).where(of_count).values(value=value))
+    return chain

@@ -1,0 +1,153 @@
+"""The keyed digests (HMAC-SHA256) of events, chains and rows. Without the journal's key they cannot be made.
+
+Hash chains are a few lines over the standard library. The kept packages for logs that show tampering (such as
+``pymerkle``) have a storage of their own, which could not be written in the commit of the change.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from voucher_gateway.journal.keys import JournalKeys
+
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+IDENTITY_COLUMNS: Final = (
+    "id",
+    "verb",
+    "reference",
+    "order_number",
+    "provider",
+    "host",
+    "login",
+    "key_id",
+    "fingerprint",
+    "target",
+    "amount",
+    "currency",
+    "content",
+    "created_at",
+)
+"""The columns of an operation that stay as they were inserted. The account is not one: it can be renamed."""
+
+OUTCOME_COLUMNS: Final = (
+    "id",
+    "voucher_id",
+    "state",
+    "attempt",
+    "epoch",
+    "result",
+    "error",
+    "updated_at",
+    "checks",
+    "check_at",
+    "decided_by",
+    "decision",
+)
+"""The columns of an operation that stay as they are after it was closed."""
+
+SENT_COLUMNS: Final = (
+    "id",
+    "operation_id",
+    "epoch",
+    "attempt",
+    "step",
+    "decisive",
+    "wire_reference",
+    "key_credentials",
+    "prepares",
+    "sent_at",
+)
+"""The columns of a request that stay as they were inserted."""
+
+ANSWER_COLUMNS: Final = ("vendor_key", "intent", "finished_at", "effect", "reason")
+"""The columns of a request that stay as they are after its operation was closed."""
+
+_CHAIN_COLUMNS: Final = ("id", "started_at", "first_number", "first_digest", "length", "head")
+_ANSWERED_COLUMNS: Final = (*SENT_COLUMNS, *ANSWER_COLUMNS)
+
+
+def started_digest(
+    keys: JournalKeys, row: Mapping[str, Any], sent: Sequence[Mapping[str, Any]], *, key_id: str | None = None
+) -> str:
+    """Return the digest of an open operation: of what it shall do, and of its requests so far as they were sent."""
+    values: list[object] = [[row[name] for name in IDENTITY_COLUMNS]]
+    values += [[request[name] for name in SENT_COLUMNS] for request in sent]
+    return rows_digest(keys, "operation started", values, key_id=key_id)
+
+
+def closed_digest(
+    keys: JournalKeys, row: Mapping[str, Any], sent: Sequence[Mapping[str, Any]], *, key_id: str | None = None
+) -> str:
+    """Return the digest of the outcome of an operation, and of all its requests.
+
+    The digest of its start covers what it was asked to do.
+    """
+    values: list[object] = [[row[name] for name in OUTCOME_COLUMNS]]
+    values += [[request[name] for name in _ANSWERED_COLUMNS] for request in sent]
+    return rows_digest(keys, "operation closed", values, key_id=key_id)
+
+
+def rows_digest(keys: JournalKeys, subject: str, values: list[object], *, key_id: str | None = None) -> str:
+    """Return the digest of rows of a subject.
+
+    Args:
+        keys: the journal's.
+        subject: names what the rows are.
+        values: a list of the values of each row: texts, whole numbers, Booleans, None.
+        key_id: the key; the newest one if it is None.
+    """
+    return keys.event_digest(["rows", subject, values], key_id)
+
+
+def encode_data(data: Mapping[str, object]) -> str:
+    """Return what an event tells as JSON text."""
+    return _encode({name: value for name, value in data.items() if value is not None})
+
+
+def content_digest(
+    keys: JournalKeys, order: str | None, data: str | None, row_digest: str | None, *, key_id: str | None = None
+) -> str:
+    """Return the digest of what can be erased of an event."""
+    return keys.event_digest(["content", order, data, row_digest], key_id)
+
+
+def event_digest(keys: JournalKeys, previous: str, event: Mapping[str, Any], *, key_id: str | None = None) -> str:
+    """Return the digest of an event, which the next event of its chain continues.
+
+    Args:
+        keys: the journal's.
+        previous: the digest of the event before it in its chain; empty for the first.
+        event: its row, without the digest.
+        key_id: the key; the newest one if it is None.
+    """
+    return keys.event_digest(
+        [
+            "event",
+            previous,
+            event["chain"],
+            event["number"],
+            event["at"],
+            event["kind"],
+            event["subject"],
+            event["content"],
+        ],
+        key_id,
+    )
+
+
+def chain_mac(keys: JournalKeys, chain: Mapping[str, Any], *, key_id: str | None = None) -> str:
+    """Return the digest of a chain's row."""
+    return keys.event_digest(["chain", *[chain[name] for name in _CHAIN_COLUMNS]], key_id)
+
+
+def count_mac(keys: JournalKeys, count: int, *, key_id: str | None = None) -> str:
+    """Return the digest of the number of chains."""
+    return keys.event_digest(["chains", count], key_id)
+
+
+def erasure_proof(keys: JournalKeys, event: Mapping[str, Any], *, key_id: str | None = None) -> str:
+    """Return what proves that the library erased the data of an event."""
+    return keys.event_digest(["erased", event["chain"], event["number"], event["content"]], key_id)
