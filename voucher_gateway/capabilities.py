@@ -318,6 +318,8 @@ class Capabilities:
         stored_fields: the fields of `NewVoucher` that the vendor stores beside the value and the end of validity.
         max_text_lengths: the length of the longest text that the vendor stores, in characters, by `NewVoucher` field.
         can_issue_inactive: whether a new voucher can be inactive (``active=False``).
+        restarts_validity: whether each activation counts the validity from the beginning, so that a voucher that was
+            deactivated and is activated again ends later than before.
         expiry_resolution: the finest step of an absolute end of validity; finer parts are cut.
         requests_per_operation: how many requests an operation takes, if it is more than one. `get` includes the code
             and the PIN. An operation that is emulated by overwriting includes all its requests.
@@ -343,6 +345,7 @@ class Capabilities:
     stored_fields: frozenset[str] = frozenset()
     max_text_lengths: Mapping[str, int] = attrs.field(factory=dict, hash=False)
     can_issue_inactive: bool = False
+    restarts_validity: bool = False
     expiry_resolution: timedelta = timedelta(microseconds=1)
     requests_per_operation: Mapping[Operation, int] = attrs.field(factory=dict, hash=False)
     get_returns_balance: bool = True

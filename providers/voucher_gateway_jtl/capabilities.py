@@ -126,6 +126,8 @@ DECLARED: Final = Capabilities(
     max_text_lengths={"batch": 30, "pin": 255, "sku": 255, "tax_rate": 255, "order": 255},
     # Seed: a new voucher is inactive in general, and a request can set its status.
     can_issue_inactive=True,
+    # Not documented, but likely, as the vendor computes the end on activation.
+    restarts_validity=True,
     requests_per_operation={Operation.GET: 2},  # the voucher, and its complete view with the secrets
 )
 """The capabilities of a login with every scope."""

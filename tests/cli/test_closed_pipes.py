@@ -17,7 +17,10 @@ from tests.support.long import first
 from voucher_gateway.simulator import RunningSimulator
 
 CODE = "JTL-7K2M-9QXD-4HTP"
-POLICY = 'losses = ["medium", "tax", "no-end", "order", "metadata", "batch"]\n'
+POLICY = """\
+losses = ["medium", "tax", "no-end", "order", "metadata", "batch"]
+accept = ["validity-restarts"]
+"""
 PROGRAM = [sys.executable, "-c", "from voucher_gateway.cli import main; main()"]
 
 

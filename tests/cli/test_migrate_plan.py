@@ -106,7 +106,7 @@ def test_only_lengths_of_time_end_later_still_by_the_time_until_activation(run: 
         "code,currency,remaining,valid_until\nGIFT-0001,EUR,5.00,2099-01-01T00:00:00.000001Z\n"
     )
     moments = run("migrate", "plan", "own.csv", "events", "--out", "b.plan").done()
-    assert "Vouchers end up to 1 s later than before; none ends earlier." in moments.out
+    assert "At the target vouchers end up to 1 s later than before; none ends earlier." in moments.out
 
 
 def test_a_plan_that_is_there_is_not_replaced(run: Run, estates: Path) -> None:

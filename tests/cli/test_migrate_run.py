@@ -11,7 +11,10 @@ import pytest
 from tests.cli.conftest import Configure, Run
 from voucher_gateway.simulator import RunningSimulator
 
-POLICY = 'losses = ["batch", "medium", "metadata", "no-end", "order", "pin", "sku", "tax"]\n'
+POLICY = """\
+losses = ["batch", "medium", "metadata", "no-end", "order", "pin", "sku", "tax"]
+accept = ["validity-restarts"]
+"""
 
 
 @pytest.fixture

@@ -26,7 +26,10 @@ from voucher_gateway_jtl.simulator import JtlSimulator
 
 CODE: Final = "JTL-7K2M-9QXD-4HTP"
 CHARGE: Final = "POST /v1/reservations/*/charge"
-POLICY: Final = "losses = ['batch', 'medium', 'metadata', 'no-end', 'order', 'pin', 'sku', 'tax']\n"
+POLICY: Final = """\
+losses = ['batch', 'medium', 'metadata', 'no-end', 'order', 'pin', 'sku', 'tax']
+accept = ['validity-restarts']
+"""
 
 
 @attrs.frozen

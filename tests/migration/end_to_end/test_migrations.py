@@ -21,7 +21,7 @@ MakeStore = Callable[..., VoucherStore]
 
 POLICY: Final = """
 losses = ["batch", "end", "medium", "metadata", "no-end", "order", "pin", "sku", "tax", "validity"]
-accept = ["spendable-twice"]
+accept = ["spendable-twice", "validity-restarts"]
 [vouchers]
 inactive = "skip"
 expired = "skip"

@@ -17,7 +17,7 @@ from voucher_gateway import Gateway
 from voucher_gateway.migration import LOSSES, PlanSummary, Policy, RowState, load_policy, make_plan, run_plan
 from voucher_gateway.simulator import RunningSimulator
 
-ANYTHING: Final = load_policy({"losses": list(LOSSES), "accept": ["spendable-twice"]})
+ANYTHING: Final = load_policy({"losses": list(LOSSES), "accept": ["spendable-twice", "validity-restarts"]})
 
 
 class VendorPair:

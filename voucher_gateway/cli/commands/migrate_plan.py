@@ -198,12 +198,10 @@ def _all_well(summary: PlanSummary, window: timedelta | None) -> bool:
 def _print_plan(session: CliContext, summary: PlanSummary, window: timedelta | None) -> None:
     from voucher_gateway.migration.plan.losses import find_unaccepted_risks
     from voucher_gateway.migration.plan.text import (
-        drift_sentence,
         listing_sentences,
+        move_sentences,
         plan_tables,
-        steps_sentence,
         time_sentence,
-        window_sentence,
     )
 
     if session.output.as_json:
@@ -215,9 +213,7 @@ def _print_plan(session: CliContext, summary: PlanSummary, window: timedelta | N
         print_rows(output, table.rows, tally_columns(table.heading))
         output.show("")
     output.show(
-        steps_sentence(header),
-        window_sentence(header, totals),
-        drift_sentence(totals),
+        *move_sentences(header, totals),
         time_sentence(summary, window),
         *listing_sentences(totals.listing),
         "",
@@ -253,6 +249,7 @@ def plan_object(summary: PlanSummary, window: timedelta | None = None) -> dict[s
         "months": summary.totals.months,
         "spendable_twice": summary.totals.double_spendable,
         "longest_drift_s": _seconds(summary.totals.longest_drift),
+        "validity_restarts": summary.totals.validity_restarts,
         "listing": summary.totals.listing,
         "accepted": summary.header.accepted,
         "unaccepted": find_unaccepted_risks(summary.header, summary.totals),

@@ -16,15 +16,13 @@ from voucher_gateway.migration.plan.text import (
     ACTION_RESULTS,
     TallyTable,
     amounts_of,
-    drift_sentence,
     kind_table,
     length_of,
     listing_sentences,
     loss_table,
+    move_sentences,
     reason_table,
-    steps_sentence,
     time_sentence,
-    window_sentence,
 )
 from voucher_gateway.migration.plan.totals import NO_END, Tally, Totals
 from voucher_gateway.money import Money
@@ -62,7 +60,7 @@ def plan_page(summary: PlanSummary, *, window: timedelta | None = None) -> HtmlP
             *_tally_tables(totals),
             Text(
                 "How each voucher is carried",
-                (steps_sentence(header), window_sentence(header, totals), drift_sentence(totals)),
+                move_sentences(header, totals),
             ),
             Text("Time", (time_sentence(summary, window),)),
             _costs(summary),

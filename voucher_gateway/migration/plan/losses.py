@@ -10,7 +10,7 @@ from voucher_gateway.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from voucher_gateway.migration.plan.model import PlanHeader
-    from voucher_gateway.migration.plan.totals import Totals
+    from voucher_gateway.migration.plan.totals import Tally, Totals
 
 
 LOSSES: Final[Mapping[str, str]] = {
@@ -39,6 +39,10 @@ their own keys in the policy (``code_taken``, ``code_unfit``, ``partly_used``)."
 RISKS: Final[Mapping[str, str]] = {
     "spendable-twice": "For a while a voucher can be spent at the source and at the target.",
     "inconsistent-listing": "The source changed while it was listed: vouchers may be missing from the plan.",
+    "validity-restarts": (
+        "The source counts the validity of a voucher from the beginning when it is activated again. After a rollback,"
+        " or if its move ends in a change or a refusal, the voucher ends later."
+    ),
     "spoiled-codes": "Codes of the file look as if a spreadsheet had changed them: their cards would not work.",
 }
 """The risks, each with a sentence for people."""
@@ -78,10 +82,17 @@ def find_unaccepted_risks(header: PlanHeader, totals: Totals, *accepted: str) ->
     if totals.listing.consistent is False:
         problems = "; ".join(totals.listing.problems)
         risks["inconsistent-listing"] = f"{RISKS['inconsistent-listing']} The problems: {problems}."
+    if totals.validity_restarts.count:
+        risks["validity-restarts"] = f"{RISKS['validity-restarts']} At most {_tally_text(totals.validity_restarts)}."
     if totals.spoiled_codes:
         codes = "; ".join(f"{count} {kind}" for kind, count in totals.spoiled_codes.items())
         risks["spoiled-codes"] = f"{RISKS['spoiled-codes']} They are: {codes}."
     return {name: sentence for name, sentence in risks.items() if name not in header.accepted and name not in accepted}
+
+
+def _tally_text(tally: Tally) -> str:
+    vouchers = "1 voucher" if tally.count == 1 else f"{tally.count} vouchers"
+    return f"{vouchers} with {', '.join(str(money) for money in tally.money.values()) or 'no value'}"
 
 
 _FIELDS: Final = {

@@ -18,7 +18,7 @@ from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.migration.plan.assess import Target
 from voucher_gateway.migration.plan.estimate import AccountLoad, Estimate, requests_of
-from voucher_gateway.migration.plan.model import End, PlanHeader
+from voucher_gateway.migration.plan.model import End, PlanHeader, Step
 from voucher_gateway.migration.plan.plan_file import PlanSummary, PlanWriter, read_summary
 from voucher_gateway.migration.plan.policy import Policy
 from voucher_gateway.migration.plan.route import MigrationRoute, choose_route
@@ -130,6 +130,7 @@ def make_plan(
         route,
         estimate,
         dated=source_check.clock_skew is not None,
+        restarts=source_can.restarts_validity,
         report_progress=on_progress,
     )
 
@@ -143,10 +144,11 @@ def _write_plan(
     estimate: Callable[[int], Estimate],
     *,
     dated: bool,
+    restarts: bool,
     report_progress: Callable[[int], None] | None,
 ) -> PlanSummary:
     with PlanWriter(out, header, keys) as writer:
-        builder = _totals_builder(route, header)
+        builder = _totals_builder(route, header, restarts=restarts)
         for planned in scanner.plan(dated=dated):
             builder.add(planned)
             writer.write(planned)
@@ -156,7 +158,7 @@ def _write_plan(
             return writer.finish(builder.totals(scanner.report, scanner.spoiled_codes), estimate(builder.carried))
         # Only now are all codes known, and the vouchers whose code the source has twice.
         with PlanWriter(out, header, keys) as again:
-            builder = _totals_builder(route, header)
+            builder = _totals_builder(route, header, restarts=restarts)
             for planned in map(scanner.resolve_duplicate_code, writer.read_back()):
                 builder.add(planned)
                 again.write(planned)
@@ -176,8 +178,12 @@ def latency_of(provider: VoucherProvider) -> timedelta:
     return timedelta(seconds=median(latencies))
 
 
-def _totals_builder(route: MigrationRoute, header: PlanHeader) -> TotalsBuilder:
-    return TotalsBuilder(workers=header.workers if route.double_spendable else None, whole=route.permanently)
+def _totals_builder(route: MigrationRoute, header: PlanHeader, *, restarts: bool) -> TotalsBuilder:
+    return TotalsBuilder(
+        workers=header.workers if route.double_spendable else None,
+        whole=route.permanently,
+        restarts_validity=restarts and Step.FREEZE in route.steps,
+    )
 
 
 def _check(

@@ -33,6 +33,17 @@ _RETIRED: Final[Mapping[Retire, str]] = {
 }
 
 
+def move_sentences(header: PlanHeader, totals: Totals) -> tuple[str, ...]:
+    """Return the steps of each carried voucher, and what they mean for its value and its end."""
+    sentences = (
+        steps_sentence(header),
+        window_sentence(header, totals),
+        drift_sentence(totals),
+        restart_sentence(totals),
+    )
+    return tuple(filter(None, sentences))
+
+
 def steps_sentence(header: PlanHeader) -> str:
     """Return the steps of each carried voucher."""
     steps = ", ".join(_STEPS[step] for step in header.steps)
@@ -55,10 +66,23 @@ def window_sentence(header: PlanHeader, totals: Totals) -> str:
 def drift_sentence(totals: Totals) -> str:
     """Return how much later vouchers end at the target."""
     if not totals.longest_drift:
-        return "No voucher ends later than before."
+        return "At the target no voucher ends later than before."
     # A date is only rounded. A length of time begins with the activation at the target.
     later = ", and later still by the time that passes until they are activated" if "expiry" in totals.losses else ""
-    return f"Vouchers end up to {length_of(totals.longest_drift)} later than before{later}; none ends earlier."
+    longest = length_of(totals.longest_drift)
+    return f"At the target vouchers end up to {longest} later than before{later}; none ends earlier."
+
+
+def restart_sentence(totals: Totals) -> str:
+    """Return how many vouchers would end later after a return to the source; empty for none."""
+    restarts = totals.validity_restarts
+    if not restarts.count:
+        return ""
+    vouchers = "1 voucher" if restarts.count == 1 else f"{restarts.count} vouchers"
+    return (
+        "After a rollback or a change, the source counts validity from the beginning:"
+        f" up to {vouchers} with {amounts_of(restarts.money)} would end later."
+    )
 
 
 def listing_sentences(report: ListingReport) -> list[str]:

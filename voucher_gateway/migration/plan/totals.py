@@ -11,6 +11,7 @@ import attrs
 
 from voucher_gateway.listing.page import ListingReport
 from voucher_gateway.migration.plan.model import Action, Kind, PlannedVoucher
+from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
 
 NO_END: Final = "none"
@@ -47,6 +48,8 @@ class Totals:
         longest_drift: the longest time by which a carried voucher ends later at the target.
         listing: the report of the listing of the source.
         spoiled_codes: how many codes of a file a spreadsheet has probably changed, by the way in which they look so.
+        validity_restarts: the carried vouchers whose validity would count from the beginning if they were activated
+            again at the source.
     """
 
     all: Tally
@@ -61,6 +64,7 @@ class Totals:
     longest_drift: timedelta = timedelta()
     listing: ListingReport
     spoiled_codes: Mapping[str, int] = attrs.field(factory=dict, hash=False)
+    validity_restarts: Tally = Tally()
 
     def of(self, action: Action) -> Tally:
         """Return the vouchers with this action."""
@@ -112,17 +116,26 @@ def _month_name(month: tuple[int, int] | None) -> str:
     return NO_END if month is None else f"{month[0]:04}-{month[1]:02}"
 
 
+def would_restart(planned: PlannedVoucher) -> bool:
+    """Return whether a move freezes the voucher, so that a return to the source activates it, and it has an end."""
+    return planned.valid_until is not None and planned.status not in (Status.INACTIVE, Status.PENDING)
+
+
 class TotalsBuilder:
     """Adds up the totals while a plan is written.
 
     Args:
         workers: how many vouchers are moved at a time, if they can then be spent twice; None if they cannot.
         whole: whether all carried vouchers can be spent twice permanently.
+        restarts_validity: whether the source counts the validity of a voucher from the beginning when the voucher was
+            frozen and is activated again.
     """
 
-    def __init__(self, *, workers: int | None = None, whole: bool = False) -> None:
+    def __init__(self, *, workers: int | None = None, whole: bool = False, restarts_validity: bool = False) -> None:
         self._workers = workers
         self._whole = whole
+        self._restarts_validity = restarts_validity
+        self._restarts = _RunningTotal()
         self._sums: dict[_Signature, _RunningTotal] = {}
         self._largest: dict[str, list[int]] = {}
         self._drift = timedelta()
@@ -139,6 +152,8 @@ class TotalsBuilder:
         if planned.action is Action.CARRY:
             self._add_double_spendable(money)
             self._add_drift(planned)
+            if self._restarts_validity and would_restart(planned):
+                self._restarts.add(money)
 
     @property
     def carried(self) -> int:
@@ -171,6 +186,7 @@ class TotalsBuilder:
             longest_drift=self._drift,
             listing=listing,
             spoiled_codes=spoiled_codes or {},
+            validity_restarts=self._restarts.tally(),
         )
 
     def _add_double_spendable(self, money: Money | None) -> None:

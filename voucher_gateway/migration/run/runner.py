@@ -36,6 +36,7 @@ from voucher_gateway.migration.run.progress import (
     run_details,
 )
 from voucher_gateway.migration.run.rows import MoveResult, VoucherRow
+from voucher_gateway.migration.run.source_listing import exclude_changed_vouchers
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run_records import record_run
 from voucher_gateway.migration.schema import RUNNABLE, PlanState, RowState, Work
@@ -155,6 +156,7 @@ class _MigrationRun:
     def run(self, on_progress: OnProgress | None) -> RunReport:
         """Move vouchers until none is left or the run is stopped, and return the report."""
         log.info("plan %s: a run begins: %d vouchers, %d workers", self._plan_name, self._counter.total, self._workers)
+        self._exclude_changed_vouchers()
         self._state.requeue_in_doubt()
         self._release_abandoned()
         try:
@@ -170,6 +172,15 @@ class _MigrationRun:
             self._state.release([row for row in self._state.claimed.values() if row.number not in under_way])
             log_end(self._state.plan_id, "run", self._counter.counts)
         return self._report()
+
+    def _exclude_changed_vouchers(self) -> None:
+        """Exclude the vouchers that have changed since the plan. If the source cannot be listed, the run stops."""
+        try:
+            for result in exclude_changed_vouchers(self._context, self._state, limit=self._claims_left):
+                self._counter.add(result)
+                log_result(self._state.plan_id, result)
+        except VoucherGatewayError as error:
+            self._give_up(error)
 
     def _coordinate(self, pool: ThreadPoolExecutor, on_progress: OnProgress | None) -> None:
         tick_at = 0.0

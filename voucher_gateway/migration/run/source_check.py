@@ -62,8 +62,7 @@ class SourceCheck:
     def require_unchanged(self, voucher: Voucher, planned: PlannedVoucher) -> None:
         """Check, before a voucher is frozen, that its value, its status and its end of validity are as planned.
 
-        A vendor may count the validity again when a frozen voucher is activated (JTL). So a voucher that has changed is
-        not frozen.
+        A voucher that has changed is not frozen: a vendor may count its validity again when it is activated (JTL).
 
         Raises:
             SourceChanged: if they are not. A frozen voucher would not show the difference.
