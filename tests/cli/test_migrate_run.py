@@ -47,7 +47,12 @@ def test_a_plan_is_carried_out_proved_and_rolled_back(run: Run, plan: Path) -> N
     assert "as planned" in proved.out
     back = run("migrate", "rollback", str(plan)).done()
     assert " brought back: " in back.out
-    assert "at the source again" in run("migrate", "verify", str(plan)).done().out
+    whole = run("migrate", "verify", str(plan)).done()
+    assert "at the source again" in whole.out
+    assert "Ends of validity that are not as before" in whole.out  # JTL counts validity again after an activation
+    (verified,) = run("--json", "migrate", "verify", str(plan)).done().objects
+    assert {one["shift"] for one in verified["shifted_vouchers"]} == {"later"}
+    assert sum(group["count"] for group in verified["shifted_ends"]) == len(verified["shifted_vouchers"]) > 0
 
 
 def test_all_unknown_operations_of_a_plan_are_looked_at_and_decided_at_once(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+import attrs
 import typer
 
 from voucher_gateway.cli.commands.migrate_run import ByName, PlanFile, plan_gateway
@@ -14,6 +17,7 @@ from voucher_gateway.cli.tables import TableColumn, count_text, print_rows
 if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
     from voucher_gateway.migration.verify.parts import CurrencySummary, PartTotal
+    from voucher_gateway.migration.verify.shifted_ends import ShiftedEnd, ShiftedEnds
     from voucher_gateway.migration.verify.verify import Verification
 
 _DIFFERENCES: Final = (
@@ -32,7 +36,8 @@ def verify(context: typer.Context, plan: PlanFile, by: ByName = None) -> None:
     nothing can be spent at the source; and that the sums agree to the cent. After `migrate rollback` it proves that
     the source is whole again.
 
-    The tables show the whole source, with what was not carried and what was issued since the plan.
+    The tables show the whole source, with what was not carried and what was issued since the plan, and the vouchers
+    that end at another time than before.
 
     Exit code 0: proved. 5: there are differences; they are listed.
 
@@ -43,18 +48,26 @@ def verify(context: typer.Context, plan: PlanFile, by: ByName = None) -> None:
     from voucher_gateway.migration.verify.verify import verify_plan
 
     session = cli_context_of(context)
+    shifted: list[ShiftedEnd] = []
     with open_plan(plan) as opened, plan_gateway(session, opened) as gateway:
-        verification = verify_plan(gateway, opened, by=by)
-    print_verification(session.output, verification)
+        on_shifted_end = shifted.append if session.output.as_json else None
+        verification = verify_plan(gateway, opened, by=by, on_shifted_end=on_shifted_end)
+    print_verification(session.output, verification, shifted)
     raise typer.Exit(DONE if verification.proved else DIFFERENT)
 
 
-def print_verification(output: Output, verification: Verification) -> None:
-    """Print a verification: the totals of the whole source, those of the target, and the differences."""
+def print_verification(output: Output, verification: Verification, shifted: Sequence[ShiftedEnd] = ()) -> None:
+    """Print a verification: the totals of the whole source, those of the target, shifted ends and the differences.
+
+    Args:
+        output: where to print.
+        verification: the verification.
+        shifted: each voucher with a shifted end, for JSON.
+    """
     from voucher_gateway.migration.verify.parts import summarize
 
     if output.as_json:
-        output.object(verification)
+        output.object({**attrs.asdict(verification, recurse=False), "shifted_vouchers": shifted})
         return
     whole = "at the source again" if verification.rolled_back else "as planned"
     output.show(f"{verification.as_expected} of {count_text(verification.vouchers, 'voucher')} {whole}")
@@ -71,6 +84,9 @@ def print_verification(output: Output, verification: Verification) -> None:
     if verification.totals:
         output.show("", "What was carried, at the target")
         print_rows(output, list(verification.totals.values()), _TARGET)
+    if verification.shifted_ends:
+        output.show("", "Ends of validity that are not as before")
+        print_rows(output, verification.shifted_ends, _SHIFTED)
     if verification.differences:
         output.show("")
         print_rows(output, verification.differences, _DIFFERENCES)
@@ -126,6 +142,41 @@ _PARTS: Final[tuple[TableColumn[PartTotal], ...]] = (
     TableColumn("before", _before, right=True),
     TableColumn("at source now", _held_at_source, right=True),
     TableColumn("at target now", _left_at_target, right=True),
+)
+
+
+def _shift_name(ends: ShiftedEnds) -> str:
+    return _SHIFT_NAMES[ends.shift.value]
+
+
+def _median(ends: ShiftedEnds) -> str:
+    return _length(ends.median_s)
+
+
+def _most(ends: ShiftedEnds) -> str:
+    return _length(ends.most_s)
+
+
+def _length(seconds: int | None) -> str:
+    from voucher_gateway.migration.plan.text import length_of
+
+    return "" if seconds is None else length_of(timedelta(seconds=seconds))
+
+
+_SHIFT_NAMES: Final = {
+    "later": "later",
+    "earlier": "earlier",
+    "no-end": "never, had an end",
+    "new-end": "ends, had no end",
+}
+_SHIFTED: Final[tuple[TableColumn[ShiftedEnds], ...]] = (
+    TableColumn("", attrgetter("money.currency")),
+    TableColumn("at", attrgetter("account")),
+    TableColumn("ends", _shift_name),
+    TableColumn("vouchers", attrgetter("count"), right=True),
+    TableColumn("value", attrgetter("money.amount"), right=True),
+    TableColumn("median", _median, right=True),
+    TableColumn("most", _most, right=True),
 )
 _TARGET: Final = (
     TableColumn("", attrgetter("before.currency")),

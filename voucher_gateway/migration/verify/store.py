@@ -93,11 +93,15 @@ class ListedVoucher:
 
 
 class VerificationStore:
-    """A temporary database. It has no codes, and is deleted when it is closed or the process ends."""
+    """A temporary database. It has no codes, and is deleted when it is closed or the process ends.
+
+    Attributes:
+        connection: the connection to it, for tables of other modules.
+    """
 
     def __init__(self) -> None:
         # Without a name SQLite creates a temporary file that no other process sees.
-        self._connection = sqlite3.connect("")
+        self._connection = self.connection = sqlite3.connect("")
         self._connection.executescript(_TABLES)
         self.key_id: str | None = None
         """The key of the plan's fingerprints."""

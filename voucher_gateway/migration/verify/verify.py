@@ -9,7 +9,7 @@ used, except to name the part of the source that a voucher belongs to.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from voucher_gateway.migration.schema import PlanState, Work
 from voucher_gateway.migration.verify.checks import Difference, check_all
 from voucher_gateway.migration.verify.parts import PartTotal
 from voucher_gateway.migration.verify.reading import read_source, read_target
+from voucher_gateway.migration.verify.shifted_ends import ShiftedEnd, ShiftedEnds, ShiftedEndStore
 from voucher_gateway.migration.verify.store import VerificationStore
 from voucher_gateway.money import Money
 
@@ -68,6 +69,7 @@ class Verification:
         codes_not_compared: the number that was recognised at the target by ids, because the target does not show codes.
         totals: the sums of the carried vouchers, by currency.
         parts: the whole source in parts, by part and currency, with the vouchers that are not carried.
+        shifted_ends: the carried vouchers that end at another time than before, by account, shift and currency.
         differences: all differences.
     """
 
@@ -78,6 +80,7 @@ class Verification:
     codes_not_compared: int = 0
     totals: Mapping[str, Total] = attrs.field(hash=False)
     parts: tuple[PartTotal, ...] = ()
+    shifted_ends: tuple[ShiftedEnds, ...] = ()
     differences: tuple[Difference, ...]
 
     @property
@@ -86,7 +89,13 @@ class Verification:
         return not self.differences
 
 
-def verify_plan(gateway: Gateway, plan: Path | Plan, *, by: str | None = None) -> Verification:
+def verify_plan(
+    gateway: Gateway,
+    plan: Path | Plan,
+    *,
+    by: str | None = None,
+    on_shifted_end: Callable[[ShiftedEnd], None] | None = None,
+) -> Verification:
     """Read both sides of a plan again, and compare them with the plan.
 
     Memory does not grow with the number of vouchers: they are stored in a temporary file. A plan that was rolled back
@@ -96,6 +105,7 @@ def verify_plan(gateway: Gateway, plan: Path | Plan, *, by: str | None = None) -
         gateway: has a journal and both accounts.
         plan: the plan's file, or the open plan.
         by: the name of the person who verifies it, for the records; by default the user of the operating system.
+        on_shifted_end: is called with each voucher whose end is not as before, in the order of the plan.
 
     Raises:
         ConfigurationError: if the plan was changed, or is for other accounts.
@@ -105,7 +115,7 @@ def verify_plan(gateway: Gateway, plan: Path | Plan, *, by: str | None = None) -
         context = MigrationContext(gateway, opened.id, opened.header)
         state = MigrationState.of(gateway, opened.summary)
         with record_run(state.database, opened.id, Work.VERIFY, by) as record:
-            verification = read_and_compare(context, state, opened, store)
+            verification = read_and_compare(context, state, opened, store, on_shifted_end)
             if not verification.proved:
                 record.result = "differences"
             record.details["differences"] = len(verification.differences)
@@ -113,7 +123,11 @@ def verify_plan(gateway: Gateway, plan: Path | Plan, *, by: str | None = None) -
 
 
 def read_and_compare(
-    context: MigrationContext, state: MigrationState, plan: Plan, store: VerificationStore
+    context: MigrationContext,
+    state: MigrationState,
+    plan: Plan,
+    store: VerificationStore,
+    on_shifted_end: Callable[[ShiftedEnd], None] | None = None,
 ) -> Verification:
     """Read both sides of a plan into a store, and compare them with the plan.
 
@@ -122,13 +136,18 @@ def read_and_compare(
         state: the state of the plan.
         plan: the open plan.
         store: an empty store.
+        on_shifted_end: is called with each voucher whose end is not as before, in the order of the plan.
     """
     rolled_back = state.plan_state() is PlanState.ROLLED_BACK
     store.plan(plan.vouchers())
     store.add_states(state.recorded_states())
     read_target(context, store)
     read_source(context, store)
-    differences = tuple(check_all(context, store, rolled_back=rolled_back))
+    ends = ShiftedEndStore(store.connection, context)
+    differences = tuple(check_all(context, store, ends, rolled_back=rolled_back))
+    if on_shifted_end is not None:
+        for shifted in ends.vouchers():
+            on_shifted_end(shifted)
     totals = {currency: Total(**sums) for currency, sums in store.totals().items()}
     wrong = Counter(difference.number for difference in differences if difference.number is not None)
     unbalanced = tuple(
@@ -145,5 +164,6 @@ def read_and_compare(
         codes_not_compared=store.count_unmatched_codes(),
         totals=totals,
         parts=store.parts(format_micros(context.gateway.provider(context.source).vendor_now())),
+        shifted_ends=ends.groups(),
         differences=differences + unbalanced,
     )
