@@ -21,12 +21,12 @@ BETWEEN_COPIES: Final = timedelta(minutes=40)
 """The time between two copies: 10 million operations are about eight months of a large shop."""
 
 _BATCH: Final = 50
-_TABLES: Final = (schema.operations, schema.requests, schema.holds)
+_TABLES: Final = (schema.operations, schema.requests, schema.holds, schema.events)
 _WITH_NUMBER: Final = frozenset(
     {"reference", "order_number", "voucher_id", "target", "wire_reference", "reservation_id", "fingerprint"}
 )
-_INSTANTS: Final = frozenset({"created_at", "updated_at", "sent_at", "finished_at", "expires_at"})
-_OPERATION_IDS: Final = frozenset({("voucher_gateway_operations", "id"), ("voucher_gateway_requests", "operation_id")})
+_INSTANTS: Final = frozenset({"created_at", "updated_at", "sent_at", "finished_at", "expires_at", "at"})
+_OPERATION_IDS: Final = frozenset({(schema.operations.name, "id"), (schema.events.name, "subject")})
 _TIME_DIGITS: Final = 12
 _FINGERPRINT_DIGITS: Final = 52
 
@@ -79,6 +79,8 @@ def _insert_copy(table: sa.Table) -> sa.Insert:
 def _copied_value(table: sa.Table, name: str, value: Any) -> Any:
     if (table.name, name) in _OPERATION_IDS or name == "operation_id":
         return sa.bindparam("time", type_=sa.String).concat(sa.func.substr(value, _TIME_DIGITS + 1))
+    if name == "chain":
+        return value + sa.bindparam("number", type_=sa.Integer)
     if name in _INSTANTS:
         return sa.case((value.is_(None), None), else_=sa.bindparam("at", type_=sa.String))
     if name == "fingerprint":
@@ -88,10 +90,11 @@ def _copied_value(table: sa.Table, name: str, value: Any) -> Any:
     return value
 
 
-def _values_of(number: int) -> Mapping[str, str]:
+def _values_of(number: int) -> Mapping[str, object]:
     instant = datetime.now(UTC) - number * BETWEEN_COPIES
     return {
         "time": f"{int(instant.timestamp() * 1000):0{_TIME_DIGITS}x}",
         "at": format_micros(instant),
+        "number": number,
         "suffix": f".{number}",
     }
