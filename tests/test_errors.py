@@ -47,6 +47,7 @@ OWN: dict[type[VoucherGatewayError], dict[str, Any]] = {
     errors.PaymentShort: {"short_by": "3.00 EUR", "leg": 2, "cause": None},
     errors.MalformedResponse: {"problems": ("amount", "currency")},
     errors.MalformedFile: {"problem_count": 3, "wrong_lines": 2, "listed_in": "vouchers.csv.problems.txt"},
+    errors.ReferencePruned: {"state": "succeeded", "month": "2029-02"},
     ConcurrentModification: {"evidence": {"before": "10.00", "after": "7.00"}, "ticket": TICKET},
 }
 COMMON: dict[str, Any] = {

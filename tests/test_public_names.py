@@ -201,7 +201,8 @@ def test_a_provider_without_http_loads_no_http_library() -> None:
 
 def test_the_adapters_door_has_every_error_that_a_provider_may_raise() -> None:
     # Whether a reference is taken is known to a journal alone, and no provider knows payments and sales.
-    of_journals = {"ReferenceConflict", "PaymentConflict", "PaymentDeclined", "PaymentShort", "SaleConflict"}
+    of_references = {"ReferenceConflict", "ReferencePruned"}
+    of_journals = of_references | {"PaymentConflict", "PaymentDeclined", "PaymentShort", "SaleConflict"}
     assert set(errors_of_ours()) <= set(provider_api.__all__) | of_journals
 
 

@@ -47,6 +47,7 @@ from voucher_gateway.errors import PaymentShort as PaymentShort
 from voucher_gateway.errors import ProviderUnavailable as ProviderUnavailable
 from voucher_gateway.errors import RateLimited as RateLimited
 from voucher_gateway.errors import ReferenceConflict as ReferenceConflict
+from voucher_gateway.errors import ReferencePruned as ReferencePruned
 from voucher_gateway.errors import Rejected as Rejected
 from voucher_gateway.errors import ReservationExpired as ReservationExpired
 from voucher_gateway.errors import ReservationReleased as ReservationReleased
@@ -156,6 +157,7 @@ from voucher_gateway.sales.records import RevocationMethod as RevocationMethod
 from voucher_gateway.sales.records import SaleRecord as SaleRecord
 from voucher_gateway.sales.records import SaleState as SaleState
 from voucher_gateway.sales.sale import Sale as Sale
+from voucher_gateway.upkeep.prune import PruneSummary as PruneSummary
 from voucher_gateway.version import __version__ as __version__
 
 __all__: list[str]

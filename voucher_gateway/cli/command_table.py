@@ -28,6 +28,11 @@ _OPERATIONS: Final[Panels] = {
         "backup": ("operations:backup", "Copy an SQLite journal into a file, while it is in use."),
     }
 }
+_JOURNAL: Final[Panels] = {
+    "Commands": {
+        "prune": ("journal:prune", "Remove the details of operations, payments and sales that are over and old."),
+    }
+}
 _PAYMENTS: Final[Panels] = {
     "Commands": {
         "list": ("payments:list_payments", "List the payments of orders, the newest first."),
@@ -91,6 +96,7 @@ _SELL: Final[Panels] = {
 }
 GROUPS: Final[Mapping[str, Panels]] = {
     "operations": _OPERATIONS,
+    "journal": _JOURNAL,
     "payments": _PAYMENTS,
     "migrate": _MIGRATE,
     "sell": _SELL,
@@ -157,6 +163,9 @@ COMMANDS: Final[Panels] = {
         ),
         "reconcile": ("resolve:reconcile_accounts", "Compare the journal with what the vendors show."),
         "operations": ("", "List, show and decide the operations of the journal, and copy the journal."),
+    },
+    "Keep": {
+        "journal": ("", "Keep the journal small: remove what is over and old."),
     },
 }
 

@@ -121,9 +121,16 @@ def recover(
 
 
 def find_record(executor: JournalExecutor, subject: Ticket | OperationKey) -> OperationRecord | None:
-    """Return the operation of a ticket or key; None if the journal has none."""
+    """Return the operation of a ticket or key; None if the journal has none.
+
+    Raises:
+        ReferencePruned: if its details were removed from the journal, so that its outcome is known.
+    """
     if isinstance(subject, OperationKey):
-        return executor.journal.find(subject)
+        record = executor.journal.find(subject)
+        if record is None:
+            executor.journal.require_not_pruned(subject)
+        return record
     return executor.journal.get(subject.operation_id) if subject.operation_id else None
 
 

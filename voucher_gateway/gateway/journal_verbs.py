@@ -26,7 +26,7 @@ class JournalVerbs(GatewayBase):
     """The verbs that ask the journal, and resolve what is in doubt."""
 
     def operation(self, account: str, verb: Operation | str, reference: str) -> OperationRecord | None:
-        """Return what the journal records of an operation; None if it never sent anything.
+        """Return what the journal records of an operation; None if it was never sent.
 
         Args:
             account: the account's name.
@@ -34,6 +34,7 @@ class JournalVerbs(GatewayBase):
             reference: the reference of the call.
 
         Raises:
+            ReferencePruned: if it was sent, and its details were removed from the journal.
             ConfigurationError: if there is no journal.
 
         Example:
@@ -45,7 +46,11 @@ class JournalVerbs(GatewayBase):
         journal = self._require_journal().journal
         from voucher_gateway.journal.records import OperationKey
 
-        return journal.find(OperationKey(account, Operation(verb), reference))
+        key = OperationKey(account, Operation(verb), reference)
+        record = journal.find(key)
+        if record is None:
+            journal.require_not_pruned(key)
+        return record
 
     def operations(
         self,
@@ -114,6 +119,7 @@ class JournalVerbs(GatewayBase):
 
         Raises:
             InvalidRequest: if the journal has no such reservation.
+            ReferencePruned: if its details were removed from the journal.
             ConfigurationError: if there is no journal.
 
         Example:
@@ -134,6 +140,7 @@ class JournalVerbs(GatewayBase):
 
         Raises:
             InvalidRequest: if the journal has no such redemption, or one of each verb.
+            ReferencePruned: if its details were removed from the journal.
             ConfigurationError: if there is no journal.
 
         Example:
@@ -223,15 +230,23 @@ class JournalVerbs(GatewayBase):
 
         record = journal.find(key)
         if record is None:
+            journal.require_not_pruned(key)
             raise InvalidRequest("the journal has no such operation", field="key", rule="an operation that was sent")
         return find_hints(journal, record, self.provider(key.account) if ask_vendor else None)
 
     def _find_result(self, kind: type[R], account: str, reference: str, *verbs: Operation) -> R:
-        records = [self.operation(account, verb, reference) for verb in verbs]
+        journal = self._require_journal().journal
+        from voucher_gateway.journal.records import OperationKey
+
+        keys = [OperationKey(account, verb, reference) for verb in verbs]
+        records = [journal.find(key) for key in keys]
         results = [record.replay() for record in records if record is not None and record.result is not None]
         matches = [result for result in results if isinstance(result, kind)]
         if len(matches) == 1:
             return matches[0]
+        if not matches:
+            for key in keys:
+                journal.require_not_pruned(key)
         words = " and a ".join(verb.value for verb in verbs) if matches else " or ".join(verb.value for verb in verbs)
         raise InvalidRequest(
             f"the journal has {'a' if matches else 'no'} {words} under the reference {reference!r:.200}",

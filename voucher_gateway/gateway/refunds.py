@@ -223,11 +223,12 @@ def _require_top_up(accounts: Mapping[str, Account], move: VoucherMove) -> None:
 
 
 def _may_have_refunded(journal: Journal, account: str, reference: str) -> bool:
-    """Whether a refund under this reference succeeded, or may still succeed."""
+    """Whether a refund under this reference succeeded, or may still succeed, or was removed from the journal."""
     from voucher_gateway.journal.records import OperationKey
 
-    record = journal.find(OperationKey(account, Operation.REFUND, reference))
-    return record is not None and record.state.may_have_happened
+    key = OperationKey(account, Operation.REFUND, reference)
+    record = journal.find(key)
+    return journal.is_pruned(key) if record is None else record.state.may_have_happened
 
 
 def _references_after_move(journal: Journal, account: str, reference: str) -> list[str]:

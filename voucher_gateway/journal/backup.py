@@ -63,7 +63,9 @@ def import_missing_movements(
             for voucher in listing:
                 history = provider.history(voucher.id)
                 with journal.database.write() as connection:
-                    count += journal.restoration.import_movements(connection, provider.account, provider.host, history)
+                    count += journal.restoration.import_movements(
+                        connection, journal.keys, provider.account, provider.host, history
+                    )
                 vouchers += 1
         log.info("%s: %d vouchers read, %d forgotten movements imported", provider.account, vouchers, count)
         summary = RestoreSummary(account=provider.account, vouchers=vouchers, adopted=count)

@@ -26,6 +26,7 @@ from voucher_gateway.journal.keys import JournalKeys, load_keys, require_right_k
 from voucher_gateway.journal.leftovers import find_leftovers
 from voucher_gateway.journal.moves import VoucherMove, move_chain, move_reference, reject_if_moved
 from voucher_gateway.journal.names import AccountNames
+from voucher_gateway.journal.pruned import find_pruned, pruned_before, require_not_pruned
 from voucher_gateway.journal.queries import OpenOverwrite, open_overwrite
 from voucher_gateway.journal.records import (
     HoldRequest,
@@ -86,6 +87,27 @@ class Journal:
         """Return the operation of a key."""
         with self.database.read() as connection:
             return rows.select_operation(connection, key)
+
+    def require_not_pruned(self, key: OperationKey) -> None:
+        """Refuse a key that `find` does not find because its operation was removed.
+
+        Raises:
+            ReferencePruned: if it was. Nothing may be sent then.
+            ConfigurationError: if the key that recognises it is missing.
+        """
+        with self.database.read() as connection:
+            require_not_pruned(connection, self.keys, key)
+
+    def is_pruned(self, key: OperationKey) -> bool:
+        """Whether the operation of a key was removed."""
+        with self.database.read() as connection:
+            remainder = find_pruned(connection, self.keys, key.verb.value, key.reference, account=key.account)
+        return remainder is not None
+
+    def pruned_before(self) -> datetime | None:
+        """Return from which moment on nothing was pruned; None if nothing ever was."""
+        with self.database.read() as connection:
+            return pruned_before(connection)
 
     def get(self, operation_id: str) -> OperationRecord | None:
         """Return the operation of this id."""
@@ -187,7 +209,7 @@ class Journal:
     def refund_sums(self, limit: RefundLimit) -> RefundSums:
         """Return the sums of a redemption and its refunds, at every account where the voucher was."""
         with self.database.read() as connection:
-            return refund_sums(connection, limit)
+            return refund_sums(connection, self.keys, limit)
 
     def may_be_superseded(self, host: str, reservation_id: str) -> bool:
         """Whether an earlier request for this reservation, whose outcome is not known, may have ended it since."""
@@ -282,7 +304,7 @@ class Journal:
             self._write_finished(connection, record, finished, at)
             rows.reject_competing(connection, record, step, intent)
             if refund_limit is not None:
-                check_refund(connection, record, refund_limit)
+                check_refund(connection, self.keys, record, refund_limit)
             reject_if_moved(connection, record, intent)
             again = not new or record.attempt > 1
             self.holds.check(
@@ -329,7 +351,9 @@ class Journal:
     ) -> Mapping[str, Any]:
         if record.attempt > 1:
             return rows.restart_operation(connection, record, at)
-        return rows.insert_operation(connection, record, voucher_id, at)
+        row = rows.insert_operation(connection, record, voucher_id, at)
+        require_not_pruned(connection, self.keys, record.key)
+        return row
 
     def record_without_request(self, record: OperationRecord, result: Result) -> None:
         """Record an operation that succeeded without any request, such as a release by expiry.

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.instants import now
-from voucher_gateway.journal.schema import facts, operations
+from voucher_gateway.journal.schema import facts, operations, pruned_accounts
 from voucher_gateway.masking import Code, Secret, hide_frames
 from voucher_gateway.rules import CodeRules
 from voucher_gateway.setting_types import SecretSource
@@ -53,6 +53,7 @@ _CHECK_VALUES: Final = PreparedStatement(
     sa.select(facts.c.name, facts.c.value).where(facts.c.name.startswith(_CHECK_VALUE_PREFIX))
 )
 _HAS_OPERATIONS: Final = sa.select(operations.c.id).where(operations.c.key_id == sa.bindparam("key")).limit(1)
+_HAS_PRUNED: Final = sa.select(pruned_accounts.c.id).where(pruned_accounts.c.key_id == sa.bindparam("key")).limit(1)
 
 
 def new_id(tag: str) -> str:
@@ -149,6 +150,10 @@ class JournalKeys:
     def check_value(self, key_id: str) -> str:
         """Return a digest that is different for each key and does not reveal it."""
         return self._mac(key_id, "check").hex()
+
+    def keyed_digest(self, purpose: str, *parts: str, key_id: str) -> str:
+        """Return a digest of texts for one purpose, in 64 characters. Whoever does not have the key cannot make it."""
+        return self._mac(key_id, purpose, *parts).hex()
 
     def seal(self, plan_id: str, key_id: str | None = None) -> str:
         """Return the seal of a migration's plan. Whoever does not have the key cannot make it."""
@@ -274,5 +279,6 @@ def _compare(connection: Connection, check_values: Mapping[str, str], keys: Jour
 
 def _require_present(connection: Connection, check_values: Mapping[str, str], keys: JournalKeys, remedy: str) -> None:
     for key_id in sorted(check_values.keys() - keys.keys.keys()):
-        if connection.execute(_HAS_OPERATIONS, {"key": key_id}).first() is not None:
-            raise missing_key_error(key_id, remedy)
+        for has_rows in (_HAS_OPERATIONS, _HAS_PRUNED):
+            if connection.execute(has_rows, {"key": key_id}).first() is not None:
+                raise missing_key_error(key_id, remedy)

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors import ConfigurationError, OperationInProgress
 from voucher_gateway.journal.records import OperationTarget
-from voucher_gateway.journal.schema import accounts, adopted, moved, operations
+from voucher_gateway.journal.schema import accounts, adopted, moved, operations, pruned_accounts
 from voucher_gateway.outcome import Intent
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.storage.engine import Database
@@ -204,9 +204,15 @@ def rename_account(connection: Connection, former: Iterable[str], name: str, log
             & (operations.c.login.is_(None) | (operations.c.login == login["login"]))
         )
         at_host = adopted.c.host == login["host"]
+        pruned_at_login = (
+            (pruned_accounts.c.provider == login["provider"])
+            & (pruned_accounts.c.host == login["host"])
+            & ((pruned_accounts.c.login == "") | (pruned_accounts.c.login == login["login"]))
+        )
         for rename in (
             sa.update(operations).where(operations.c.account == old, at_login).values(account=name),
             sa.update(adopted).where(adopted.c.account == old, at_host).values(account=name),
+            sa.update(pruned_accounts).where(pruned_accounts.c.account == old, pruned_at_login).values(account=name),
             sa.update(moved).where(moved.c.account == old).values(account=name),
             sa.update(moved).where(moved.c.to_account == old).values(to_account=name),
         ):

@@ -14,7 +14,9 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import AlreadyRefunded, InvalidRequest, OperationInProgress
+from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.moves import move_chain
+from voucher_gateway.journal.pruned import pruned_redemption_amount, select_pruned_refunds
 from voucher_gateway.journal.records import OperationRecord, OperationState, read_result
 from voucher_gateway.journal.rows import UNRESOLVED_STATES
 from voucher_gateway.journal.schema import operations
@@ -72,11 +74,14 @@ class RefundSums:
         )
 
 
-def refund_sums(connection: Connection, limit: RefundLimit, *, besides: str | None = None) -> RefundSums:
+def refund_sums(
+    connection: Connection, keys: JournalKeys, limit: RefundLimit, *, besides: str | None = None
+) -> RefundSums:
     """Return the sums of a redemption, at every account where the voucher was.
 
     Args:
         connection: in a transaction, or not.
+        keys: the journal's, which recognise what was removed from it.
         limit: the redemption.
         besides: the id of an operation that does not count.
     """
@@ -91,10 +96,13 @@ def refund_sums(connection: Connection, limit: RefundLimit, *, besides: str | No
     )
     if besides is not None:
         query = query.where(operations.c.id != besides)
-    redeemed = _amount_redeemed(connection, limit)
+    redeemed = _amount_redeemed(connection, keys, limit)
     given_back = in_doubt = Money.zero(redeemed.currency)
     unresolved: list[str] = []
-    for row in connection.execute(query.order_by(operations.c.id)):
+    refunds = query.order_by(operations.c.id)
+    if (removed := select_pruned_refunds(connection, keys, limit, accounts)) is not None:
+        refunds = _with_removed(query, removed)
+    for row in connection.execute(refunds):
         money = Money(row.amount, row.currency)
         if row.state in UNRESOLVED_STATES:
             in_doubt += money
@@ -104,7 +112,18 @@ def refund_sums(connection: Connection, limit: RefundLimit, *, besides: str | No
     return RefundSums(redeemed=redeemed, given_back=given_back, in_doubt=in_doubt, unresolved=tuple(unresolved))
 
 
-def check_refund(connection: Connection, record: OperationRecord, limit: RefundLimit) -> None:
+def _with_removed(query: sa.Select[Any], removed: sa.Select[Any]) -> sa.Select[Any]:
+    """Return a query of the refunds in the journal and of those that were removed from it.
+
+    Both are read by one statement: a refund that another process removes at the same moment is in exactly one of them.
+    """
+    constants = (sa.literal("").label("reference"), sa.literal(OperationState.SUCCEEDED.value).label("state"))
+    kept = removed.subquery("removed")
+    both = sa.union_all(query, sa.select(*constants, kept.c.amount, kept.c.currency)).subquery("refunds")
+    return sa.select(both)
+
+
+def check_refund(connection: Connection, keys: JournalKeys, record: OperationRecord, limit: RefundLimit) -> None:
     """Refuse a refund of more than is left, in the transaction that records it.
 
     Raises:
@@ -112,11 +131,14 @@ def check_refund(connection: Connection, record: OperationRecord, limit: RefundL
     """
     assert record.target.money is not None
     lock_in_transaction(connection, "refunds", limit.redemption.id)
-    refund_sums(connection, limit, besides=record.id).check(record.target.money)
+    refund_sums(connection, keys, limit, besides=record.id).check(record.target.money)
 
 
-def _amount_redeemed(connection: Connection, limit: RefundLimit) -> Money:
-    """Return what was redeemed: as the journal recorded it, else as the caller says."""
+def _amount_redeemed(connection: Connection, keys: JournalKeys, limit: RefundLimit) -> Money:
+    """Return what was redeemed: as the journal recorded it, else as the caller says.
+
+    The operation is looked for before what is left of removed ones: it may be removed at the same moment.
+    """
     redemption = limit.redemption
     of_voucher: Any = _at_vendor(limit) & (operations.c.voucher_id == redemption.voucher_id)
     of_reference: Any = (without_index(operations.c.account) == limit.account) & (
@@ -132,7 +154,7 @@ def _amount_redeemed(connection: Connection, limit: RefundLimit) -> Money:
         result = read_result(text)
         if isinstance(result, Redemption) and result.id == redemption.id:
             return result.money
-    return redemption.money
+    return pruned_redemption_amount(connection, keys, limit) or redemption.money
 
 
 def _at_vendor(limit: RefundLimit) -> Any:

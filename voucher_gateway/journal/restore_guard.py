@@ -18,7 +18,8 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import DatabaseUnavailable, OutcomePending, ReferenceConflict
 from voucher_gateway.instants import format_micros, parse_instant
-from voucher_gateway.journal.keys import TAG_LENGTH
+from voucher_gateway.journal.keys import TAG_LENGTH, JournalKeys
+from voucher_gateway.journal.pruned import is_own_movement
 from voucher_gateway.journal.records import OperationRecord, read_result
 from voucher_gateway.journal.schema import adopted, facts, operations
 from voucher_gateway.models.results import Movement, Redemption, TopUp
@@ -80,11 +81,16 @@ class RestoreGuard:
         self.pending = False
         self.has_imported_movements = True
 
-    def import_movements(self, connection: Connection, account: str, host: str, movements: Iterable[Movement]) -> int:
-        """Store our movements that the journal does not know; return how many were new."""
+    def import_movements(
+        self, connection: Connection, keys: JournalKeys, account: str, host: str, movements: Iterable[Movement]
+    ) -> int:
+        """Store our movements that the journal does not know; return how many were new.
+
+        It knows those of the operations that were removed from it.
+        """
         count = 0
         for movement in movements:
-            tag = _own_tag(connection, account, host, movement)
+            tag = _own_tag(connection, keys, account, host, movement)
             if tag is None or movement.money is None or movement.state is MovementState.CANCELLED:
                 continue
             name = movement.reference or str(movement.id)
@@ -181,7 +187,7 @@ def _pending_error(record: OperationRecord, wire_reference: str) -> OutcomePendi
     return intent.pending("the vendor had accepted it before the journal was restored")
 
 
-def _own_tag(connection: Connection, account: str, host: str, movement: Movement) -> str | None:
+def _own_tag(connection: Connection, keys: JournalKeys, account: str, host: str, movement: Movement) -> str | None:
     """Return the tag of a movement that may be ours and that the journal does not know; None for any other.
 
     Refunds carry no reference at some vendors: those that no operation of the journal made are without a tag.
@@ -194,11 +200,13 @@ def _own_tag(connection: Connection, account: str, host: str, movement: Movement
             operations.c.result.is_not(None),
         )
         results = [read_result(text) for text in connection.scalars(known)]
-        return None if any(getattr(result, "id", None) == movement.id for result in results) else ""
+        if any(getattr(result, "id", None) == movement.id for result in results):
+            return None
+        return None if is_own_movement(connection, keys, host, mark=None, movement_id=movement.id) else ""
     match = _OURS.search(movement.reference or "")
     if match is None or movement.kind not in _VERBS or _is_known(connection, account, match[1]):
         return None
-    return match[1]
+    return None if is_own_movement(connection, keys, host, mark=match[1], movement_id=None) else match[1]
 
 
 def _is_pending(connection: Connection) -> bool:

@@ -267,6 +267,46 @@ cursors: Final = Table(
     Column("updated_at", String(32), nullable=False),
 )
 
+# What is left of operations, payments and sales whose rows were removed; see `voucher_gateway.journal.pruned`.
+pruned_accounts: Final = Table(
+    "voucher_gateway_pruned_accounts",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    # Empty for payments, sales and orders, which are of no account.
+    Column("provider", String(64), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("login", String(255), nullable=False),
+    Column("account", String(255), nullable=False),
+    # The journal's key that the digests were made with.
+    Column("key_id", String(16), nullable=False),
+)
+
+pruned: Final = Table(
+    "voucher_gateway_pruned",
+    metadata,
+    # A keyed digest of the verb and the reference.
+    Column("digest", String(32), primary_key=True),
+    Column("account_id", Integer, ForeignKey("voucher_gateway_pruned_accounts.id"), primary_key=True),
+    Column("verb", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    # The year and the month in which it was begun.
+    Column("month", String(7), nullable=False),
+    # What was moved, so that refunds of it stay limited.
+    Column("amount", String(32)),
+    Column("currency", String(3)),
+    # The end of the operation's id, which is part of the references at the vendor.
+    Column("mark", String(14)),
+    # Keyed digests: of the id of the result, and of the redemption that a refund gave back.
+    Column("result", String(24)),
+    Column("target", String(24)),
+    # A keyed digest of the other columns.
+    Column("seal", String(16), nullable=False),
+    sqlite_with_rowid=False,
+)
+for _name in ("mark", "result", "target"):
+    _is_set = pruned.c[_name].is_not(None)
+    Index(f"ix_voucher_gateway_pruned_{_name}", pruned.c[_name], sqlite_where=_is_set, postgresql_where=_is_set)
+
 JOURNAL: Final = Schema(
     subject="journal",
     scripts=Path(__file__).parent / "migrations",

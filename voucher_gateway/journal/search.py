@@ -201,13 +201,13 @@ def _is_of_code(criteria: OperationFilter) -> sa.ColumnElement[bool]:
 def _id_range(criteria: OperationFilter) -> Iterator[sa.ColumnElement[bool]]:
     """Return the conditions on the moment of the record. An id begins with the moment when it was made."""
     if criteria.since is not None:
-        yield operations.c.id >= _first_id_at(criteria.since, -_CLOCK_MARGIN_MS)
+        yield operations.c.id >= first_id_at(criteria.since, -_CLOCK_MARGIN_MS)
         yield operations.c.created_at >= format_micros(criteria.since)
     if criteria.until is not None:
-        yield operations.c.id < _first_id_at(criteria.until, _CLOCK_MARGIN_MS)
+        yield operations.c.id < first_id_at(criteria.until, _CLOCK_MARGIN_MS)
         yield operations.c.created_at < format_micros(criteria.until)
 
 
-def _first_id_at(instant: datetime, margin_ms: int) -> str:
-    """Return what sorts before all ids that are made from a moment on."""
+def first_id_at(instant: datetime, margin_ms: int = _CLOCK_MARGIN_MS) -> str:
+    """Return what sorts before all ids that are made from a moment on, give or take a margin."""
     return f"{max(0, int(instant.timestamp() * 1000) + margin_ms):012x}"

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from voucher_gateway.errors import InvalidRequest, PaymentConflict
 from voucher_gateway.instants import now
 from voucher_gateway.journal.keys import new_id
+from voucher_gateway.journal.pruned import PAYMENT, require_name_not_pruned
 from voucher_gateway.journal.sealing import require_cryptography
 from voucher_gateway.models.requests import nfc, require_name
 from voucher_gateway.money import Money, positive
@@ -46,6 +47,7 @@ def open_payment(
 
     Raises:
         PaymentConflict: if there is one of another total that cannot be replaced.
+        ReferencePruned: if the order had a payment whose details were removed.
         InvalidRequest: if an argument is wrong.
         ConfigurationError: if the gateway has no journal, or the package for encryption is missing.
     """
@@ -57,6 +59,7 @@ def open_payment(
         with lock_order(store, order, wait=wait):
             record = store.find(order)
             if record is None:
+                _require_not_pruned(verbs, store, order)
                 require_cryptography()
                 record = _insert(store, _new_record(verbs, order, 1, total, allocation))
             elif not _is_same(record, total, renew):
@@ -68,10 +71,18 @@ def open_payment(
 def find_payment(
     verbs: VoucherVerbs, order: str, *, attempt: int | None, other: OtherMeans | None, wait: float
 ) -> Payment | None:
-    """Return a payment of an order; None if the order has none; see `Gateway.find_payment`."""
+    """Return a payment of an order; None if the order has none; see `Gateway.find_payment`.
+
+    Raises:
+        ReferencePruned: if the order had one whose details were removed.
+    """
     store = open_store(verbs)
-    record = store.find(_checked_order(order), attempt)
-    return None if record is None else Payment(verbs, store, record, other, wait)
+    order = _checked_order(order)
+    record = store.find(order, attempt)
+    if record is None:
+        _require_not_pruned(verbs, store, order)
+        return None
+    return Payment(verbs, store, record, other, wait)
 
 
 def open_store(verbs: VoucherVerbs) -> PaymentStore:
@@ -124,6 +135,16 @@ def _check_allocation(allocation: str) -> None:
     if allocation not in names:
         rule = f"one of {', '.join(names)}"
         raise InvalidRequest(f"allocation must be {rule}", field="allocation", rule=rule)
+
+
+def _require_not_pruned(verbs: VoucherVerbs, store: PaymentStore, order: str) -> None:
+    """Refuse an order whose payments were removed: a new payment would have the references and keys of the old one.
+
+    Under the lock of the order no other worker can open or remove a payment of it between this and an insert: a payment
+    of an order is removed only if it is old.
+    """
+    with store.database.read() as connection:
+        require_name_not_pruned(connection, require_journal(verbs).keys, PAYMENT, order)
 
 
 def _is_same(record: PaymentRecord, total: Money, renew: bool) -> bool:

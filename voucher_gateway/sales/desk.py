@@ -23,6 +23,7 @@ from voucher_gateway.errors import (
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import new_id
+from voucher_gateway.journal.pruned import SALE, require_name_not_pruned
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.requests import NewVoucher, nfc, require_name
 from voucher_gateway.rules import AmountKind
@@ -65,6 +66,7 @@ class SalesDesk:
 
         Raises:
             ReferenceConflict: if that one has another content.
+            ReferencePruned: if there was a sale of this name whose row was removed.
             UnsupportedOperation: if the account cannot issue, or its vouchers are only a record.
             InvalidRequest: if the name, the order or a field of the voucher is wrong.
         """
@@ -75,15 +77,24 @@ class SalesDesk:
         seller = self._verbs.account(account)
         _check_voucher(seller, new)
         row = self._new_row(name, seller, new, order_number, batch, batch_size)
-        existing = self._store.find(name) or self._store.open(row)
+        existing = self._store.find(name) or self._store.open(row, self._journal.keys)
         if existing is not row:
             self._require_same(existing, row, new, seller)
         return self._sale(existing, wait)
 
     def find(self, name: str, *, wait: float = 0.0) -> Sale | None:
-        """Return the sale of a name; None if it does not exist."""
-        row = self._store.find(nfc(name))
-        return None if row is None else self._sale(row, wait)
+        """Return the sale of a name; None if it does not exist.
+
+        Raises:
+            ReferencePruned: if there was one whose row was removed.
+        """
+        name = nfc(name)
+        row = self._store.find(name)
+        if row is None:
+            with self._journal.database.read() as connection:
+                require_name_not_pruned(connection, self._journal.keys, SALE, name)
+            return None
+        return self._sale(row, wait)
 
     def issues_inactive(self, account: str) -> bool:
         """Whether an account issues vouchers inactive, so that they exist before they are fulfilled."""

@@ -82,6 +82,7 @@ sales: Final = Table(
     Index(None, "state"),
     Index(None, "created_at"),
     Index(None, "batch"),
+    Index(None, "order_number"),
     Index(None, "watch_until"),
 )
 

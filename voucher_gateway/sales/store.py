@@ -14,6 +14,8 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.errors import OperationInProgress
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.fence import EpochFence, epoch_statement, use_fence
+from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.pruned import SALE, require_name_not_pruned
 from voucher_gateway.sales.records import SaleRow, SaleState
 from voucher_gateway.sales.schema import SALES, sales
 from voucher_gateway.storage.engine import Database
@@ -52,13 +54,18 @@ class SaleStore:
         with self._database.read() as connection:
             return _select(connection, name)
 
-    def open(self, row: SaleRow) -> SaleRow:
-        """Insert a sale, and return it; or return the one that has its name already."""
+    def open(self, row: SaleRow, keys: JournalKeys) -> SaleRow:
+        """Insert a sale, and return it; or return the one that has its name already.
+
+        Raises:
+            ReferencePruned: if there was a sale of this name whose row was removed.
+        """
         with self._database.write() as connection:
             lock_in_transaction(connection, "sale", row.name)
             existing = _select(connection, row.name)
             if existing is not None:
                 return existing
+            require_name_not_pruned(connection, keys, SALE, row.name)
             connection.execute(sa.insert(sales), attrs.asdict(row) | {"state": row.state.value})
         return row
 

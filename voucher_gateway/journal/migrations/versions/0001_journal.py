@@ -197,6 +197,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("prepares IS true"),
     )
     _create_events(is_postgres=op.get_bind().dialect.name == "postgresql")
+    _create_pruned()
 
 
 def _create_events(*, is_postgres: bool) -> None:
@@ -257,3 +258,47 @@ def _create_events(*, is_postgres: bool) -> None:
         sa.Column("updated_at", sa.String(length=32), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_voucher_gateway_cursors"),
     )
+
+
+def _create_pruned() -> None:
+    op.create_table(
+        "voucher_gateway_pruned_accounts",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("provider", sa.String(length=64), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("login", sa.String(length=255), nullable=False),
+        sa.Column("account", sa.String(length=255), nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_voucher_gateway_pruned_accounts"),
+    )
+    op.create_table(
+        "voucher_gateway_pruned",
+        sa.Column("digest", sa.String(length=32), nullable=False),
+        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("verb", sa.String(length=16), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("month", sa.String(length=7), nullable=False),
+        sa.Column("amount", sa.String(length=32), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=True),
+        sa.Column("mark", sa.String(length=14), nullable=True),
+        sa.Column("result", sa.String(length=24), nullable=True),
+        sa.Column("target", sa.String(length=24), nullable=True),
+        sa.Column("seal", sa.String(length=16), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["voucher_gateway_pruned_accounts.id"],
+            name="fk_voucher_gateway_pruned_account_id",
+        ),
+        sa.PrimaryKeyConstraint("digest", "account_id", name="pk_voucher_gateway_pruned"),
+        sqlite_with_rowid=False,
+    )
+    for column in ("mark", "result", "target"):
+        is_set = sa.text(f"{column} IS NOT NULL")
+        op.create_index(
+            f"ix_voucher_gateway_pruned_{column}",
+            "voucher_gateway_pruned",
+            [column],
+            unique=False,
+            sqlite_where=is_set,
+            postgresql_where=is_set,
+        )

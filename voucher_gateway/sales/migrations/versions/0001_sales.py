@@ -51,5 +51,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_voucher_gateway_sales"),
         sa.UniqueConstraint("name", name="uq_voucher_gateway_sales_name"),
     )
-    for column in ("state", "created_at", "batch", "watch_until"):
+    for column in ("state", "created_at", "batch", "order_number", "watch_until"):
         op.create_index(f"ix_voucher_gateway_sales_{column}", "voucher_gateway_sales", [column])

@@ -1,0 +1,54 @@
+"""The verbs of a gateway that keep its journal small."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from voucher_gateway.gateway.base import GatewayBase
+
+if TYPE_CHECKING:
+    # A journal needs SQLAlchemy, which takes longer to import than everything else. What needs it is imported late.
+    from voucher_gateway.upkeep.prune import PruneSummary
+
+
+class UpkeepVerbs(GatewayBase):
+    """The verbs that keep the journal small."""
+
+    def prune_journal(
+        self,
+        *,
+        older_than: timedelta,
+        dry_run: bool = False,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> PruneSummary:
+        """Remove the details of operations, payments and sales that are over and old. Other workers go on.
+
+        What may still change stays, whatever its age. A removed reference is recognised for ever and never sent again:
+        it raises `ReferencePruned`. Refunds of a removed redemption stay limited to what it took. It may be killed at
+        any moment, and called again.
+
+        Args:
+            older_than: how long ago the last change was at least; not less than 30 days.
+            dry_run: whether to change nothing, and only count.
+            on_progress: is called with the number of old operations that were removed, and with that of all old ones.
+
+        Raises:
+            InvalidRequest: if `older_than` is too short.
+            OperationInProgress: if another process prunes the journal.
+            ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            from datetime import timedelta
+
+            gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1")
+            print(gateway.prune_journal(older_than=timedelta(days=400)).operations)  # 0
+            ```
+        """
+        journal = self._require_journal().journal
+        from voucher_gateway.upkeep.prune import check_age, plan_prune, prune
+
+        before = check_age(older_than)
+        return plan_prune(journal, before) if dry_run else prune(journal, before, on_progress=on_progress)

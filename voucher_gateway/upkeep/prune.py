@@ -1,0 +1,176 @@
+"""Removes what is over and old from a journal, in small transactions, while other workers go on.
+
+Each transaction removes some rows and writes what stays of them, so that a process may be killed at any moment. The
+next call goes on. Payments and sales go first: an operation stays as long as its order has one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from voucher_gateway.errors import InvalidRequest, OperationInProgress
+from voucher_gateway.instants import format_micros, now
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.pruned import PRUNED_BEFORE
+from voucher_gateway.journal.schema import facts, operations
+from voucher_gateway.journal.search import first_id_at
+from voucher_gateway.payments.schema import payments
+from voucher_gateway.sales.schema import sales
+from voucher_gateway.storage.engine import Database
+from voucher_gateway.upkeep.eligibility import Scope, removable_operations, removable_payments, removable_sales
+from voucher_gateway.upkeep.removal import Known, remove_operations, remove_payments, remove_sales
+
+log: Final = logging.getLogger("voucher_gateway.upkeep")
+
+OnProgress = Callable[[int, int], None]
+"""Is called with the number of old operations that were removed, and with that of all that are old."""
+
+SHORTEST_AGE: Final = timedelta(days=30)
+"""What changed within this time is never removed by age: vendors still know the keys and the movements of it."""
+
+BATCH: Final = 500
+"""How many rows one transaction removes. In SQLite no other worker writes for as long as it takes."""
+
+_PAUSE_S: Final = 0.02
+"""How long other workers may write between two transactions."""
+
+
+@attrs.frozen(kw_only=True)
+class PruneSummary:
+    """What was removed from a journal, or would be.
+
+    Attributes:
+        before: what changed last before this moment is old.
+        operations: how many operations.
+        payments: how many payments of orders.
+        sales: how many sales.
+        kept: how many operations are old and stay, because something may still happen with them.
+    """
+
+    before: datetime
+    operations: int
+    payments: int
+    sales: int
+    kept: int
+
+
+def check_age(older_than: timedelta) -> datetime:
+    """Return the moment before which everything is old.
+
+    Raises:
+        InvalidRequest: if that is too short ago.
+    """
+    if older_than < SHORTEST_AGE:
+        rule = f"at least {SHORTEST_AGE.days} days"
+        raise InvalidRequest(f"older_than must be {rule}", field="older_than", rule=rule)
+    return now() - older_than
+
+
+def prune(journal: Journal, before: datetime, *, on_progress: OnProgress | None = None) -> PruneSummary:
+    """Remove what is over and changed last before a moment.
+
+    Raises:
+        OperationInProgress: if another process prunes the journal.
+        DatabaseUnavailable: if the database fails. What was removed until then stays removed.
+    """
+    database = journal.database
+    with hold_upkeep_lock(database):
+        _note_pruned_before(database, before)
+        total = count_old_operations(database, before)
+        counts = {"payments": 0, "sales": 0, "operations": 0}
+        remove: dict[str, Callable[..., int]] = {
+            "payments": remove_payments,
+            "sales": remove_sales,
+            "operations": remove_operations,
+        }
+        for kind, known in iterate_batches(database, before):
+            with database.write() as connection:
+                scope = Scope.read(connection, at=now(), before=before)
+                counts[kind] += remove[kind](connection, journal.keys, scope, known)
+            if on_progress is not None:
+                on_progress(counts["operations"], total)
+            time.sleep(_PAUSE_S)
+    log.info("pruned: %(operations)d operations, %(payments)d payments, %(sales)d sales", counts)
+    return PruneSummary(before=before, kept=count_old_operations(database, before), **counts)
+
+
+def plan_prune(journal: Journal, before: datetime) -> PruneSummary:
+    """Return what `prune` would remove. Nothing is changed."""
+    with journal.database.read() as connection:
+        scope = Scope.read(connection, at=now(), before=before)
+        counts = {
+            "operations": _count(connection, operations, removable_operations(scope, with_order=True)),
+            "payments": _count(connection, payments, removable_payments(scope)) if scope.has_payments else 0,
+            "sales": _count(connection, sales, removable_sales(scope)) if scope.has_sales else 0,
+        }
+    return PruneSummary(
+        before=before, kept=count_old_operations(journal.database, before) - counts["operations"], **counts
+    )
+
+
+def iterate_batches(database: Database, before: datetime) -> Iterator[tuple[str, Known]]:
+    """Yield what may be removed, some rows at a time: the kind of the rows, and their ids."""
+    with database.read() as connection:
+        scope = Scope.read(connection, at=now(), before=before)
+    queries: list[tuple[str, sa.Table, list[sa.ColumnElement[bool]]]] = []
+    if scope.has_payments:
+        queries.append(("payments", payments, removable_payments(scope)))
+    if scope.has_sales:
+        queries.append(("sales", sales, removable_sales(scope)))
+    queries.append(("operations", operations, removable_operations(scope)))
+    for kind, table, conditions in queries:
+        last = ""
+        while True:
+            query = sa.select(table.c.id).where(table.c.id > last, *conditions).order_by(table.c.id).limit(BATCH)
+            with database.read() as connection:
+                ids = list(connection.scalars(query))
+            if not ids:
+                break
+            yield kind, dict.fromkeys(ids)
+            last = ids[-1]
+
+
+def count_old_operations(database: Database, before: datetime) -> int:
+    """Return how many operations changed last before a moment."""
+    old = (operations.c.id < first_id_at(before), operations.c.updated_at < format_micros(before))
+    with database.read() as connection:
+        return _count(connection, operations, old)
+
+
+@contextmanager
+def hold_upkeep_lock(database: Database) -> Iterator[None]:
+    """Keep other processes from removing rows of the journal at the same time.
+
+    Raises:
+        OperationInProgress: if one does.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(database.locks.hold("upkeep", wait_s=0))
+        except OperationInProgress:
+            raise OperationInProgress("another process removes old rows from the journal; try again later") from None
+        yield
+
+
+def _count(connection: Connection, table: sa.Table, conditions: Any) -> int:
+    return int(connection.scalar(sa.select(sa.func.count()).select_from(table).where(*conditions)) or 0)
+
+
+def _note_pruned_before(database: Database, before: datetime) -> None:
+    """Write from which moment on nothing was pruned, before anything is removed."""
+    text = format_micros(before)
+    with database.write() as connection:
+        known = connection.scalar(sa.select(facts.c.value).where(facts.c.name == PRUNED_BEFORE))
+        if known is None:
+            connection.execute(sa.insert(facts), {"name": PRUNED_BEFORE, "value": text})
+        elif known < text:
+            connection.execute(sa.update(facts).where(facts.c.name == PRUNED_BEFORE).values(value=text))
