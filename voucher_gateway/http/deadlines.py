@@ -113,14 +113,20 @@ class _DeadlineReader(io.RawIOBase):
     Attributes:
         ended: whether the other side has closed the connection.
         muted: whether it must not read from the socket again.
+
+    Args:
+        sock: the socket.
+        timing: the deadline.
+        received: the first bytes of the reply, which were read from the socket before.
     """
 
-    def __init__(self, sock: Any, timing: RequestDeadline | None) -> None:
+    def __init__(self, sock: Any, timing: RequestDeadline | None, received: bytes = b"") -> None:
         self.ended = False
         self.muted = False
         self._sock = sock
         self._raw = sock.makefile("rb", buffering=0)
         self._timing = timing
+        self._received = received
 
     def readable(self) -> bool:
         return True
@@ -128,6 +134,10 @@ class _DeadlineReader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if self.muted:
             return None
+        if self._received:
+            piece, self._received = self._received[: len(buffer)], self._received[len(buffer) :]
+            buffer[: len(piece)] = piece
+            return len(piece)
         if self._timing is not None:
             self._sock.settimeout(self._timing.wait(self._timing.read_s))
         count: int | None = self._raw.readinto(buffer)
@@ -162,9 +172,10 @@ class _DeadlineSocket:
 
     sock: Any
     timing: RequestDeadline | None
+    received: bytes
 
     def makefile(self, mode: str) -> _ReplyReader:  # noqa: ARG002 - http.client's signature
-        return _ReplyReader(_DeadlineReader(self.sock, self.timing))
+        return _ReplyReader(_DeadlineReader(self.sock, self.timing, self.received))
 
 
 class DeadlineResponse(http.client.HTTPResponse):
@@ -172,8 +183,10 @@ class DeadlineResponse(http.client.HTTPResponse):
 
     chunked: bool
 
-    def __init__(self, sock: Any, timing: RequestDeadline | None, *args: Any, **named: Any) -> None:
-        super().__init__(_DeadlineSocket(sock, timing), *args, **named)  # type: ignore[arg-type]  # only makefile is used
+    def __init__(
+        self, sock: Any, timing: RequestDeadline | None, *args: Any, received: bytes = b"", **named: Any
+    ) -> None:
+        super().__init__(_DeadlineSocket(sock, timing, received), *args, **named)  # type: ignore[arg-type]  # only makefile is used
         self._reader: Any = self.fp
 
     def begin(self) -> None:
@@ -216,7 +229,13 @@ _DIGITS: Final = re.compile("[0-9]+")
 
 
 class _DeadlineConnection:
-    """The difference of both kinds of connection from urllib3's."""
+    """The difference of both kinds of connection from urllib3's.
+
+    Attributes:
+        has_plain_end: whether the last reply was read without http.client, and exactly to its end.
+    """
+
+    has_plain_end = False
 
     # If this is set for all connections, http.client prints whole requests, codes and tokens included.
     debuglevel = 0
@@ -228,16 +247,18 @@ class _DeadlineConnection:
     _connecting = False
     _reply: DeadlineResponse | None = None
 
-    def _new_reply(self, sock: Any, *args: Any, **named: Any) -> DeadlineResponse:
+    def new_reply(self, sock: Any, *args: Any, **named: Any) -> DeadlineResponse:
+        """Return a reply that is not read yet. `can_be_used_again` asks it how it ended."""
         self._reply = DeadlineResponse(sock, _current(), *args, **named)
         return self._reply
 
-    response_class: Any = _new_reply
+    response_class: Any = new_reply
 
     def can_be_used_again(self) -> bool:
         """Return whether the last reply was read exactly to its end, and no more bytes arrived."""
         reply, self._reply = self._reply, None
-        if self.sock is None or reply is None or not reply.is_complete:
+        is_complete, self.has_plain_end = self.has_plain_end, False
+        if self.sock is None or not (is_complete or (reply is not None and reply.is_complete)):
             return False
         # urllib3 looks at the socket before each request too, but not at what TLS has decrypted already.
         return not getattr(self.sock, "pending", int)() and not wait_for_read(self.sock, 0.0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import ssl
 import sys
 import time
 from collections.abc import Mapping
@@ -24,6 +25,14 @@ from urllib3.util import Retry, parse_url
 from voucher_gateway import fork_safety
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.http.deadlines import DeadlineAdapter, DeadlineExceeded, RequestDeadline, request_deadline
+from voucher_gateway.http.exchange import (
+    TooLarge,
+    can_send_directly,
+    encode_head,
+    exchange,
+    host_header,
+    read_body,
+)
 from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.outcome_table import TransportFailure
 from voucher_gateway.http.settings import HttpSettings, ReplyLimits
@@ -47,13 +56,25 @@ class TransportError(Exception):
         self.sent = sent
 
 
-@attrs.frozen
+@attrs.define
 class _Route:
-    """How a host is reached: what requests would read from the environment for every call."""
+    """How a host is reached: what requests would read from the environment for every call.
+
+    Attributes:
+        proxies: as requests wants them.
+        verify: whether to check the certificate, or the file of trusted ones.
+        cert: our certificate.
+        uses_proxy: whether the host is reached through a proxy.
+        pool: the connections without a proxy; None before the first request.
+        host: the Host header of the requests of that pool; None if they are to be sent by requests.
+    """
 
     proxies: Mapping[str, str]
     verify: bool | str | None
     cert: Any
+    uses_proxy: bool
+    pool: Any = None
+    host: str | None = None
 
 
 class Transport:
@@ -79,6 +100,8 @@ class Transport:
     def close(self) -> None:
         """Close all connections."""
         fork_safety.renew_if_forked()
+        for route in list(self._routes.values()):
+            route.pool = None  # a pool closes its connections when it is dropped
         self._session.close()
 
     def send(self, request: EncodedRequest, *, deadline: float, returns_page: bool = False) -> Response:
@@ -103,8 +126,8 @@ class Transport:
         interruption: BaseException | None = None
         try:
             with request_deadline(timing):
-                return self._send(_prepare_request(request), route, timing, limits)
-        except _TooLarge:
+                return self._send(request, route, timing, limits)
+        except TooLarge:
             failure = TransportFailure.TOO_LARGE
         except Exception as error:  # noqa: BLE001 - whatever it is, the request may have left
             failure = _failure(error, besides=handled)
@@ -114,11 +137,35 @@ class Transport:
             raise interruption
         raise TransportError(_name_failure(failure, timing.sent), sent=timing.sent)
 
-    def _send(
-        self, request: requests.PreparedRequest, route: _Route, timing: RequestDeadline, limits: ReplyLimits
+    def _send(self, request: EncodedRequest, route: _Route, timing: RequestDeadline, limits: ReplyLimits) -> Response:
+        adapter = self._session.get_adapter(request.url)
+        if not route.uses_proxy and can_send_directly(adapter):
+            target = request.url[len(origin_of(request.url)) :]
+            host = self._open_route(adapter, request, route)
+            head = None if host is None else encode_head(request, target, host)
+            if head is not None:
+                reply = exchange(route.pool, request.method, head, request.body, timing, max_bytes=limits.max_bytes)
+                return Response(
+                    status=reply.status, headers=reply.headers, body=reply.body, max_values=limits.max_values
+                )
+        return self._send_by_requests(adapter, request, route, timing, limits)
+
+    def _open_route(self, adapter: DeadlineAdapter, request: EncodedRequest, route: _Route) -> str | None:
+        """Make the pool of a route, unless it has one, and return its Host header."""
+        if route.pool is None:
+            prepared = _prepare_request(request)
+            verify = route.verify if route.verify is not None else True
+            pool = adapter.get_connection_with_tls_context(prepared, verify, proxies=route.proxies, cert=route.cert)
+            adapter.cert_verify(pool, request.url, verify, route.cert)  # type: ignore[no-untyped-call]
+            route.host = host_header(pool)
+            route.pool = pool
+        return route.host
+
+    def _send_by_requests(
+        self, adapter: Any, request: EncodedRequest, route: _Route, timing: RequestDeadline, limits: ReplyLimits
     ) -> Response:
-        response = self._session.get_adapter(request.url or "").send(
-            request,
+        response = adapter.send(
+            _prepare_request(request),
             stream=True,
             timeout=(timing.wait(timing.connect_s), timing.read_s),
             verify=route.verify if route.verify is not None else True,
@@ -126,47 +173,35 @@ class Transport:
             proxies=route.proxies,
         )
         try:
-            body = _read_body(response.raw, timing, limits.max_bytes)
+            body = read_body(response.raw, timing, limits.max_bytes)
         except BaseException:
             response.close()
             raise
         return Response(status=response.status_code, headers=response.headers, body=body, max_values=limits.max_values)
 
     def _route(self, request: EncodedRequest) -> _Route:
-        host = urlsplit(request.url).netloc
-        route = self._routes.get(host)
+        origin = origin_of(request.url)
+        route = self._routes.get(origin)
         if route is None:
             environment = self._session.merge_environment_settings(
                 request.url, {}, True, self._settings.ca_bundle, None
             )
             # A proxy would see the token in plain http, and the proxy's own loopback is another machine's.
             proxies = {} if is_this_machine(urlsplit(request.url).hostname or "") else environment["proxies"]
-            _check_proxy(select_proxy(request.url, proxies))
+            proxy = select_proxy(request.url, proxies)
+            _check_proxy(proxy)
             if request.url.startswith("https:"):
                 _check_certificates(environment["verify"])
-            route = self._routes[host] = _Route(proxies, environment["verify"], environment["cert"])
+            route = self._routes[origin] = _Route(
+                proxies, environment["verify"], environment["cert"], uses_proxy=bool(proxy)
+            )
         return route
 
 
-class _TooLarge(Exception):
-    pass
-
-
-# urllib3 takes quadratic time to unpack a piece that consists of many small gzip members, so a piece is small.
-_PIECE_BYTES: Final = 64 * 1024
-
-
-def _read_body(raw: Any, timing: RequestDeadline, max_bytes: int) -> bytes:
-    """Return a body, read and decompressed piece by piece, with a limit of its size and of its time."""
-    pieces: list[bytes] = []
-    size = 0
-    while piece := raw.read(min(_PIECE_BYTES, max_bytes + 1 - size), decode_content=True):
-        size += len(piece)
-        if size > max_bytes:
-            raise _TooLarge
-        pieces.append(piece)
-        timing.wait(timing.read_s)  # raises DeadlineExceeded if the total is used up
-    return b"".join(pieces)
+def origin_of(url: str) -> str:
+    """Return a URL without its path and query: scheme, host and port."""
+    end = url.find("/", len("https://"))
+    return url if end < 0 else url[:end]
 
 
 # Checked early: if requests reported these two, the outcome of a changing request would be unknown.
@@ -231,7 +266,7 @@ _FAILURES: Final[tuple[tuple[tuple[type[BaseException], ...], TransportFailure],
     ((broken.ProxyError, requests.exceptions.ProxyError), TransportFailure.PROXY_REFUSED),
     ((broken.NewConnectionError, ConnectionRefusedError), TransportFailure.REFUSED),
     ((broken.ConnectTimeoutError, requests.ConnectTimeout), TransportFailure.CONNECT_TIMED_OUT),
-    ((broken.SSLError, requests.exceptions.SSLError), TransportFailure.HANDSHAKE_FAILED),
+    ((broken.SSLError, requests.exceptions.SSLError, ssl.SSLError), TransportFailure.HANDSHAKE_FAILED),
     ((broken.TimeoutError, requests.Timeout, TimeoutError), TransportFailure.TIMED_OUT),
     (
         (
