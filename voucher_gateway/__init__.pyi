@@ -12,12 +12,15 @@ from voucher_gateway.capabilities import OptionType as OptionType
 from voucher_gateway.capabilities import RepeatSafety as RepeatSafety
 from voucher_gateway.capabilities import Support as Support
 from voucher_gateway.checks.check import CodeCheck as CodeCheck
+from voucher_gateway.config.account import AccountConfig as AccountConfig
+from voucher_gateway.config.account_source import AccountSource as AccountSource
 from voucher_gateway.config.check_limits import CheckLimits as CheckLimits
 from voucher_gateway.config.loader import Config as Config
 from voucher_gateway.config.writer import NewLogin as NewLogin
 from voucher_gateway.config.writer import connect_account as connect_account
 from voucher_gateway.config.writer import write_first_config as write_first_config
 from voucher_gateway.errors import AccessDenied as AccessDenied
+from voucher_gateway.errors import AccountsUnavailable as AccountsUnavailable
 from voucher_gateway.errors import AlreadyCaptured as AlreadyCaptured
 from voucher_gateway.errors import AlreadyRefunded as AlreadyRefunded
 from voucher_gateway.errors import AmountOutOfRange as AmountOutOfRange
@@ -66,6 +69,7 @@ from voucher_gateway.errors import WrongPin as WrongPin
 from voucher_gateway.execution.lookup_hints import LookupHint as LookupHint
 from voucher_gateway.execution.recovery import Resolution as Resolution
 from voucher_gateway.gateway.account import Account as Account
+from voucher_gateway.gateway.account_cache import AccountCache as AccountCache
 from voucher_gateway.gateway.diagnosis import AccountDiagnosis as AccountDiagnosis
 from voucher_gateway.gateway.diagnosis import JournalDiagnosis as JournalDiagnosis
 from voucher_gateway.gateway.diagnosis import diagnose_accounts as diagnose_accounts

@@ -296,6 +296,10 @@ class DatabaseUnavailable(NotExecuted):
     """The database cannot be read or written: full, locked, read-only or not reachable. Nothing was sent."""
 
 
+class AccountsUnavailable(NotExecuted):
+    """The source of the accounts raised an error, so that this account is not known now. Nothing was sent."""
+
+
 class RateLimited(NotExecuted):
     """The vendor asks for fewer requests.
 

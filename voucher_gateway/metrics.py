@@ -78,7 +78,9 @@ def _callback(
 def _count_in_doubt(gateway: Gateway) -> Iterator[Sample]:
     assert gateway.journal is not None
     at = now()
-    counts = Counter({(account.name, age): 0 for account in gateway.accounts for _, age in (*_AGES, (None, _OLD))})
+    counts = Counter(
+        {(account.name, age): 0 for account in gateway.loaded_accounts for _, age in (*_AGES, (None, _OLD))}
+    )
     for record in iterate_operations(gateway.journal.database, OperationFilter(states=UNRESOLVED)):
         counts[record.key.account, _age_name(at - record.created_at)] += 1
     for (account, age), count in counts.items():
@@ -94,7 +96,7 @@ def _count_waiting(gateway: Gateway) -> Iterator[Sample]:
 
 
 def _circuits(gateway: Gateway) -> Iterator[Sample]:
-    for account in gateway.accounts:
+    for account in gateway.loaded_accounts:
         if isinstance(account.provider, HttpProvider):
             is_open = account.provider.http.limits.state is not CircuitState.CLOSED
             yield int(is_open), {f"{SCOPE}.account": account.name}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
@@ -91,6 +92,7 @@ class VoucherProvider(abc.ABC):
     """What the vendor can do at most."""
     settings_type: ClassVar[type[Any]]
     """The attrs class of this provider's part of an account's configuration."""
+    _closes_itself: bool = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -157,6 +159,15 @@ class VoucherProvider(abc.ABC):
 
     def close(self) -> None:  # noqa: B027 - a provider without connections has nothing to close
         """Close the connections. The provider must not be used afterwards."""
+
+    def close_when_unused(self) -> None:
+        """Close the connections as soon as nothing refers to this object any more, such as a call that still runs."""
+        self._closes_itself = True
+
+    def __del__(self) -> None:
+        if self._closes_itself:
+            with suppress(Exception):  # Python would only print it
+                self.close()
 
     def __enter__(self) -> Self:
         return self

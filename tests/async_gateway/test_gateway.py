@@ -34,13 +34,16 @@ TEN = Money("10.00", "EUR")
 # What blocks only to read the configuration or the journal's own rows.
 WITHOUT_WAITING = {
     "account",
+    "account_names",
     "accounts",
     "capabilities",
     "check_limits",
     "close",
     "from_config",
     "from_env",
+    "has_account",
     "journal",
+    "loaded_accounts",
     "other_means",
     "provider",
 }

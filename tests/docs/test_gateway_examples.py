@@ -20,6 +20,7 @@ from voucher_gateway.simulator import RunningSimulator
 EXAMPLE: Final = re.compile(r"^Example:\n    ```python\n(.*?)^    ```$", re.DOTALL | re.MULTILINE)
 VERBS: Final = [name for name in dir(Gateway) if not name.startswith("_")]
 WITHOUT_EXAMPLE: Final = {
+    "account_names",
     "accounts",
     "check_limits",
     "close",
@@ -28,6 +29,7 @@ WITHOUT_EXAMPLE: Final = {
     "from_config",
     "from_env",
     "journal",
+    "loaded_accounts",
     "other_means",
     "provider",
 }

@@ -205,7 +205,7 @@ def test_a_code_is_looked_for_in_the_form_of_its_account(shop: Shop) -> None:
     shop.redeem(code)
     (account,) = shop.gateway.accounts
     as_typed = attrs.evolve(account, normalize_codes={CodeNormalization.UPPER_CASE, CodeNormalization.NO_BLANKS})
-    shop.gateway._accounts["shop"] = as_typed
+    shop.set_account(as_typed)
     assert len(list(shop.gateway.operations(code=f" {code.lower()}"))) == 1
 
 

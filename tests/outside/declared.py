@@ -27,7 +27,8 @@ from voucher_gateway.cli.context import (
     WRONG,
 )
 from voucher_gateway.cli.errors import _OPTIONAL_FIELDS, exit_code
-from voucher_gateway.config.loader import _COMMON_KEYS, _TOP_KEYS
+from voucher_gateway.config.account import COMMON_KEYS
+from voucher_gateway.config.loader import _TOP_KEYS
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.journal.schema import metadata as journal_tables
 from voucher_gateway.migration.schema import metadata as migration_tables
@@ -143,7 +144,7 @@ def settings() -> str:
         "ticketing": TicketingSettings,
     }
     own = {f"account of {name}": sorted(field.name for field in attrs.fields(kind)) for name, kind in kinds.items()}
-    return _text({"configuration": sorted(_TOP_KEYS), "every account": sorted(_COMMON_KEYS), **own})
+    return _text({"configuration": sorted(_TOP_KEYS), "every account": sorted(COMMON_KEYS), **own})
 
 
 def voucher_columns() -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ import requests
 from tests.support.ledger import Ledger
 from tests.support.simulators import JOURNAL_KEYS, changing_requests, make_journal_keys, make_provider
 from voucher_gateway import Gateway
+from voucher_gateway.gateway.account import Account
 from voucher_gateway.journal.journal import Journal, open_journal
 from voucher_gateway.provider_api import Money, Redemption, SecretSource
 from voucher_gateway.simulator import RunningSimulator
@@ -49,6 +50,10 @@ class Shop:
         """Return a gateway with a journal elsewhere, or with keys of another source."""
         journal = open_journal(url, keys)
         return self._stack.enter_context(Gateway({"shop": self.provider(**settings)}, journal=journal))
+
+    def set_account(self, account: Account) -> None:
+        """Give the gateway another account, or one of its accounts other rules."""
+        self.gateway._accounts = {**self.gateway._accounts, account.name: account}
 
     @property
     def journal(self) -> Journal:

@@ -11,6 +11,7 @@ from voucher_gateway.async_gateway.methods import iterate_on_thread, run_and_wra
 from voucher_gateway.async_gateway.payment import AsyncPayment
 from voucher_gateway.async_gateway.sale import AsyncSale
 from voucher_gateway.async_gateway.threads import CallThreads
+from voucher_gateway.config.account_source import AccountSource, FindAccount
 from voucher_gateway.config.loader import Config
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.masking import hide_arguments
@@ -49,6 +50,7 @@ class AsyncGateway:
         source: str | os.PathLike[str] | Mapping[str, Any] | Config,
         *,
         stage: str | None = None,
+        accounts: AccountSource | FindAccount | None = None,
         threads: int = DEFAULT_THREADS,
     ) -> Self:
         """Make the gateway that a configuration describes. It reads files: call it before the event loop is busy.
@@ -56,12 +58,13 @@ class AsyncGateway:
         Args:
             source: as in `Gateway.from_config`.
             stage: as in `Gateway.from_config`.
+            accounts: as in `Gateway.from_config`.
             threads: how many calls can run at the same time.
 
         Raises:
             ConfigurationError: with everything that is wrong with it.
         """
-        return cls(Gateway.from_config(source, stage=stage), threads=threads)
+        return cls(Gateway.from_config(source, stage=stage, accounts=accounts), threads=threads)
 
     @classmethod
     def from_env(cls, *, threads: int = DEFAULT_THREADS) -> Self:

@@ -33,6 +33,9 @@ UNREADABLE: Final = 6
 OUR_BUG: Final = 70
 INTERRUPTED: Final = 130
 
+_MOST_NAMES: Final = 20
+"""A message lists so many names of accounts."""
+
 LOOK: Final = "Look before you repeat it."
 """What to do about a change that may have happened, where no journal knows of it."""
 
@@ -186,16 +189,18 @@ def require_accounts(gateway: Gateway, names: Sequence[str]) -> None:
     """
     from voucher_gateway.errors import ConfigurationError
 
-    known = [account.name for account in gateway.accounts]
     for name in names:
-        if name in known:
+        if gateway.has_account(name):
             continue
-        for account in gateway.accounts:
+        for account in gateway.loaded_accounts:
             if name in (account.former_names or ()):
                 raise ConfigurationError(f"the account {name} is called {account.name} now")
+        known = gateway.account_names
         similar = find_similar(name, known)
         mistyped = f" '{name}'; did you mean {similar}?" if similar else " of this name."
-        raise ConfigurationError(f"there is no account{mistyped} The accounts are: {', '.join(known)}")
+        others = f" and {len(known) - _MOST_NAMES} others" if len(known) > _MOST_NAMES else ""
+        listed = f"{', '.join(known[:_MOST_NAMES])}{others}"
+        raise ConfigurationError(f"there is no account{mistyped} The accounts are: {listed}")
 
 
 def cli_context_of(context: typer.Context) -> CliContext:

@@ -168,6 +168,7 @@ _ADVICE: Final[Mapping[type[Exception], str]] = {
     errors.DatabaseUnavailable: (
         "Without the journal nothing is sent. Repair the database, then give the same command again."
     ),
+    errors.AccountsUnavailable: "Repair what `account_source` names, then give the same command again.",
     errors.NotExecuted: "Give the same command again.",
     errors.OutcomeUnknown: (
         "Do not repeat it: no journal remembers it. Find out with: voucher-gateway resolve --ticket FILE"

@@ -11,8 +11,8 @@
     client_secret = { env = "JTL_SECRET" }
     code_pattern = "^JTL-"
 
-An account has the keys ``provider``, ``code_pattern``, ``normalize_codes``, ``accept_risks`` and ``former_names``, and
-those of its provider: the attributes of its `settings_type`, read by `voucher_gateway.config.provider_settings`. The
+`voucher_gateway.config.account` reads an account, and `voucher_gateway.config.provider_settings` the keys of its
+provider. Accounts that stand elsewhere come from the object that ``account_source`` names. The
 table ``[checks]`` has the attributes of `CheckLimits`. Nothing is coerced, but a value may stand in an environment
 variable (`voucher_gateway.config.variables`). What differs between stages stands under ``[stages.NAME]``
 (`voucher_gateway.config.stages`). An unknown key is an error. One error names everything that is wrong, one line each.
@@ -24,67 +24,38 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
 from voucher_gateway import registry
+from voucher_gateway.config.account import AccountConfig, read_account_table
+from voucher_gateway.config.account_source import (
+    AccountSource,
+    FindAccount,
+    ask_source,
+    load_account_source,
+    names_of_source,
+    read_content,
+)
 from voucher_gateway.config.check_limits import CheckLimits, read_check_limits
 from voucher_gateway.config.other_means import load_other_means
-from voucher_gateway.config.provider_settings import ConfigProblems, Where, did_you_mean, read_settings, toml_type_name
+from voucher_gateway.config.provider_settings import ConfigProblems, did_you_mean, toml_type_name
 from voucher_gateway.config.stages import apply_stage
-from voucher_gateway.config.variables import is_variable, read_any, read_array
+from voucher_gateway.config.variables import read_any
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.masking import hide_arguments
-from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.registry import InstalledProvider
-from voucher_gateway.rules import CodeNormalization
 from voucher_gateway.setting_types import DatabaseUrl, SecretSource
 
 CONFIG_VARIABLE: Final = "VOUCHER_GATEWAY_CONFIG"
 """The environment variable that names the config file of the command line."""
 
 _DEFAULT_FILE: Final = "voucher-gateway.toml"
-_TOP_KEYS: Final = ("accounts", "checks", "journal", "journal_keys", "other_means", "stages")
-_COMMON_KEYS: Final = ("provider", "code_pattern", "normalize_codes", "accept_risks", "former_names")
-_ACCOUNT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
+_TOP_KEYS: Final = ("account_source", "accounts", "checks", "journal", "journal_keys", "other_means", "stages")
 _PLAIN_WORDS: Final = re.compile(r"(?:[A-Za-z ,/]|'[^']{1,2}')+", re.ASCII)
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9]{1,16}", re.ASCII)
-
-
-@attrs.frozen(kw_only=True)
-class AccountConfig:
-    """One vendor login.
-
-    Attributes:
-        name: the caller's name for it.
-        provider: the provider's name.
-        code_pattern: matches the codes of this account; None if any code can be.
-        normalize_codes: what is done to a code before it is looked up.
-        accept_risks: the names of risky emulations that may be used, as in `emulation.registry.RISKS`.
-        former_names: the names that the account had before; None if the configuration does not list them.
-        provider_type: its class.
-        settings: an instance of the provider's `settings_type`.
-    """
-
-    name: str
-    provider: str
-    provider_type: type[VoucherProvider]
-    code_pattern: re.Pattern[str] | None = None
-    normalize_codes: frozenset[CodeNormalization] = frozenset()
-    accept_risks: frozenset[str] = frozenset()
-    former_names: tuple[str, ...] | None = None
-    settings: Any
-
-    def make_provider(self) -> VoucherProvider:
-        """Return the vendor, seen through this account. Whoever calls this closes it.
-
-        Raises:
-            ConfigurationError: if the provider refuses its settings.
-        """
-        return self.provider_type(self.name, self.settings)
 
 
 @attrs.frozen(kw_only=True)
@@ -97,6 +68,7 @@ class Config:
         checks: how many codes may be tried.
         other_means: the shop's other means, an `OtherMeans`; None if the configuration names none.
         accounts: the accounts by name, in the order of the file.
+        account_source: finds the accounts that do not stand in the configuration; None if it names no source.
     """
 
     journal: str | None = attrs.field(default=None, repr=False)
@@ -104,6 +76,22 @@ class Config:
     checks: CheckLimits = attrs.field(factory=CheckLimits)
     other_means: Any = attrs.field(default=None, repr=False)
     accounts: Mapping[str, AccountConfig] = attrs.field(hash=False)
+    account_source: AccountSource | None = attrs.field(default=None, repr=False)
+
+    def iterate_accounts(self) -> Iterator[AccountConfig]:
+        """Iterate over the accounts of the configuration, and then over those of its source.
+
+        Raises:
+            AccountsUnavailable: if the source raises an error.
+            ConfigurationError: if an account of the source is wrong, or if the source cannot list its accounts.
+        """
+        yield from self.accounts.values()
+        if self.account_source is None:
+            return
+        for name in names_of_source(self.account_source):
+            content = None if name in self.accounts else ask_source(self.account_source, name)
+            if content is not None:
+                yield read_content(name, content)
 
 
 def default_config_path() -> Path:
@@ -112,7 +100,12 @@ def default_config_path() -> Path:
 
 
 @hide_arguments
-def load_config(source: str | os.PathLike[str] | Mapping[str, Any], *, stage: str | None = None) -> Config:
+def load_config(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    stage: str | None = None,
+    accounts: AccountSource | FindAccount | None = None,
+) -> Config:
     """Read a configuration from a TOML file, or from a dict of the same shape.
 
     Checks that secrets exist, but calls no callables, which only a dict can hold. Relative paths of secrets and of an
@@ -122,14 +115,15 @@ def load_config(source: str | os.PathLike[str] | Mapping[str, Any], *, stage: st
     Args:
         source: the file's path, or the dict.
         stage: the stage, see `voucher_gateway.config.stages`; None for the one that the environment names, if any.
+        accounts: where the accounts are that do not stand in it; None for the source that it names, if any.
 
     Raises:
         ConfigurationError: with one line for each thing that is wrong: file, account, key and the rule it breaks.
     """
     if isinstance(source, Mapping):
-        return _config(source, stage, ConfigProblems("config"), None)
+        return _config(source, stage, accounts, ConfigProblems("config"), None)
     path = Path(source)
-    return _config(_parse_toml(path), stage, ConfigProblems(str(path)), path.absolute().parent)
+    return _config(_parse_toml(path), stage, accounts, ConfigProblems(str(path)), path.absolute().parent)
 
 
 def _parse_toml(path: Path) -> dict[str, Any]:
@@ -155,8 +149,16 @@ def _safe_parser_message(error: str) -> str:
     return f"{sentence if _PLAIN_WORDS.fullmatch(sentence) else 'syntax error'} (at {place}"
 
 
-def _config(source: Mapping[str, Any], stage: str | None, problems: ConfigProblems, folder: Path | None) -> Config:
+def _config(
+    source: Mapping[str, Any],
+    stage: str | None,
+    elsewhere: AccountSource | FindAccount | None,
+    problems: ConfigProblems,
+    folder: Path | None,
+) -> Config:
     table = apply_stage(source, stage, problems)
+    if elsewhere is not None:
+        table["account_source"] = elsewhere
     for key in table:
         if key not in _TOP_KEYS:
             problems.add((key,), f"is not a key of a configuration{did_you_mean(key, _TOP_KEYS)}")
@@ -164,21 +166,31 @@ def _config(source: Mapping[str, Any], stage: str | None, problems: ConfigProble
     journal_keys = _journal_keys(table.get("journal_keys", {}), problems, folder)
     checks = read_check_limits(table.get("checks", {}), problems)
     other_means = load_other_means(read_any(table["other_means"]), problems) if "other_means" in table else None
+    account_source = None
+    if "account_source" in table:
+        account_source = load_account_source(read_any(table["account_source"]), problems)
     accounts = {}
     given = table.get("accounts", {})
     if not isinstance(given, Mapping):
         problems.add(("accounts",), f"must be a table, not {toml_type_name(given)}")
-    elif not given:
+    elif not given and "account_source" not in table:
         problems.add(("accounts",), "must hold at least one account, such as [accounts.shop]")
     else:
         installed = registry.list_installed()
         for name, account_table in given.items():
-            account = _account(name, account_table, problems, folder, installed)
+            account = read_account_table(name, account_table, problems, folder, installed)
             if account is not None:
                 accounts[name] = account
         _check_former_names(accounts, problems)
     problems.raise_if_any()
-    return Config(journal=journal, journal_keys=journal_keys, checks=checks, other_means=other_means, accounts=accounts)
+    return Config(
+        journal=journal,
+        journal_keys=journal_keys,
+        checks=checks,
+        other_means=other_means,
+        accounts=accounts,
+        account_source=account_source,
+    )
 
 
 def _journal(given: Any, problems: ConfigProblems, folder: Path | None) -> str | None:
@@ -203,140 +215,6 @@ def _journal_keys(given: Any, problems: ConfigProblems, folder: Path | None) -> 
             keys[name] = SecretSource.of(key, folder=folder)
             keys[name].check()
     return keys
-
-
-def _account(
-    name: Any, table: Any, problems: ConfigProblems, folder: Path | None, installed: tuple[InstalledProvider, ...]
-) -> AccountConfig | None:
-    where = ("accounts", name)
-    if not isinstance(name, str) or not _ACCOUNT_NAME.fullmatch(name):
-        problems.add(where, "must be named with letters, digits and _ . - (64 at most, a letter or digit first)")
-    if not isinstance(table, Mapping):
-        problems.add(where, f"must be a table, not {toml_type_name(table)}")
-        return None
-    code_pattern = _code_pattern(table["code_pattern"], problems, where) if "code_pattern" in table else None
-    normalize_codes = _normalize_codes(table.get("normalize_codes", ()), problems, where)
-    accept_risks = _accept_risks(table.get("accept_risks", ()), problems, where)
-    former_names = _former_names(table["former_names"], problems, where) if "former_names" in table else None
-    provider_type = _provider_type(table, problems, where, installed)
-    if provider_type is None:
-        for key in table:
-            # Without the provider its keys are not known, but a misspelt key of ours can be reported.
-            if key not in _COMMON_KEYS and (meant := did_you_mean(key, _COMMON_KEYS)) and "provider" not in table:
-                problems.add((*where, key), f"is not a key of an account{meant}")
-        return None
-    own = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
-    settings = read_settings(provider_type.settings_type, own, problems, where, folder=folder, reserved=_COMMON_KEYS)
-    return AccountConfig(
-        name=name,
-        provider=read_any(table["provider"]),
-        provider_type=provider_type,
-        code_pattern=code_pattern,
-        normalize_codes=normalize_codes,
-        accept_risks=accept_risks,
-        former_names=former_names,
-        settings=settings,
-    )
-
-
-def _provider_type(
-    table: Mapping[str, Any], problems: ConfigProblems, where: Where, installed: tuple[InstalledProvider, ...]
-) -> type[VoucherProvider] | None:
-    where = (*where, "provider")
-    provider = table.get("provider")
-    if is_variable(provider):
-        provider = _read(read_any, provider, problems, where, default=None)
-        if provider is None:
-            return None
-    names = sorted({candidate.name for candidate in installed})
-    provider_type = None
-    with problems.collect(where):
-        if isinstance(provider, str) and provider in names:
-            provider_type = registry.load(provider, installed)
-        elif isinstance(provider, str) or "provider" not in table:
-            rule = "is missing" if provider is None else f"is not an installed provider{did_you_mean(provider, names)}"
-            problems.add(where, f"{rule}; installed: {', '.join(names) or 'none'}")
-        else:
-            problems.add(where, f"must be a string, not {toml_type_name(provider)}")
-    return provider_type
-
-
-def _code_pattern(given: Any, problems: ConfigProblems, where: Where) -> re.Pattern[str] | None:
-    where = (*where, "code_pattern")
-    given = _read(read_any, given, problems, where, default=None)
-    if given is None:
-        return None
-    if not isinstance(given, str):
-        problems.add(where, f"must be a string, not {toml_type_name(given)}")
-    elif not given:
-        problems.add(where, "must not be empty")
-    else:
-        try:
-            return re.compile(given)
-        except re.error as error:
-            place = "" if error.pos is None else f" (error at character {error.pos + 1})"
-            problems.add(where, f"must be a regular expression{place}")
-        except (OverflowError, RecursionError):
-            problems.add(where, "must be a smaller regular expression")
-    return None
-
-
-def _normalize_codes(given: Any, problems: ConfigProblems, where: Where) -> frozenset[CodeNormalization]:
-    where = (*where, "normalize_codes")
-    known = [word.value for word in CodeNormalization]
-    given = _read(read_array, given, problems, where, default=())
-    if not isinstance(given, list | tuple | set | frozenset):
-        problems.add(where, f"must be an array of names, not {toml_type_name(given)}")
-        return frozenset()
-    for word in given:
-        if not isinstance(word, str):
-            problems.add(where, f"must be an array of strings, and has {toml_type_name(word)}")
-        elif word not in known:
-            problems.add(where, f"holds an unknown name{did_you_mean(word, known)}; known: {', '.join(known)}")
-    words = frozenset(CodeNormalization(word) for word in given if word in known)
-    if {CodeNormalization.UPPER_CASE, CodeNormalization.LOWER_CASE} <= words:
-        problems.add(where, "must not hold both upper-case and lower-case")
-    return words
-
-
-def _accept_risks(given: Any, problems: ConfigProblems, where: Where) -> frozenset[str]:
-    where = (*where, "accept_risks")
-    given = _read(read_array, given, problems, where, default=())
-    if not isinstance(given, list | tuple | set | frozenset):
-        problems.add(where, f"must be an array of names, not {toml_type_name(given)}")
-        return frozenset()
-    if not given:
-        return frozenset()
-    # It imports every command and emulation, which takes as long as reading a configuration, and few accounts need it.
-    from voucher_gateway.emulation.registry import RISKS
-
-    for risk in given:
-        if not isinstance(risk, str):
-            problems.add(where, f"must be an array of strings, and has {toml_type_name(risk)}")
-        elif risk not in RISKS:
-            known = ", ".join(sorted(RISKS))
-            problems.add(where, f"holds an unknown name{did_you_mean(risk, RISKS)}; known: {known}")
-    return frozenset(risk for risk in given if isinstance(risk, str))
-
-
-def _former_names(given: Any, problems: ConfigProblems, where: Where) -> tuple[str, ...]:
-    where = (*where, "former_names")
-    given = _read(read_array, given, problems, where, default=())
-    if not isinstance(given, list | tuple):
-        problems.add(where, f"must be an array of names, not {toml_type_name(given)}")
-        return ()
-    if any(not isinstance(name, str) or not _ACCOUNT_NAME.fullmatch(name) for name in given):
-        problems.add(where, "must hold names of accounts: letters, digits and _ . - (64 at most)")
-        return ()
-    return tuple(dict.fromkeys(given))
-
-
-def _read(reader: Callable[[Any], Any], given: Any, problems: ConfigProblems, where: Where, *, default: Any) -> Any:
-    """Return a value, perhaps read from an environment variable; the default after a problem with that."""
-    value = default
-    with problems.collect(where):
-        value = reader(given)
-    return value  # noqa: RET504 - still the default where the block noted a problem
 
 
 def _check_former_names(accounts: Mapping[str, AccountConfig], problems: ConfigProblems) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from importlib import import_module
 from typing import Any, Final
 
-from voucher_gateway.config.provider_settings import ConfigProblems, toml_type_name
+from voucher_gateway.config.named_object import read_named_object
+from voucher_gateway.config.provider_settings import ConfigProblems
 
-_PATH: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", re.ASCII)
 _METHODS: Final = ("authorize", "capture", "void", "refund")
 
 
@@ -21,18 +19,9 @@ def load_other_means(value: Any, problems: ConfigProblems) -> Any:
         problems: receives the problems.
     """
     where = ("other_means",)
-    means = value
-    if isinstance(value, str):
-        if not _PATH.fullmatch(value):
-            problems.add(where, "must be MODULE:NAME, such as shop.card:means")
-            return None
-        try:
-            means = _import(value)
-        except Exception as error:  # noqa: BLE001 - a module of the shop may raise anything
-            problems.add(where, f"cannot be imported: {type(error).__name__}")
-            return None
-    elif isinstance(value, int | float | list | dict | tuple) or value is None:
-        problems.add(where, f"must be a string, not {toml_type_name(value)}")
+    count = len(problems)
+    means = read_named_object(value, problems, where, example="shop.card:means")
+    if len(problems) > count:
         return None
     if callable(means) and not _is_means(means):
         with problems.collect(where, "cannot be made: its function raised an error"):
@@ -41,14 +30,6 @@ def load_other_means(value: Any, problems: ConfigProblems) -> Any:
         problems.add(where, f"must have the methods {', '.join(_METHODS)}")
         return None
     return means
-
-
-def _import(path: str) -> Any:
-    module, _, name = path.partition(":")
-    target = import_module(module)
-    for part in name.split("."):
-        target = getattr(target, part)
-    return target
 
 
 def _is_means(means: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.errors import ConfigurationError, InvalidRequest, OperationInProgress, Ticket
+from voucher_gateway.errors import AccountsUnavailable, ConfigurationError, InvalidRequest, OperationInProgress, Ticket
 from voucher_gateway.execution.executor import JournalExecutor
 from voucher_gateway.execution.resolution import resolve_unknown
 from voucher_gateway.instants import now
@@ -113,7 +113,11 @@ def recover(
             resolutions.append(resolution(executor, refreshed, reason=reason))
         except OperationInProgress:
             continue
-        except ConfigurationError as error:  # of this account only: the others' operations can still be resolved
+        except (
+            ConfigurationError,
+            AccountsUnavailable,
+        ) as error:
+            # of this account only: the others' operations can still be resolved
             log.warning("%s: cannot be looked up: %s", record.label, type(error).__name__)
             unknown = attrs.evolve(record, state=OperationState.UNKNOWN)
             resolutions.append(resolution(executor, unknown, reason=error.message))

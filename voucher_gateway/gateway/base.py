@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast
+
+import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation, OptionValue
 from voucher_gateway.commands import (
     Command,
     RedeemVoucher,
 )
+from voucher_gateway.config.account_source import AccountSource, FindAccount, as_account_source
 from voucher_gateway.config.check_limits import CheckLimits
 from voucher_gateway.config.loader import Config, default_config_path, load_config
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.execution.direct import DirectExecutor
 from voucher_gateway.gateway.account import Account, check_command, require_capability, strategy_for
+from voucher_gateway.gateway.account_cache import AccountCache, account_of, accounts_by_name
 from voucher_gateway.gateway.partial import (
     redeem_whole,
     takes_what_is_left,
@@ -39,30 +43,23 @@ Options: TypeAlias = Mapping[str, OptionValue]
 """The options of a call, by name."""
 
 
+Accounts: TypeAlias = AccountCache | AccountSource | FindAccount | Mapping[str, VoucherProvider] | Iterable[Account]
+"""The accounts of a gateway, or what finds them."""
+
+
 class GatewayBase:
     """The accounts of a gateway, and how a command is executed. `Gateway` adds the verbs."""
 
     def __init__(
         self,
-        accounts: Iterable[Account] | Mapping[str, VoucherProvider],
+        accounts: Accounts,
         *,
         journal: Journal | str | None = None,
         check_limits: CheckLimits | None = None,
         other_means: OtherMeans | None = None,
     ) -> None:
-        if isinstance(accounts, Mapping):
-            accounts = [Account(name=name, provider=provider) for name, provider in accounts.items()]
-        accounts = list(accounts)
-        self._accounts = {account.name: account for account in accounts}
-        if len(self._accounts) < len(accounts):
-            raise ConfigurationError("two accounts have the same name")
-        for account in accounts:
-            for former in account.former_names or ():
-                if former in self._accounts:
-                    raise ConfigurationError(
-                        f"former_names of {account.name}: {former} is still the name of an account"
-                    )
-        self._journal_executor = None if journal is None else _open_executor(journal, accounts)
+        self._accounts = _accounts_of(accounts)
+        self._journal_executor = None if journal is None else _open_executor(journal, self._accounts)
         self._executor = self._journal_executor or DirectExecutor()
         self._check_limits = check_limits or CheckLimits()
         self._other_means = other_means
@@ -70,36 +67,35 @@ class GatewayBase:
     @classmethod
     @hide_arguments
     def from_config(
-        cls, source: str | os.PathLike[str] | Mapping[str, Any] | Config, *, stage: str | None = None
+        cls,
+        source: str | os.PathLike[str] | Mapping[str, Any] | Config,
+        *,
+        stage: str | None = None,
+        accounts: AccountSource | FindAccount | None = None,
     ) -> Self:
         """Make the gateway that a configuration describes.
 
         Args:
             source: the path of a TOML file, a dict with the same content, or a configuration that was read before.
             stage: the stage of the configuration; None for the one that ``VOUCHER_GATEWAY_STAGE`` names, if any.
+            accounts: finds the accounts that do not stand in the configuration, such as those of tenants in a
+                database: an `AccountSource`, or a function that finds one. None for the source that it names, if any.
 
         Raises:
             ConfigurationError: with everything that is wrong with it.
         """
-        config = source if isinstance(source, Config) else load_config(source, stage=stage)
-        accounts = [
-            Account(
-                name=account.name,
-                provider=account.make_provider(),
-                code_pattern=account.code_pattern,
-                normalize_codes=account.normalize_codes,
-                accept_risks=account.accept_risks,
-                former_names=account.former_names,
-            )
-            for account in config.accounts.values()
-        ]
+        config = source if isinstance(source, Config) else load_config(source, stage=stage, accounts=accounts)
+        if isinstance(source, Config) and accounts is not None:
+            config = attrs.evolve(config, account_source=as_account_source(accounts))
+        fixed = [account_of(account) for account in config.accounts.values()]
+        configured = fixed if config.account_source is None else AccountCache(config.account_source, fixed)
         if config.journal is None:
-            return cls(accounts, other_means=config.other_means)
+            return cls(configured, other_means=config.other_means)
         from voucher_gateway.journal.journal import open_journal
 
         journal = open_journal(config.journal, config.journal_keys)
         try:
-            return cls(accounts, journal=journal, check_limits=config.checks, other_means=config.other_means)
+            return cls(configured, journal=journal, check_limits=config.checks, other_means=config.other_means)
         except BaseException:
             journal.close()
             raise
@@ -118,8 +114,11 @@ class GatewayBase:
 
     def close(self) -> None:
         """Close all connections. A ``with`` block does the same at its end."""
-        for account in self._accounts.values():
-            account.provider.close()
+        if isinstance(self._accounts, AccountCache):
+            self._accounts.close()
+        else:
+            for account in self._accounts.values():
+                account.provider.close()
         if self.journal is not None:
             self.journal.close()
 
@@ -136,8 +135,28 @@ class GatewayBase:
 
     @property
     def accounts(self) -> tuple[Account, ...]:
-        """All accounts, in the order of the configuration."""
-        return tuple(self._accounts.values())
+        """All accounts, in the order of the configuration. Those of a source are all found now.
+
+        Raises:
+            AccountsUnavailable: if the source of the accounts raises an error.
+            ConfigurationError: if an account of the source is wrong, or if the source cannot list its accounts.
+        """
+        return tuple(filter(None, map(self._accounts.get, self._accounts)))
+
+    @property
+    def account_names(self) -> tuple[str, ...]:
+        """The names of all accounts, in the order of the configuration.
+
+        Raises:
+            AccountsUnavailable: if the source of the accounts raises an error.
+            ConfigurationError: if it cannot list its accounts.
+        """
+        return tuple(self._accounts)
+
+    @property
+    def loaded_accounts(self) -> tuple[Account, ...]:
+        """The accounts without those of a source that this process has not used yet. Asks nothing."""
+        return self._accounts.loaded if isinstance(self._accounts, AccountCache) else self.accounts
 
     @property
     def other_means(self) -> OtherMeans | None:
@@ -157,19 +176,39 @@ class GatewayBase:
 
         Raises:
             ConfigurationError: if there is no account with this name.
+            AccountsUnavailable: if the source of the accounts must be asked, and raises an error.
 
         Example:
             ```python
             print(gateway.account("shop").name)  # shop
             ```
         """
-        if name in self._accounts:
-            return self._accounts[name]
-        for account in self._accounts.values():
+        account = self._accounts.get(name)
+        if account is not None:
+            return account
+        for account in self.loaded_accounts:
             if name in (account.former_names or ()):
                 raise ConfigurationError(f"the account {name} is called {account.name} now")
+        if isinstance(self._accounts, AccountCache):
+            raise ConfigurationError(f"there is no account {name!r:.80}, and the source of the accounts has none")
         known = ", ".join(self._accounts) or "none"
         raise ConfigurationError(f"there is no account {name!r:.80}; there are: {known}")
+
+    def has_account(self, name: str) -> bool:
+        """Whether there is an account with this name now. Former names do not count.
+
+        Args:
+            name: the account's name.
+
+        Raises:
+            AccountsUnavailable: if the source of the accounts must be asked, and raises an error.
+
+        Example:
+            ```python
+            print(gateway.has_account("shop"), gateway.has_account("shap"))  # True False
+            ```
+        """
+        return name in self._accounts
 
     def provider(self, account: str) -> VoucherProvider:
         """Return the provider of an account, for calls without a journal and without emulations.
@@ -232,14 +271,26 @@ class GatewayBase:
         return is_other_voucher(self.journal, configured.provider, configured.normalize(code), voucher_id)
 
 
-def _open_executor(journal: Journal | str, accounts: Iterable[Account]) -> JournalExecutor:
+def _accounts_of(given: Accounts) -> dict[str, Account] | AccountCache:
+    if isinstance(given, AccountCache):
+        return given
+    if isinstance(given, AccountSource) or callable(given):
+        return AccountCache(given)
+    if isinstance(given, Mapping):
+        providers = cast("Mapping[str, VoucherProvider]", given)  # an `AccountCache` was returned above
+        return accounts_by_name(Account(name=name, provider=provider) for name, provider in providers.items())
+    return accounts_by_name(given)
+
+
+def _open_executor(journal: Journal | str, accounts: Mapping[str, Account]) -> JournalExecutor:
     from voucher_gateway.execution.executor import JournalExecutor
     from voucher_gateway.journal.journal import open_journal
-    from voucher_gateway.journal.names import NamedAccount
 
     if isinstance(journal, str):
         journal = open_journal(journal)
-    journal.names.configure(
-        {account.name: NamedAccount(account.provider, account.former_names) for account in accounts}
-    )
+    if isinstance(accounts, AccountCache):
+        journal.names.configure(accounts.fixed)
+        journal.names.add_source(accounts)
+    else:
+        journal.names.configure(accounts)
     return JournalExecutor(journal)

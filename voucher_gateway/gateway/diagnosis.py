@@ -26,6 +26,9 @@ from voucher_gateway.storage.files import mode_warning
 _MAX_SKEW_S: Final = 5
 """A larger difference between the vendor's clock and ours is a warning: reservations end by the vendor's clock."""
 
+_MOST_THREADS: Final = 32
+"""So many accounts are tested at the same time."""
+
 _MOVING: Final = (Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP)
 """The operations that move money. An unknown outcome of another operation costs no money."""
 
@@ -135,7 +138,8 @@ def diagnose_accounts(gateway: Gateway, account: str | None = None) -> list[Acco
         ConfigurationError: if there is no such account.
     """
     accounts = gateway.accounts if account is None else [gateway.account(account)]
-    with ThreadPoolExecutor(max_workers=len(accounts), thread_name_prefix="voucher-doctor") as pool:
+    threads = min(max(len(accounts), 1), _MOST_THREADS)
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="voucher-doctor") as pool:
         return list(pool.map(_diagnose_account, accounts))
 
 

@@ -36,7 +36,8 @@ class Gateway(OrderVerbs, UpkeepVerbs):
     run without our knowledge: keep its ticket and `resolve` it.
 
     Args:
-        accounts: the accounts, or providers by account name.
+        accounts: the accounts, or providers by account name; or what finds them when they are used: an
+            `AccountSource`, a function that finds an account by its name, or an `AccountCache`.
         journal: the journal, or the URL of an SQLite journal; None for no journal.
         check_limits: how many codes may be tried by `check`; None for the defaults.
         other_means: the other means of payments that have it inside, where a call gives none.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 import sqlalchemy as sa
@@ -45,17 +45,18 @@ class VendorLogin:
         return {"provider": self.provider, "host": self.host, "login": self.login or ""}
 
 
-@attrs.frozen
-class NamedAccount:
-    """An account of the configuration.
+class NamedAccount(Protocol):
+    """An account of the configuration."""
 
-    Attributes:
-        provider: the vendor, seen through this account.
-        former_names: the names that it had; None where the configuration says nothing of them.
-    """
+    @property
+    def provider(self) -> VoucherProvider:
+        """The vendor, seen through this account."""
+        ...
 
-    provider: VoucherProvider
-    former_names: Sequence[str] | None = None
+    @property
+    def former_names(self) -> Sequence[str] | None:
+        """The names that it had; None where the configuration says nothing of them."""
+        ...
 
 
 _SAME_LOGIN: Final = (
@@ -82,6 +83,7 @@ class AccountNames:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._configured: dict[str, NamedAccount] = {}
+        self._sources: list[Mapping[str, NamedAccount]] = []
         self._admitted: set[tuple[str, VendorLogin]] = set()
 
     def configure(self, given: Mapping[str, NamedAccount]) -> None:
@@ -93,6 +95,10 @@ class AccountNames:
         self._configured |= given
         for name, account in given.items():
             self.admit(name, account.provider)
+
+    def add_source(self, accounts: Mapping[str, NamedAccount]) -> None:
+        """Register accounts that are looked up by name when they are needed. A call admits the account that it uses."""
+        self._sources.append(accounts)
 
     def admit(self, name: str, provider: VoucherProvider) -> None:
         """Check that the journal knows an account's login under its name, and rename operations of a former name.
@@ -151,7 +157,7 @@ class AccountNames:
         """
         rows = _OF_LOGIN.all_rows(connection, login.key)
         names = sorted({row["name"] for row in rows})
-        account = self._configured.get(name)
+        account = self._find_configured(name)
         former = None if account is None else account.former_names
         in_use = [known for known in names if known != name and known in (former or ())]
         if in_use or name in names or former == ():
@@ -161,8 +167,12 @@ class AccountNames:
             raise _unknown_name(name, login, not_configured, later_names)
         return []
 
+    def _find_configured(self, name: str) -> NamedAccount | None:
+        candidates = (accounts.get(name) for accounts in (self._configured, *self._sources))
+        return next(filter(None, candidates), None)
+
     def _is_configured(self, name: str, login: VendorLogin) -> bool:
-        account = self._configured.get(name)
+        account = self._find_configured(name)
         return account is not None and VendorLogin.of(account.provider) == login
 
 

@@ -58,18 +58,19 @@ def add_file_accounts(
     Raises:
         ConfigurationError: if a name is neither an account nor such a path, or a setting is wrong.
     """
-    accounts = {account.name: account for account in gateway.accounts}
-    paths = [name for name in dict.fromkeys(names) if name not in accounts]
+    paths = [name for name in dict.fromkeys(names) if not gateway.has_account(name)]
     if file_format is None and not all(map(is_file_name, paths)):
         # the message does not repeat the name: it may be a code that was given instead of an account
         raise ConfigurationError(
             f"there is no account of this name, and it is not a path that ends in {' or '.join(FILE_SUFFIXES)};"
-            f" accounts: {', '.join(accounts)}"
+            f" accounts: {', '.join(gateway.account_names)}"
         )
     common = {"reveal": reveal, "mask": mask, "format": file_format}
     files = [_file_account(path, {**common, **(settings or {}).get(path, {})}) for path in paths]
     try:
-        yield Gateway([*gateway.accounts, *files], journal=gateway.journal)
+        needed = {name: gateway.account(name) for name in names if name not in paths}
+        configured = {account.name: account for account in gateway.loaded_accounts} | needed
+        yield Gateway([*configured.values(), *files], journal=gateway.journal)
     finally:
         for file in files:
             file.provider.close()

@@ -92,7 +92,7 @@ def open_store(verbs: VoucherVerbs) -> PaymentStore:
         ConfigurationError: if the gateway has no journal.
     """
     store = PaymentStore(require_journal(verbs).database)
-    for account in verbs.accounts:
+    for account in verbs.loaded_accounts:
         for former in account.former_names or ():
             store.rename_account(former, account.name)
     return store

@@ -85,7 +85,7 @@ class VoucherVerbs(Protocol):
     def check_limits(self) -> CheckLimits: ...  # noqa: D102 - as in `Gateway`
 
     @property
-    def accounts(self) -> Sequence[VoucherAccount]: ...  # noqa: D102 - as in `Gateway`
+    def loaded_accounts(self) -> Sequence[VoucherAccount]: ...  # noqa: D102 - as in `Gateway`
 
     def account(self, name: str) -> VoucherAccount: ...  # noqa: D102 - as in `Gateway`
 

@@ -312,7 +312,7 @@ class Sale:
 
     def _account(self, row: SaleRow | None = None) -> SellingAccount:
         name = (row or self._row).account
-        renamed = [account for account in self._verbs.accounts if name in (account.former_names or ())]
+        renamed = [account for account in self._verbs.loaded_accounts if name in (account.former_names or ())]
         return renamed[0] if renamed else self._verbs.account(name)
 
     def _require_undelivered(self, what: str) -> SaleRow:

@@ -65,7 +65,7 @@ class SaleVerbs(Protocol):
     def journal(self) -> Journal | None: ...  # noqa: D102 - as in `Gateway`
 
     @property
-    def accounts(self) -> Sequence[SellingAccount]: ...  # noqa: D102 - as in `Gateway`
+    def loaded_accounts(self) -> Sequence[SellingAccount]: ...  # noqa: D102 - as in `Gateway`
 
     def account(self, name: str) -> SellingAccount: ...  # noqa: D102 - as in `Gateway`
 

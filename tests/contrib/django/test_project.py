@@ -238,3 +238,27 @@ os.waitpid(child, 0)
 """,
     )
     assert text == f"{Money('50.00', 'EUR')}\n"
+
+
+TENANTS = """
+class Tenants:
+    def find_account(self, name):
+        from django.conf import settings
+
+        return settings.LOGIN if name == "tenant-17" else None
+
+    def account_names(self):
+        return ["tenant-17"]
+"""
+OF_TENANTS = "LOGIN = VOUCHER_GATEWAY.pop('accounts')['shop']; VOUCHER_GATEWAY_ACCOUNTS = 'tenants.Tenants'"
+
+
+def test_accounts_of_tenants_are_found_by_a_class_of_the_project(project: Project) -> None:
+    (project.folder / "tenants.py").write_text(TENANTS)
+    assert "tenant-17" in project.manage("vouchers", "accounts", changes=OF_TENANTS)
+    assert "no issues" in project.manage("check", changes=OF_TENANTS)
+
+
+def test_the_check_names_a_source_of_accounts_that_cannot_be_imported(project: Project) -> None:
+    changes = "VOUCHER_GATEWAY_ACCOUNTS = 'tenants.Nothing'"
+    assert "the setting VOUCHER_GATEWAY_ACCOUNTS cannot be imported" in project.manage("check", changes=changes, code=1)

@@ -25,9 +25,7 @@ CHARGE = "POST /v1/reservations/*/charge"
 def shop(shop: Shop) -> Shop:
     """A shop whose account is asked for every code."""
     account = shop.gateway.account("shop")
-    shop.gateway._accounts["shop"] = Account(
-        name="shop", provider=account.provider, code_pattern=re.compile("^(?!EVENT-)")
-    )
+    shop.set_account(Account(name="shop", provider=account.provider, code_pattern=re.compile("^(?!EVENT-)")))
     return shop
 
 
@@ -116,7 +114,7 @@ def test_a_voucher_that_was_never_activated_or_is_deactivated(shop: Shop) -> Non
 
 def test_a_code_that_nobody_knows_says_who_was_asked(shop: Shop, start_vendor: Callable[..., RunningSimulator]) -> None:
     events = make_provider(start_vendor("ticketing").announcement, "events", tries=1)
-    shop.gateway._accounts["events"] = Account(name="events", provider=events, code_pattern=re.compile("^EVENT-"))
+    shop.set_account(Account(name="events", provider=events, code_pattern=re.compile("^EVENT-")))
     explanation = shop.gateway.explain("JTL-NOT-THERE")
     assert explanation.reason is ExplanationReason.NOT_FOUND
     assert explanation.sentence == (
@@ -202,7 +200,7 @@ def test_without_a_journal_the_vendor_tells_alone(shop: Shop) -> None:
 def test_two_accounts_with_one_code_are_both_named(shop: Shop) -> None:
     _, code = shop.voucher()
     account = shop.gateway.account("shop")
-    shop.gateway._accounts["till"] = Account(name="till", provider=shop.provider(), code_pattern=account.code_pattern)
+    shop.set_account(Account(name="till", provider=shop.provider(), code_pattern=account.code_pattern))
     explanation = shop.gateway.explain(code)
     assert explanation.reason is ExplanationReason.SEVERAL
     assert explanation.sentence.startswith("Several accounts have a voucher with this code: shop, ")

@@ -12,7 +12,7 @@ from voucher_gateway.cli.options import complete_provider
 from voucher_gateway.cli.tables import TableColumn, print_rows
 
 if TYPE_CHECKING:
-    from voucher_gateway.config.loader import AccountConfig
+    from voucher_gateway.config.account import AccountConfig
 
 
 def init(
@@ -68,7 +68,7 @@ def accounts(context: typer.Context) -> None:
     # Without a gateway, whose import costs as much as the rest of this command.
     config = session.load_config()
     with session.reading_config():
-        described = [_describe(account) for account in config.accounts.values()]
+        described = [_describe(account) for account in config.iterate_accounts()]
     if session.output.as_json:
         for description in described:
             session.output.object(description)

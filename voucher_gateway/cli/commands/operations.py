@@ -121,7 +121,7 @@ def print_one(output: Output, fields: Mapping[str, Any], *, replaceable: bool) -
 
 def is_replaceable(gateway: Gateway, account: str, verb: str) -> bool:
     """Return whether an operation is a reservation that can be made again while its outcome is unknown."""
-    if verb != Operation.RESERVE.value or account not in _account_names(gateway):
+    if verb != Operation.RESERVE.value or not gateway.has_account(account):
         return False
     capabilities = gateway.capabilities(account)
     native = capabilities.of(Operation.RESERVE).support is Support.NATIVE
@@ -133,13 +133,11 @@ def may_still_arrive(gateway: Gateway, record: OperationRecord) -> bool:
     from voucher_gateway.journal.queries import open_requests
 
     account, journal = record.key.account, gateway.journal
-    if record.state is not OperationState.SUCCEEDED or account not in _account_names(gateway) or journal is None:
+    if record.state is not OperationState.SUCCEEDED or journal is None:
+        return False
+    if not gateway.has_account(account):
         return False
     return gateway.capabilities(account).can_overwrite_value and bool(open_requests(journal.requests_of(record.id)))
-
-
-def _account_names(gateway: Gateway) -> set[str]:
-    return {account.name for account in gateway.accounts}
 
 
 def print_next_steps(output: Output, fields: Mapping[str, Any], *, replaceable: bool) -> None:

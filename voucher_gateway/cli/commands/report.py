@@ -154,7 +154,7 @@ def parse_moment(text: str | None, option: str) -> datetime | None:
 
 
 def _names(gateway: Gateway, given: Sequence[str] | None) -> list[str]:
-    known = [account.name for account in gateway.accounts]
+    known = list(gateway.account_names)
     names = list(dict.fromkeys(given or known))
     require_accounts(gateway, names)
     return names

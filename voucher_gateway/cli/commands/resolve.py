@@ -264,7 +264,7 @@ def reconcile_accounts(
     begin, _ = parse_period(since, None)
     reconciliations = []
     with session.gateway() as gateway:
-        names = account or [account.name for account in gateway.accounts]
+        names = account or list(gateway.account_names)
         require_accounts(gateway, names)
         for name in names:
             with session.output.progress(f"comparing {name}") as line:

@@ -9,12 +9,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
 
 from voucher_gateway.config.loader import Config, load_config
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.gateway.gateway import Gateway
 
-_SETTINGS = ("VOUCHER_GATEWAY", "VOUCHER_GATEWAY_STAGE")
+_SETTINGS = ("VOUCHER_GATEWAY", "VOUCHER_GATEWAY_STAGE", "VOUCHER_GATEWAY_ACCOUNTS")
 _lock = threading.Lock()
 _gateway: Gateway | None = None
 
@@ -49,12 +50,15 @@ def read_config() -> Config:
     """Return the configuration of the settings.
 
     ``VOUCHER_GATEWAY`` is the path of a configuration file, or a dict with the same content.
-    ``VOUCHER_GATEWAY_STAGE`` names its stage.
+    ``VOUCHER_GATEWAY_STAGE`` names its stage. ``VOUCHER_GATEWAY_ACCOUNTS`` is what finds the accounts that do not
+    stand in it, such as those of tenants in a table, or its dotted path: an `AccountSource`, a class that makes one, or
+    a function that finds an account.
 
     Raises:
         ConfigurationError: if the setting is missing, or with everything that is wrong with the configuration.
     """
-    return load_config(config_source(), stage=getattr(settings, "VOUCHER_GATEWAY_STAGE", None))
+    stage = getattr(settings, "VOUCHER_GATEWAY_STAGE", None)
+    return load_config(config_source(), stage=stage, accounts=_account_source())
 
 
 def config_source() -> str | os.PathLike[str] | Mapping[str, Any]:
@@ -69,6 +73,20 @@ def config_source() -> str | os.PathLike[str] | Mapping[str, Any]:
             "the setting VOUCHER_GATEWAY must be the path of a configuration file, or a dict with the same content"
         )
     return source
+
+
+def _account_source() -> Any:
+    source: Any = getattr(settings, "VOUCHER_GATEWAY_ACCOUNTS", None)
+    if not isinstance(source, str):
+        return source
+    try:
+        source = import_string(source)
+    except ImportError:
+        raise ConfigurationError(
+            "the setting VOUCHER_GATEWAY_ACCOUNTS cannot be imported: it must be a dotted path, such as"
+            " shop.tenants.find_account"
+        ) from None
+    return source() if isinstance(source, type) else source
 
 
 def _on_setting_changed(*, setting: str, **_: object) -> None:

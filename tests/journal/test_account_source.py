@@ -1,0 +1,136 @@
+"""Accounts of a source with a journal: names, renames, `recover`, payments and sales."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.support.shop import Shop
+from tests.support.simulators import account_table, make_journal_keys
+from voucher_gateway import AccountCache, ConfigurationError, Gateway, Money, NewVoucher, OperationKey, OutcomeUnknown
+from voucher_gateway.errors import AccountsUnavailable
+from voucher_gateway.journal.journal import open_journal
+from voucher_gateway.provider_api import Operation
+
+TEN = Money("10.00", "EUR")
+CHARGE = "POST /v1/reservations/*/charge"
+
+
+class Tenants:
+    """A source of accounts whose tables a test changes."""
+
+    def __init__(self, **tables: dict[str, Any]) -> None:
+        self.tables = tables
+        self.broken: set[str] = set()
+
+    def find_account(self, name: str) -> dict[str, Any] | None:
+        if name in self.broken:
+            raise OSError("down")
+        return self.tables.get(name)
+
+    def account_names(self) -> Iterable[str]:
+        return list(self.tables)
+
+
+@pytest.fixture
+def tenants(either_shop: Shop) -> Tenants:
+    table = account_table(either_shop.running, tries=1)
+    return Tenants(anna=table, berta=dict(table))
+
+
+@pytest.fixture
+def open_process(either_shop: Shop, tenants: Tenants) -> Iterator[Callable[[], Gateway]]:
+    """Open gateways on one journal and one source, as several processes would."""
+    with ExitStack() as stack:
+
+        def open_gateway() -> Gateway:
+            journal = open_journal(either_shop.url, make_journal_keys())
+            return stack.enter_context(Gateway(AccountCache(tenants, lifetime_s=0.0), journal=journal))
+
+        yield open_gateway
+
+
+def issue(gateway: Gateway, account: str, reference: str = "i-1") -> str:
+    voucher = gateway.issue(account, NewVoucher(initial=Money("50.00", "EUR"), active=True), reference=reference)
+    assert voucher.code is not None
+    return voucher.code.reveal()
+
+
+def test_two_accounts_with_one_login_are_known_apart_though_one_is_not_loaded(
+    open_process: Callable[[], Gateway], tenants: Tenants
+) -> None:
+    issue(open_process(), "anna")
+    # This process has not used `anna` yet: only the source says that it is still an account.
+    other = open_process()
+    issue(other, "berta")
+    assert {record.key.account for record in other.operations()} == {"anna", "berta"}
+
+
+def test_a_login_under_another_name_is_refused_if_the_source_has_the_old_one_no_more(
+    open_process: Callable[[], Gateway], tenants: Tenants
+) -> None:
+    issue(open_process(), "anna")
+    del tenants.tables["anna"]
+    with pytest.raises(ConfigurationError, match=r"account berta: the journal knows its login .* as anna"):
+        issue(open_process(), "berta")
+
+
+def test_a_renamed_account_keeps_its_references(open_process: Callable[[], Gateway], tenants: Tenants) -> None:
+    gateway = open_process()
+    code = issue(gateway, "anna")
+    gateway.redeem("anna", code, TEN, reference="r-1")
+    tenants.tables = {"clara": {**tenants.tables["anna"], "former_names": ["anna"]}, "berta": tenants.tables["berta"]}
+    again = open_process().redeem("clara", code, TEN, reference="r-1")
+    assert again.replayed
+    with pytest.raises(ConfigurationError, match="there is no account 'anna'"):
+        gateway.account("anna")
+
+
+def test_recover_finds_the_accounts_that_it_needs(
+    either_shop: Shop, open_process: Callable[[], Gateway], tenants: Tenants
+) -> None:
+    gateway = open_process()
+    code = issue(gateway, "anna")
+    either_shop.running.inject("commit-then-drop", CHARGE)
+    with pytest.raises(OutcomeUnknown):
+        gateway.redeem("anna", code, TEN, reference="r-1")
+    (resolution,) = open_process().recover(everything=True)
+    assert (resolution.account, resolution.state) == ("anna", "succeeded")
+
+
+def test_recover_goes_on_with_other_accounts_if_the_source_fails_for_one(
+    either_shop: Shop, open_process: Callable[[], Gateway], tenants: Tenants
+) -> None:
+    gateway = open_process()
+    for name in ("anna", "berta"):
+        code = issue(gateway, name)
+        either_shop.running.inject("commit-then-drop", CHARGE)
+        with pytest.raises(OutcomeUnknown):
+            gateway.redeem(name, code, TEN, reference="r-1")
+    tenants.broken = {"anna"}
+    other = open_process()
+    resolutions = {resolution.account: resolution for resolution in other.recover(everything=True)}
+    assert resolutions["berta"].state == "succeeded"
+    assert resolutions["anna"].state == "unknown"
+    assert "the source of accounts raised OSError" in resolutions["anna"].reason
+    record = other.operation("anna", Operation.REDEEM, "r-1")
+    assert record is not None
+    with pytest.raises(AccountsUnavailable):
+        other.resolve(OperationKey("anna", Operation.REDEEM, "r-1"))
+
+
+def test_payments_and_sales_use_accounts_of_the_source(
+    either_shop: Shop, open_process: Callable[[], Gateway], tenants: Tenants
+) -> None:
+    gateway = open_process()
+    tenants.tables["anna"]["code_pattern"] = "."
+    payment = gateway.payment("1001", total=TEN)
+    payment.add(issue(gateway, "anna"), account="anna")
+    payment.authorize()
+    payment.capture()
+    assert payment.state == "captured"
+    sale = gateway.sale("s-1", "anna", NewVoucher(initial=Money("20.00", "EUR")))
+    assert sale.prepare().fulfil().state == "fulfilled"
