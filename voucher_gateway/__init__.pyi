@@ -130,8 +130,10 @@ from voucher_gateway.outcome import Outcome as Outcome
 from voucher_gateway.payment_rules import RefundLink as RefundLink
 from voucher_gateway.payment_rules import ReservationRules as ReservationRules
 from voucher_gateway.payment_rules import RestAfterCapture as RestAfterCapture
+from voucher_gateway.payments.allocation import AllocationName as AllocationName
 from voucher_gateway.payments.allocation import AllocationOrder as AllocationOrder
 from voucher_gateway.payments.distribution import RefundStrategy as RefundStrategy
+from voucher_gateway.payments.distribution import StrategyName as StrategyName
 from voucher_gateway.payments.means import Authorization as Authorization
 from voucher_gateway.payments.means import OtherMeans as OtherMeans
 from voucher_gateway.payments.payment import Payment as Payment

@@ -9,6 +9,8 @@ from typing import Final
 
 import attrs
 
+from voucher_gateway import AllocationOrder
+
 ACCOUNTS: Final = ("shop", "events", "cafe", "own")
 """The accounts: JTL, ticketing, Square, and vouchers of our own."""
 
@@ -32,7 +34,7 @@ TWO_WORKERS: Final = ("double-click", "race-cancel")
 
 CARDS: Final = {"tok_good": 82, "tok_declined": 6, "tok_capture_declined": 6, "tok_3ds": 6}
 STRATEGIES: Final = ("proportional", "vouchers-first", "other-first")
-ALLOCATIONS: Final = ("soonest-expiry-first", "as-entered", "fewest-vouchers", "largest-first")
+ALLOCATIONS: Final = tuple(AllocationOrder)
 
 ONCE: Final = (
     "drop-before",
@@ -110,7 +112,7 @@ class OrderPlan:
     path: str
     card: str
     at_once: bool
-    allocation: str
+    allocation: AllocationOrder
     returns: tuple[tuple[Decimal, str], ...]
     guesses: int
     kill_at: int | None

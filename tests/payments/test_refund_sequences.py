@@ -20,13 +20,14 @@ from voucher_gateway import (
     PartState,
     Payment,
     RefundState,
+    StrategyName,
     VoucherGatewayError,
 )
 
 REFUND: Final = "POST /v1/charges/*/refund"
 FAULTS: Final = ("", "", "commit-then-reset", "rate-limit", "slow")
 OPTIONS: Final[dict[str, dict[str, Any]]] = {"rate-limit": {"retry_after_s": 0}, "slow": {"delay_s": 0.01}}
-STRATEGIES: Final = ("proportional", "vouchers-first", "other-first")
+STRATEGIES: Final[tuple[StrategyName, ...]] = ("proportional", "vouchers-first", "other-first")
 STEP = st.tuples(st.sampled_from(STRATEGIES), st.integers(1, 2500), st.sampled_from(FAULTS), st.booleans())
 GIVEN_BACK: Final = (PartState.REFUNDED, PartState.TOLD)
 
@@ -68,7 +69,7 @@ class Case:
         return sums
 
 
-def refund_until_done(case: Case, units: int, reference: str, strategy: str) -> bool:
+def refund_until_done(case: Case, units: int, reference: str, strategy: StrategyName) -> bool:
     """Refund, and repeat the call until nothing is open. Return whether it was recorded."""
     for _ in range(4):
         try:
@@ -84,7 +85,7 @@ def refund_until_done(case: Case, units: int, reference: str, strategy: str) -> 
 def test_random_refunds_give_back_exactly_what_they_say_and_in_the_end_everything(paying: PayingShop) -> None:
     @given(st.lists(STEP, max_size=5))
     @settings(max_examples=examples(30), deadline=None)
-    def run(steps: list[tuple[str, int, str, bool]]) -> None:
+    def run(steps: list[tuple[StrategyName, int, str, bool]]) -> None:
         case = Case(paying)
         left = 6000
         for number, (strategy, units, fault, is_card_slow) in enumerate(steps):

@@ -11,6 +11,7 @@ from typing import Any, Literal, assert_never, assert_type
 from voucher_gateway import (
     KEEP,
     Account,
+    AllocationOrder,
     Balance,
     Capabilities,
     Code,
@@ -51,6 +52,14 @@ def accounts(gateway: Gateway) -> None:
     assert_type(gateway.capabilities("shop").of(Operation.REDEEM), OperationSupport)
     with gateway as entered:
         assert_type(entered, Gateway)
+
+
+def payments(gateway: Gateway, total: Money) -> None:
+    payment = gateway.payment("1001", total=total, allocation="fewest-vouchers")
+    gateway.payment("1001", total=total, allocation=AllocationOrder.AS_ENTERED)
+    gateway.payment("1001", total=total, allocation="cheapest")  # type: ignore[arg-type]
+    payment.refund(total, reference="r", strategy="other-first")
+    payment.refund(total, reference="r", strategy="fair")  # type: ignore[arg-type]
 
 
 def reading(gateway: Gateway, code: Code) -> None:

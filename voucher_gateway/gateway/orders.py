@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     # A journal needs SQLAlchemy, which takes longer to import than everything else. What needs it is imported late.
     from voucher_gateway.execution.recovery import Resolution
     from voucher_gateway.gateway.explanation.model import Explanation
+    from voucher_gateway.payments.allocation import AllocationName, AllocationOrder
     from voucher_gateway.payments.means import OtherMeans
     from voucher_gateway.payments.payment import Payment
     from voucher_gateway.payments.records import PaymentRecord
@@ -37,7 +38,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
         order: str,
         *,
         total: Money,
-        allocation: str = "soonest-expiry-first",
+        allocation: AllocationOrder | AllocationName = "soonest-expiry-first",
         other: OtherMeans | None = None,
         renew: bool = False,
         wait: float = 0.0,

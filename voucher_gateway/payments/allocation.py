@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
@@ -27,6 +27,10 @@ class AllocationOrder(enum.StrEnum):
     AS_ENTERED = "as-entered"
     FEWEST_VOUCHERS = "fewest-vouchers"
     LARGEST_FIRST = "largest-first"
+
+
+AllocationName: TypeAlias = Literal["soonest-expiry-first", "as-entered", "fewest-vouchers", "largest-first"]
+"""The name of an `AllocationOrder`."""
 
 
 @attrs.frozen(kw_only=True)

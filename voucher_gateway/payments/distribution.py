@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from voucher_gateway.errors import AmountOutOfRange, InvalidRequest
 from voucher_gateway.money import Money
@@ -31,7 +31,11 @@ class RefundStrategy(enum.StrEnum):
     OTHER_FIRST = "other-first"
 
 
-def as_strategy(strategy: RefundStrategy | str | RefundShares) -> RefundStrategy | RefundShares:
+StrategyName: TypeAlias = Literal["proportional", "vouchers-first", "other-first"]
+"""The name of a `RefundStrategy`."""
+
+
+def as_strategy(strategy: RefundStrategy | StrategyName | RefundShares) -> RefundStrategy | RefundShares:
     """Return a strategy that may be given by its name.
 
     Raises:

@@ -14,7 +14,7 @@ from voucher_gateway.journal.pruned import PAYMENT, require_name_not_pruned
 from voucher_gateway.journal.sealing import require_cryptography
 from voucher_gateway.models.requests import nfc, require_name
 from voucher_gateway.money import Money, positive
-from voucher_gateway.payments.allocation import AllocationOrder
+from voucher_gateway.payments.allocation import AllocationName, AllocationOrder
 from voucher_gateway.payments.cancellation import continue_cancel, decide_to_cancel
 from voucher_gateway.payments.means import OtherMeans
 from voucher_gateway.payments.payment import Payment
@@ -38,7 +38,7 @@ def open_payment(
     order: str,
     total: Money,
     *,
-    allocation: str,
+    allocation: AllocationOrder | AllocationName,
     other: OtherMeans | None,
     renew: bool,
     wait: float,

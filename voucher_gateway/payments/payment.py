@@ -13,7 +13,7 @@ from voucher_gateway.money import Money
 from voucher_gateway.payments.authorization import authorize_payment, reopen_payment
 from voucher_gateway.payments.cancellation import cancel_payment
 from voucher_gateway.payments.capture import capture_payment
-from voucher_gateway.payments.distribution import RefundShares, RefundStrategy, as_strategy
+from voucher_gateway.payments.distribution import RefundShares, RefundStrategy, StrategyName, as_strategy
 from voucher_gateway.payments.means import OtherMeans
 from voucher_gateway.payments.offers import count_check, find_leg
 from voucher_gateway.payments.plan import add_leg, check_limit, remove_leg, require_open
@@ -277,7 +277,7 @@ class Payment:
         money: Money | None = None,
         *,
         reference: str,
-        strategy: RefundStrategy | str | RefundShares = RefundStrategy.PROPORTIONAL,
+        strategy: RefundStrategy | StrategyName | RefundShares = RefundStrategy.PROPORTIONAL,
         replace: ReplacementRule | None = None,
     ) -> PaymentRefund:
         """Give an amount of a captured payment back. Its parts are committed first, and then given back.
