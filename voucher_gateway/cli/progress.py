@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
 if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
+    from voucher_gateway.migration.rate_meter import RateMeter
     from voucher_gateway.migration.run.progress import Progress
 
 _LINE_EVERY_S: Final = 5.0
@@ -24,9 +26,19 @@ def progress_printer(output: Output) -> Iterator[ProgressPrinter]:
     if output.as_json or not output.err.is_terminal:
         yield ProgressPrinter(output)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=output.err, transient=True) as bar:
+    # The money stands last: where the line is too long, it is cut off, and not the time that is left.
+    columns = (
+        TextColumn("{task.fields[work]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TextColumn("{task.description}"),
+    )
+    bar = Bar(*columns, console=output.err, transient=True)
+    try:
         yield ProgressPrinter(output, bar)
+    finally:
+        bar.stop()
 
 
 def print_file_form(output: Output, name: str, sentences: Sequence[str]) -> None:
@@ -46,28 +58,55 @@ class ProgressPrinter:
     def __init__(self, output: Output, bar: Bar | None = None) -> None:
         self._output = output
         self._bar = bar
-        self._task = None if bar is None else bar.add_task("", total=None)
+        self._task = None if bar is None else bar.add_task("", total=None, work="", speed="")
         self._printed_at = time.monotonic()
+        self._work = ""
+        self._meter: RateMeter | None = None
 
     def print_file_read(self, count: int) -> None:
         """Print how many vouchers of a file were checked."""
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=count, description="checked in the file")
-        elif not self._output.as_json and self._is_due(_LINE_EVERY_S):
-            self._output.note(f"{count} vouchers of the file checked")
+        self._print_count("checked in the file", count)
 
     def print_read(self, count: int) -> None:
         """Print how many vouchers were read for a plan."""
+        self._print_count("read", count)
+
+    def print_compared(self, work: str, count: int, total: int | None) -> None:
+        """Print how far a comparison is.
+
+        Args:
+            work: what is being done, in words that fit after the number.
+            count: how many vouchers are done.
+            total: how many there are; None if it is not known.
+        """
+        self._print_count(work, count, total)
+
+    def _print_count(self, work: str, count: int, total: int | None = None) -> None:
+        if self._meter is None or work != self._work:
+            from voucher_gateway.migration.rate_meter import RateMeter
+
+            self._meter, self._work = RateMeter(), work
+        self._meter.note(count)
+        per_second = self._meter.per_second
+        speed = speed_text(per_second, None if total is None else self._meter.seconds_for(total - count))
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=count, description="read")
+            self._bar.start()
+            self._bar.update(self._task, completed=count, total=total, work=work, speed=speed)
         elif not self._output.as_json and self._is_due(_LINE_EVERY_S):
-            self._output.note(f"{count} vouchers read")
+            amount = f"{count}" if total is None else f"{count} of {total}"
+            self._output.note(", ".join(part for part in (f"{amount} vouchers {work}", speed) if part))
 
     def print_progress(self, progress: Progress) -> None:
         """Print how far a run or a rollback is."""
         if self._bar is not None and self._task is not None:
+            self._bar.start()  # not before: a run with several processes forks them, and the bar has a thread
             self._bar.update(
-                self._task, total=progress.total, completed=progress.finished, description=money_text(progress)
+                self._task,
+                total=progress.total,
+                completed=progress.finished,
+                description=money_text(progress),
+                work="",
+                speed=_speed_of(progress),
             )
         elif self._output.as_json:
             if self._is_due(_OBJECT_EVERY_S):
@@ -91,8 +130,26 @@ def progress_sentence(progress: Progress) -> str:
         for state, count in sorted(progress.counts.items())
         if state not in (RowState.MOVED, RowState.UNDONE)
     )
-    left = "" if progress.eta_s is None else f", about {progress.eta_s} s left"
-    return f"{progress.finished} of {progress.total} vouchers{others}; {money_text(progress)}{left}"
+    put_off = f", {progress.put_off} put off" if progress.put_off else ""
+    speed = _speed_of(progress)
+    amounts = money_text(progress)
+    return f"{progress.finished} of {progress.total} vouchers{others}{put_off}; {amounts}{speed and f', {speed}'}"
+
+
+def _speed_of(progress: Progress) -> str:
+    return speed_text(None if progress.per_s is None else float(progress.per_s), progress.eta_s)
+
+
+def speed_text(per_second: float | None, left_s: int | None) -> str:
+    """Return a rate and the time that is left, as far as they are known, such as ``31 a second, about 2 min left``."""
+    from voucher_gateway.migration.plan.text import length_of
+
+    parts = []
+    if per_second is not None:
+        parts.append(f"{per_second:.0f} a second" if per_second >= 10 else f"{per_second:.1f} a second")
+    if left_s:
+        parts.append(f"about {length_of(timedelta(seconds=left_s))} left")
+    return ", ".join(parts)
 
 
 def money_text(progress: Progress) -> str:

@@ -312,8 +312,9 @@ def test_a_run_sends_as_many_requests_as_the_plan_says(
     running = {"shop": vendors.jtl, "events": vendors.ticketing}
     before = {name: len(one.requests) for name, one in running.items()}
     assert run_plan(vendors.gateway, summary.path).left == 0
-    listings = {source: 1 if Step.FREEZE in summary.header.steps else 0}  # one look before the run
-    sent = {name: (len(one.requests) - before[name] - listings.get(name, 0)) / 6 for name, one in running.items()}
+    # Before the run each vendor is asked whether it answers, and the source is listed.
+    looks = {target: 1, source: 2 if Step.FREEZE in summary.header.steps else 1}
+    sent = {name: (len(one.requests) - before[name] - looks[name]) / 6 for name, one in running.items()}
     estimate = summary.estimate
     assert sent == {load.account: load.requests for load in (estimate.source, estimate.target)}
 

@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tests.support.forkserver import forkserver
 from tests.support.simulators import SimulatorAccount, make_gateway
-from voucher_gateway.migration import rollback_plan, run_plan
+from voucher_gateway.migration import RunReport, rollback_plan, run_plan
 from voucher_gateway.provider_api import VoucherGatewayError
 from voucher_gateway.testing.harness.child_process import CrashPoints
 
@@ -24,18 +24,63 @@ INTERRUPTED: Final = 130
 
 
 def run_to_end(
-    accounts: tuple[SimulatorAccount, ...], url: str, plan: str, settings: dict[str, Any], workers: int
+    accounts: tuple[SimulatorAccount, ...], url: str, plan: str, settings: dict[str, Any], options: dict[str, Any]
 ) -> None:
     """Run the plan, and end at once."""
     gc.disable()  # it would copy every page that is shared with the process this one was forked from
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as the command line does
     try:
-        run_plan(make_gateway(accounts, url, **settings), Path(plan), workers=workers)
+        run_plan(make_gateway(accounts, url, **settings), Path(plan), **options)
     except VoucherGatewayError:
         pass
     except KeyboardInterrupt:
         os._exit(INTERRUPTED)
     os._exit(0)
+
+
+def run_and_report(
+    accounts: tuple[SimulatorAccount, ...], url: str, plan: str, options: dict[str, Any], answer: Connection
+) -> None:
+    """Run the plan, and send the report."""
+    gc.disable()
+    answer.send(run_plan(make_gateway(accounts, url), Path(plan), **options))
+    os._exit(0)
+
+
+def run_in_fresh_process(
+    accounts: tuple[SimulatorAccount, ...],
+    url: str,
+    plan: Path,
+    *,
+    meanwhile: Callable[[int], None] | None = None,
+    **options: Any,
+) -> RunReport:
+    """Run a plan in a new process, which has one thread, and return the report.
+
+    Args:
+        accounts: both accounts.
+        url: of the journal.
+        plan: the plan's file.
+        meanwhile: is called with the id of the process while it runs.
+        **options: of `run_plan`.
+    """
+    answer, sender = forkserver().Pipe()
+    process = forkserver().Process(target=run_and_report, args=(accounts, url, str(plan), options, sender), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        if meanwhile is not None:
+            assert process.pid is not None
+            meanwhile(process.pid)
+        assert answer.poll(_PATIENCE_S)
+        report: RunReport = answer.recv()
+        return report
+    finally:
+        process.kill()
+        process.join(_PATIENCE_S)
+        process.close()
+        answer.close()
 
 
 def run_to_point(
@@ -76,10 +121,17 @@ def run_in_process(
 
 @contextmanager
 def running_process(
-    accounts: tuple[SimulatorAccount, ...], url: str, plan: Path, *, workers: int = 4, **settings: Any
+    accounts: tuple[SimulatorAccount, ...],
+    url: str,
+    plan: Path,
+    *,
+    workers: int = 4,
+    processes: int = 1,
+    **settings: Any,
 ) -> Iterator[BaseProcess]:
     """Start a process, and make sure that it is gone at the end."""
-    process = forkserver().Process(target=run_to_end, args=(accounts, url, str(plan), settings, workers), daemon=True)
+    options = {"workers": workers, "processes": processes}
+    process = forkserver().Process(target=run_to_end, args=(accounts, url, str(plan), settings, options), daemon=True)
     process.start()
     try:
         yield process

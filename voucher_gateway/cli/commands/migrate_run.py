@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -53,6 +54,10 @@ def run(
         int | None,
         typer.Option("--workers", metavar="N", min=1, max=256, help="So many vouchers at a time; else as planned."),
     ] = None,
+    processes: Annotated[
+        int,
+        typer.Option("--processes", metavar="N", min=1, max=64, help="Share the work, each with --workers at a time."),
+    ] = 1,
     accept: Annotated[
         list[str] | None, typer.Option("--accept", metavar="NAME", help="Accept a risk of the plan; may be repeated.")
     ] = None,
@@ -63,8 +68,8 @@ def run(
 ) -> None:
     """Carry a plan out, or go on where it was broken off: killed at any moment, nothing is moved twice or lost.
 
-    The same command may run on several machines that share a journal in PostgreSQL. Ctrl-C, or `migrate pause`, ends
-    it after the vouchers that are in progress.
+    One process uses one core: --processes uses more. The same command may also run on several machines that share a
+    journal in PostgreSQL. Ctrl-C, or `migrate pause`, ends it after the vouchers that are in progress.
 
     Exit code 0: all vouchers of this run have moved. 4: vouchers are in doubt; run it again, and it looks them up
     first. 5: vouchers had changed since they were planned, or were refused; they are where they were, plan them again
@@ -86,6 +91,7 @@ def run(
                 dry_run=dry_run,
                 limit=limit,
                 workers=workers,
+                processes=processes,
                 accept=accept or (),
                 by=by,
                 on_progress=printer.print_progress,
@@ -203,31 +209,58 @@ def _rollback_code(report: RollbackReport) -> int:
 
 
 def _print_run(output: Output, report: RunReport) -> None:
-
-    from voucher_gateway.migration.schema import RowState
-
     if output.as_json:
         output.object(report)
     else:
-        would = "would move" if report.dry_run else "moved"
-        moved = count_text(report.counts.get(RowState.MOVED, 0), "voucher")
-        output.show(f"{moved} {would}: {_amounts(report.moved)}")
-        others = {amount_: count for amount_, count in report.counts.items() if amount_ is not RowState.MOVED}
-        for amount_, count in sorted(others.items()):
-            output.show(f"{count_text(count, 'voucher')} {amount_.value}")
+        output.show(_moved_sentence(report))
+        _print_counts(output, report)
         if report.noted:
             print_rows(output, report.noted, _NOTED)
         if report.left and not report.dry_run:
-            why = {
-                "limit": "the limit is reached",
-                "paused": "paused",
-                "rolled-back": "the plan is being rolled back",
-                "error": "broken off",
-            }
-            advice = why.get(report.stopped or "", "others work on them, or run it again")
-            output.show(f"{count_text(report.left, 'voucher')} left: {advice}")
+            output.show(_left_sentence(report))
+        for sentence in report.lost_processes:
+            output.note(f"Warning: {sentence}. What it had begun goes on from the journal.", "bold yellow")
     if report.error is not None:
         print_error(output, report.error)
+
+
+def _moved_sentence(report: RunReport) -> str:
+    from voucher_gateway.migration.schema import RowState
+
+    would = "would move" if report.dry_run else "moved"
+    if count := report.counts.get(RowState.MOVED, 0):
+        return f"{count_text(count, 'voucher')} {would}: {_amounts(report.moved)}"
+    before, total = report.vouchers.get(RowState.MOVED), sum(part.count for part in report.vouchers.values())
+    if before is None or report.counts or report.left:
+        return "No voucher would move" if report.dry_run else "No voucher was moved"
+    amounts = _amounts(before.money)
+    if before.count == total:
+        return f"All {count_text(total, 'voucher')} have moved already: {amounts}"
+    return f"{before.count} of {count_text(total, 'voucher')} have moved already: {amounts}"
+
+
+def _print_counts(output: Output, report: RunReport) -> None:
+    from voucher_gateway.migration.schema import RowState
+
+    for state, count in sorted(report.counts.items()):
+        if state is not RowState.MOVED:
+            output.show(f"{count_text(count, 'voucher')} {state.value}")
+
+
+def _left_sentence(report: RunReport) -> str:
+    from voucher_gateway.migration.plan.text import length_of
+
+    reasons = {
+        "limit": "the limit is reached",
+        "paused": "paused",
+        "rolled-back": "the plan is being rolled back",
+        "error": "broken off",
+    }
+    reason = reasons.get(report.stopped or "", "others work on them, or run it again")
+    length = (
+        "" if report.rest_s is None else f"; at this rate they take about {length_of(timedelta(seconds=report.rest_s))}"
+    )
+    return f"{count_text(report.left, 'voucher')} left: {reason}{length}"
 
 
 def _print_status(output: Output, status: MigrationStatus) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from datetime import datetime
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -55,17 +55,27 @@ class MigrationContext:
         plan_id: the hash of the plan.
         header: the properties that all vouchers share.
         stop: the event that is set when no new move may begin.
+        processes: how many processes share the rate limits of the plan.
 
     Raises:
         ConfigurationError: if there is no journal, or an account has another vendor or login than when the plan was
             made.
     """
 
-    def __init__(self, gateway: Gateway, plan_id: str, header: PlanHeader, stop: threading.Event | None = None) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        plan_id: str,
+        header: PlanHeader,
+        stop: threading.Event | None = None,
+        *,
+        processes: int = 1,
+    ) -> None:
         self.gateway = gateway
         self.plan_id = plan_id
         self.header = header
         self.stop = stop or threading.Event()
+        self._processes = processes
         self.journal = journal_of(gateway)
         self.source = header.source.account
         self.target = header.target.account
@@ -79,7 +89,7 @@ class MigrationContext:
 
     def ordered_map(
         self, fn: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """Call a function for each item on several threads, and yield the results in the order of the items.
 
         The rate limits of the plan hold for all requests of the threads.
@@ -89,13 +99,18 @@ class MigrationContext:
             items: the items; they are read as the results are read.
             workers: the number of threads; by default that of the plan.
         """
-        rates = Rates(self.header.rates, self.stop)
+        rates = self.rates()
 
         def rate_limited(item: Item) -> Result:
             with use_rate_limiter(rates.wait):
                 return fn(item)
 
         return ordered_map(rate_limited, items, workers or self.header.workers)
+
+    def rates(self) -> Rates:
+        """Return the rate limits of the plan for the threads of this process: its share of them."""
+        limits = {account: limit / self._processes for account, limit in self.header.rates.items()}
+        return Rates(limits, self.stop)
 
     @property
     def order(self) -> str:

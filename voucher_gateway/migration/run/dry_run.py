@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import closing
 
 import attrs
 
@@ -14,10 +15,11 @@ from voucher_gateway.migration.plan.plan_file import Plan
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.load import vouchers_not_loaded
 from voucher_gateway.migration.run.mover import CODE_TAKEN, RETIRING, TargetDiffers, VoucherMover
-from voucher_gateway.migration.run.progress import OnProgress, RunCounter, RunReport
+from voucher_gateway.migration.run.progress import OnProgress, RunCounter, RunReport, totals_by_state
 from voucher_gateway.migration.run.rows import MoveResult, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.undo import ACTIVATE, CREATE, FREEZE, RETIRE
+from voucher_gateway.migration.run.vendor_check import require_answers
 from voucher_gateway.migration.schema import RowState
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import Status
@@ -38,17 +40,31 @@ def predict_run(
         return PredictedMove(context, state, row).run()
 
     counter = RunCounter(sum(1 for _ in _rows_to_move(state, plan, limit)))
-    for result in context.ordered_map(predict, _rows_to_move(state, plan, limit), workers):
-        counter.add(result)
-        if on_progress is not None:
-            on_progress(counter.progress())
+    if counter.total:
+        require_answers(context)
+    error: VoucherGatewayError | None = None
+    failures = 0
+    with closing(context.ordered_map(predict, _rows_to_move(state, plan, limit), workers)) as results:
+        for result in results:
+            counter.add(result)
+            if on_progress is not None:
+                on_progress(counter.progress())
+            failures = 0 if result.error is None else failures + 1
+            if result.state is RowState.PLANNED and isinstance(result.error, VoucherGatewayError):
+                error = error or result.error
+            if failures >= 2 * workers:  # the other vouchers would fail as well
+                break
     return RunReport(
         plan_id=context.plan_id,
         dry_run=True,
         counts=dict(counter.counts),
         moved=counter.money_by_currency(),
         left=counter.total,
+        put_off=counter.put_off,
+        vouchers=totals_by_state(state),
         noted=tuple(counter.noted),
+        stopped=None if error is None else "error",
+        error=error,
     )
 
 

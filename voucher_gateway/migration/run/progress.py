@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ import attrs
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.migration.plan.plan_file import Plan, open_plan
+from voucher_gateway.migration.rate_meter import RateMeter
 from voucher_gateway.migration.run.rows import MoveResult, ReportedVoucher
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.schema import PlanState, RowState
@@ -35,14 +37,18 @@ class Progress:
         counts: the number of finished vouchers, by state.
         moved: the value that was moved or brought back, by currency.
         elapsed_s: the time since the begin, in whole seconds.
-        eta_s: the time until the end at the present rate, in whole seconds; None if it is not known yet.
+        per_s: how many vouchers were finished in a second, in the last half minute; None if it is not known yet.
+        eta_s: the time until the end at that rate, in whole seconds; None if it is not known yet.
+        put_off: the number of vouchers that could not be moved now. They stay where they are until the next run.
     """
 
     total: int
     counts: Mapping[RowState, int] = attrs.field(hash=False)
     moved: Mapping[str, Money] = attrs.field(hash=False)
     elapsed_s: int
+    per_s: Decimal | None = None
     eta_s: int | None
+    put_off: int = 0
 
     @property
     def finished(self) -> int:
@@ -51,6 +57,19 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+
+
+@attrs.frozen(kw_only=True)
+class StateTotal:
+    """The vouchers in one state.
+
+    Attributes:
+        count: the number of vouchers.
+        money: their value, by currency.
+    """
+
+    count: int
+    money: Mapping[str, Money] = attrs.field(hash=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -63,10 +82,15 @@ class RunReport:
         counts: the number of finished vouchers, by state.
         moved: the value that was moved, by currency.
         left: the number of vouchers of the plan that have still to be moved.
+        put_off: the number of these that could not be moved now, because of `error`. The next run tries them again.
+        rest_s: how long those probably take, in whole seconds, by the measured rate; None if it is not known.
+        vouchers: the vouchers of the whole plan in each state, whichever run has moved them.
         noted: the vouchers with a reason to report; at most `MOST_NOTED`.
         in_doubt: the number of vouchers of the whole plan that are in doubt.
         stopped: why the run ended before the plan was complete: ``paused``, ``rolled-back``, ``limit`` or ``error``.
         error: the error that stopped the run.
+        lost_processes: sentences about the processes of the run that ended without a report, such as one that was
+            killed. The others have taken over their vouchers.
     """
 
     plan_id: str
@@ -74,10 +98,27 @@ class RunReport:
     counts: Mapping[RowState, int] = attrs.field(hash=False)
     moved: Mapping[str, Money] = attrs.field(hash=False)
     left: int
+    put_off: int = 0
+    rest_s: int | None = None
+    vouchers: Mapping[RowState, StateTotal] = attrs.field(factory=dict, hash=False)
     noted: tuple[ReportedVoucher, ...] = ()
     in_doubt: int = 0
     stopped: str | None = None
     error: VoucherGatewayError | None = attrs.field(default=None, eq=False)
+    lost_processes: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class MoveSeconds:
+    """The measured time of a move, in seconds.
+
+    Attributes:
+        elapsed: from its begin to its end.
+        processor: of the processor.
+    """
+
+    elapsed: float
+    processor: float
 
 
 class RunCounter:
@@ -92,47 +133,87 @@ class RunCounter:
         self.total = total
         self.success_state = success_state
         self.counts: Counter[RowState] = Counter()
-        self.noted: list[ReportedVoucher] = []
+        self.put_off = 0
+        self._noted: dict[int, ReportedVoucher] = {}
+        self._in_doubt: set[int] = set()
+        self._announced: Sequence[MoveResult] = ()
         self._minor: Counter[str] = Counter()
         self._began = time.monotonic()
+        self._meter = RateMeter()
+        self._timed = 0
+        self._elapsed_s = 0.0
+        self._processor_s = 0.0
+
+    @property
+    def noted(self) -> list[ReportedVoucher]:
+        """The vouchers with a reason to report; at most `MOST_NOTED`."""
+        return list(self._noted.values())
+
+    def announce(self, results: Sequence[MoveResult]) -> None:
+        """Keep results that are about to be written."""
+        self._announced = results
+
+    def confirm(self) -> None:
+        """Count the results that were announced: they are written."""
+        for result in self._announced:
+            self.add(result)
+        self._announced = ()
 
     def add(self, result: MoveResult) -> None:
-        """Count one voucher."""
+        """Count one voucher. A voucher that was counted as in doubt is counted again when it is looked at again."""
+        self._forget_doubt(result.row.number)
+        if result.state is RowState.PLANNED:
+            self.put_off += 1
+            return
         self.counts[result.state] += 1
+        if result.elapsed_s is not None and result.processor_s is not None:
+            self._timed += 1
+            self._elapsed_s += result.elapsed_s
+            self._processor_s += result.processor_s
+        if result.state is RowState.IN_DOUBT:
+            self._in_doubt.add(result.row.number)
         if result.state is self.success_state:
             value = result.row.value
             self._minor[value.currency] += value.minor
-        if (result.state is not self.success_state or result.reason) and len(self.noted) < MOST_NOTED:
-            self.noted.append(ReportedVoucher.of(result.row, result.state, result.reason))
+        if (result.state is not self.success_state or result.reason) and len(self._noted) < MOST_NOTED:
+            self._noted[result.row.number] = ReportedVoucher.of(result.row, result.state, result.reason)
+
+    def _forget_doubt(self, number: int) -> None:
+        if number in self._in_doubt:
+            self._in_doubt.remove(number)
+            self._noted.pop(number, None)
+            self.counts[RowState.IN_DOUBT] -= 1
+            self.counts += Counter()  # leaves out a state without a voucher
 
     def money_by_currency(self) -> dict[str, Money]:
         """Return the money of the vouchers in the state of success, by currency."""
         return {currency: Money.from_minor(minor, currency) for currency, minor in sorted(self._minor.items())}
 
+    @property
+    def mean_move_s(self) -> MoveSeconds | None:
+        """The mean time of the finished vouchers; None if none was measured."""
+        if not self._timed:
+            return None
+        return MoveSeconds(self._elapsed_s / self._timed, self._processor_s / self._timed)
+
     def progress(self) -> Progress:
         """Return the progress."""
-        elapsed, done = time.monotonic() - self._began, self.counts.total()
-        eta = round(elapsed / done * max(0, self.total - done)) if done else None
+        done = self.counts.total()
+        self._meter.note(done)
+        per_second = self._meter.per_second
         return Progress(
-            total=self.total,
+            total=max(self.total, done + self.put_off),
             counts=dict(self.counts),
             moved=self.money_by_currency(),
-            elapsed_s=round(elapsed),
-            eta_s=eta,
+            elapsed_s=round(time.monotonic() - self._began),
+            per_s=None if per_second is None else Decimal(round(per_second * 10)).scaleb(-1),
+            eta_s=self.seconds_for(self.total - done - self.put_off),
+            put_off=self.put_off,
         )
 
-
-@attrs.frozen(kw_only=True)
-class StateTotal:
-    """The vouchers in one state.
-
-    Attributes:
-        count: the number of vouchers.
-        money: their value, by currency.
-    """
-
-    count: int
-    money: Mapping[str, Money] = attrs.field(hash=False)
+    def seconds_for(self, rest: int) -> int | None:
+        """Return how long so many more vouchers take at the present rate, in whole seconds; None if it is not known."""
+        return self._meter.seconds_for(rest)
 
 
 @attrs.frozen(kw_only=True)
@@ -174,10 +255,6 @@ def status_of(gateway: Gateway, plan: Path | Plan) -> MigrationStatus:
     with open_plan(plan) as opened:
         summary = opened.summary
     state = MigrationState.of(gateway, summary)
-    vouchers: dict[RowState, StateTotal] = {}
-    for (row_state, currency), (count, money) in state.counts().items():
-        before = vouchers.get(row_state, StateTotal(count=0, money={}))
-        vouchers[row_state] = StateTotal(count=before.count + count, money={**before.money, currency: money})
     owners = state.owners()
     alive = {owner: count for owner, count in owners.items() if state.database.locks.alive(owner)}
     states = (RowState.IN_DOUBT, RowState.CHANGED, RowState.REFUSED, RowState.KEPT)
@@ -186,7 +263,7 @@ def status_of(gateway: Gateway, plan: Path | Plan) -> MigrationStatus:
         source=summary.header.source.account,
         target=summary.header.target.account,
         state=state.plan_state(),
-        vouchers=vouchers,
+        vouchers=totals_by_state(state),
         workers=alive,
         left_behind=sum(owners.values()) - sum(alive.values()),
         noted=tuple(state.reported_vouchers(*states, most=MOST_NOTED)),
@@ -204,6 +281,15 @@ def run_details(
     if error is not None:
         details["error"] = type(error).__name__
     return details
+
+
+def totals_by_state(state: MigrationState) -> dict[RowState, StateTotal]:
+    """Return the vouchers of a plan in each state."""
+    totals: dict[RowState, StateTotal] = {}
+    for (row_state, currency), (count, money) in state.counts().items():
+        before = totals.get(row_state, StateTotal(count=0, money={}))
+        totals[row_state] = StateTotal(count=before.count + count, money={**before.money, currency: money})
+    return totals
 
 
 def log_result(plan_id: str, result: MoveResult) -> None:

@@ -77,6 +77,8 @@ class MoveResult:
         undo_target_state: its state after the undo, if the undo could not be completed.
         restart: whether all steps were undone, and the move starts again.
         error: an error that may concern other vouchers as well, such as a refused login or a failed connection.
+        elapsed_s: how long it took, in seconds; None if that was not measured.
+        processor_s: how much processor time it took, in seconds; None if that was not measured.
     """
 
     row: VoucherRow
@@ -87,6 +89,8 @@ class MoveResult:
     undo_target_state: RowState | None = None
     restart: bool = False
     error: BaseException | None = attrs.field(default=None, eq=False)
+    elapsed_s: float | None = attrs.field(default=None, eq=False)
+    processor_s: float | None = attrs.field(default=None, eq=False)
 
     @property
     def stays_at_source(self) -> bool:

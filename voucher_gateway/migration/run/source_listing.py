@@ -18,7 +18,6 @@ from voucher_gateway.instants import format_micros, now
 from voucher_gateway.listing.page import key_digest
 from voucher_gateway.migration.plan.model import PlannedVoucher
 from voucher_gateway.migration.plan.scan import IdSet
-from voucher_gateway.migration.rate_limit import Rates
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.rows import MoveResult, VoucherRow
 from voucher_gateway.migration.run.source_check import SourceChanged, SourceCheck
@@ -57,7 +56,7 @@ def exclude_changed_vouchers(
     # A voucher that another plan has frozen looks changed. Its claim is refused, and names that plan.
     moved = IdSet.of_moves_from(context.journal, context.source)
     known = _KnownVouchers(row.planned for row in _rows_without_claim(state) if row.planned.source_id not in moved)
-    with use_rate_limiter(Rates(context.header.rates, context.stop).wait):
+    with use_rate_limiter(context.rates().wait):
         suspects = DigestSet(key_digest(voucher.id) for voucher in _listed(context) if known.differs(voucher))
     if not len(suspects):
         return

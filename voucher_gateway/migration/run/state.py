@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.errors import OperationInProgress
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import format_micros, now
+from voucher_gateway.iteration import batched
 from voucher_gateway.journal.moves import claim_moves, complete_moves, delete_moves, reopen_moves
 from voucher_gateway.migration.plan.model import PlanHeader
 from voucher_gateway.migration.plan.plan_file import PlanSummary
@@ -31,6 +32,9 @@ from voucher_gateway.money import Money
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway.storage.schema_upgrade import upgrade_schema
+
+_BATCH: Final = 500
+"""The largest number of vouchers that one statement names."""
 
 
 @attrs.frozen
@@ -175,18 +179,19 @@ class MigrationState:
         with self.database.read() as connection:
             return set(connection.scalars(query))
 
-    def claim(self, most: int, *, untried_from: datetime | None = None) -> Claim:
+    def claim(self, most: int, *, state: RowState = RowState.PLANNED, untried_from: datetime | None = None) -> Claim:
         """Claim vouchers for this process, in the order of the plan; none unless the plan is running.
 
         Vouchers that another plan moves or has moved are refused.
 
         Args:
             most: the largest number of vouchers.
+            state: the state of the vouchers to claim.
             untried_from: leave out vouchers that were tried after this moment.
         """
         wanted = (
             sa.select(vouchers)
-            .where(self._of_plan, vouchers.c.state == RowState.PLANNED.value, vouchers.c.owner.is_(None))
+            .where(self._of_plan, vouchers.c.state == state.value, vouchers.c.owner.is_(None))
             .where(sa.exists().where(plans.c.id == self.plan_id, plans.c.state == PlanState.RUNNING.value))
             .order_by(vouchers.c.number)
             .limit(most)
@@ -308,6 +313,22 @@ class MigrationState:
                 self._finish_moves(connection, results)
         for result in results:
             self.claimed.pop(result.row.number, None)
+
+    def written_results(self, results: Sequence[MoveResult]) -> list[MoveResult]:
+        """Return those of these results that are written: a process may have died while it wrote them."""
+        written = []
+        for batch in batched(results, _BATCH):
+            query = sa.select(vouchers.c.number, vouchers.c.state, vouchers.c.attempts).where(
+                self._of_plan,
+                vouchers.c.owner.is_(None),
+                vouchers.c.number.in_([result.row.number for result in batch]),
+            )
+            with self.database.read() as connection:
+                present = {(number, state, attempts) for number, state, attempts in connection.execute(query)}
+            written += [
+                result for result in batch if (result.row.number, result.state.value, result.row.attempts) in present
+            ]
+        return written
 
     def _finish_moves(self, connection: Connection, results: Sequence[MoveResult]) -> None:
         source, target = self.header.source.account, self.header.target.account

@@ -1,0 +1,175 @@
+"""One run of a plan, in one process or several: from the first look at its vouchers to the report."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Final
+
+import attrs
+
+from voucher_gateway.errors import VoucherGatewayError
+from voucher_gateway.instants import now
+from voucher_gateway.migration.run.child_processes import ChildProcesses, ChildrenEnd
+from voucher_gateway.migration.run.context import MigrationContext
+from voucher_gateway.migration.run.process_run import ProcessRun, RunEnd, RunTask, release_abandoned
+from voucher_gateway.migration.run.progress import (
+    OnProgress,
+    RunCounter,
+    RunReport,
+    log,
+    log_end,
+    log_result,
+    totals_by_state,
+)
+from voucher_gateway.migration.run.source_listing import exclude_changed_vouchers
+from voucher_gateway.migration.run.state import MigrationState
+from voucher_gateway.migration.run.vendor_check import require_answers
+from voucher_gateway.migration.schema import PlanState, RowState
+
+_LOOK_S: Final = 60.0
+"""At the end of a run, vouchers in doubt are looked at for about this long."""
+_WAIT_FOR_DEAD_S: Final = 30.0
+"""PostgreSQL may take this long to notice the death of a process."""
+_POLL_S: Final = 0.05
+
+
+class MigrationRun:
+    """One run of a plan.
+
+    Args:
+        context: what all moves of the plan share.
+        state: the state of the plan. Its vouchers are loaded.
+        task: what is to be done.
+        processes: the number of processes that do it.
+        on_progress: is called a few times a second, on the thread of the caller.
+    """
+
+    def __init__(
+        self,
+        context: MigrationContext,
+        state: MigrationState,
+        task: RunTask,
+        processes: int,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._context = context
+        self._state = state
+        self._task = task
+        self._processes = processes if task.limit is None else min(processes, task.limit)
+        self._on_progress = on_progress
+        self._counter = RunCounter(0)
+
+    def run(self) -> RunReport:
+        """Move vouchers until none is left or the run is stopped, and return the report."""
+        state, task = self._state, self._task
+        release_abandoned(state)
+        by_state = state.counts_by_state()
+        waiting = by_state[RowState.PLANNED] + by_state[RowState.IN_DOUBT]
+        if waiting:
+            require_answers(self._context)
+        counter = self._counter = RunCounter(waiting if task.limit is None else min(waiting, task.limit))
+        log.info("plan %s: a run begins: %d vouchers, %d workers", state.plan_id[:12], counter.total, task.workers)
+        try:
+            ended = self._exclude_and_move_vouchers()
+            end = self._look_at_doubts(ended.end)
+        finally:
+            log_end(state.plan_id, "run", counter.counts)
+        self._report_progress()
+        return self._report(end, ended)
+
+    def _report_progress(self) -> None:
+        if self._on_progress is not None:
+            self._on_progress(self._counter.progress())
+
+    # --- moving ---
+
+    def _exclude_and_move_vouchers(self) -> ChildrenEnd:
+        """Exclude the vouchers that have changed since the plan, and move the others."""
+        try:
+            for result in exclude_changed_vouchers(self._context, self._state, limit=self._task.limit):
+                self._counter.add(result)
+                log_result(self._state.plan_id, result)
+        except VoucherGatewayError as error:  # the source cannot be listed
+            return ChildrenEnd(end=RunEnd(stopped="error", error=error))
+        self._state.requeue_in_doubt()
+        return self._move_vouchers()
+
+    def _move_vouchers(self) -> ChildrenEnd:
+        if self._processes == 1:
+            return ChildrenEnd(end=self._run_here(self._task))
+        context, task = self._context, self._task
+        shared = MigrationContext(context.gateway, context.plan_id, context.header, processes=self._processes)
+        children = ChildProcesses(shared, self._state, _divide(task, self._processes), self._counter)
+        ended = children.run(self._report_progress)
+        if not ended.lost or ended.end.error is not None or ended.end.stopped not in (None, "limit"):
+            return ended
+        return attrs.evolve(ended, end=self._take_over(ended))
+
+    def _run_here(self, task: RunTask) -> RunEnd:
+        return ProcessRun(self._context, self._state, task, self._counter).run(self._report_progress)
+
+    def _take_over(self, ended: ChildrenEnd) -> RunEnd:
+        """Move what children that died at the end have left, when the others had nothing to do any more."""
+        deadline = time.monotonic() + _WAIT_FOR_DEAD_S
+        while any(map(self._state.database.locks.alive, ended.lost_owners)) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        limit, tried = self._task.limit, self._counter.counts.total() + self._counter.put_off
+        if limit is not None and tried >= limit:
+            return ended.end
+        return self._run_here(attrs.evolve(self._task, limit=None if limit is None else limit - tried))
+
+    def _look_at_doubts(self, end: RunEnd) -> RunEnd:
+        """Look once more at the vouchers in doubt: a vendor that failed a moment ago may tell now what it did."""
+        if end.error is not None or end.stopped not in (None, "limit"):
+            return end
+        if not self._state.counts_by_state()[RowState.IN_DOUBT]:
+            return end
+        look = RunTask(
+            began=now(), workers=self._task.workers, state=RowState.IN_DOUBT, until=time.monotonic() + _LOOK_S
+        )
+        looked = self._run_here(look)
+        return RunEnd(stopped=looked.stopped or end.stopped, error=looked.error)
+
+    # --- reporting ---
+
+    def _report(self, end: RunEnd, ended: ChildrenEnd) -> RunReport:
+        state, counter = self._state, self._counter
+        totals = totals_by_state(state)
+        left = sum(totals[of].count for of in (RowState.PLANNED, RowState.WORKING) if of in totals)
+        in_doubt = totals[RowState.IN_DOUBT].count if RowState.IN_DOUBT in totals else 0
+        if left + in_doubt == 0:
+            state.set_plan_state(PlanState.DONE, only_from=(PlanState.RUNNING,))
+        error = end.error
+        if error is not None and not isinstance(error, VoucherGatewayError):
+            raise error
+        stopped = end.stopped if left else None
+        return RunReport(
+            plan_id=state.plan_id,
+            counts=dict(counter.counts),
+            moved=counter.money_by_currency(),
+            left=left,
+            put_off=counter.put_off,
+            rest_s=self._seconds_for(left),
+            vouchers=totals,
+            noted=tuple(counter.noted),
+            in_doubt=in_doubt,
+            stopped="error" if error is not None else stopped,
+            error=error,
+            lost_processes=ended.lost,
+        )
+
+    def _seconds_for(self, left: int) -> int | None:
+        """Return how long the vouchers that are left take: by the time of a move, and by the time of the processors."""
+        seconds = self._counter.mean_move_s
+        if not left or seconds is None:
+            return None
+        return math.ceil(left * max(seconds.elapsed / self._task.workers, seconds.processor) / self._processes)
+
+
+def _divide(task: RunTask, processes: int) -> list[RunTask]:
+    """Return the tasks of several processes. A limit is divided among them."""
+    if task.limit is None:
+        return [task] * processes
+    share, rest = divmod(task.limit, processes)
+    return [attrs.evolve(task, limit=share + (number < rest)) for number in range(processes)]
