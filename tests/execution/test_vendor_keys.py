@@ -270,7 +270,7 @@ def test_a_restored_journal_does_not_go_on_under_a_key(keyed_shop: KeyedShop) ->
     keyed_shop.vendor.cents -= 1_000  # by the attempt that the journal forgot, under another key
     mark_restored(journal)
     with journal.database.write() as connection:
-        journal.restoration.end(connection, format_micros(now()))
+        journal.restoration.end(connection, journal.keys, format_micros(now()))
     for gateway in (keyed_shop.gateway, keyed_shop.another_gateway()):
         with pytest.raises(OutcomeUnknown):
             keyed_shop.redeem(gateway)
@@ -281,7 +281,7 @@ def test_a_restored_journal_trusts_keys_again_once_the_forgotten_ones_have_ended
     journal = keyed_shop.gateway.journal
     assert journal is not None
     with journal.database.write() as connection:
-        journal.restoration.end(connection, format_micros(now() - LIFETIME - timedelta(minutes=1)))
+        journal.restoration.end(connection, journal.keys, format_micros(now() - LIFETIME - timedelta(minutes=1)))
     keyed_shop.lose("commit-then-drop")
     keyed_shop.vendor.lag = 1
     keyed_shop.redeem()

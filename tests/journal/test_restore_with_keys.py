@@ -54,7 +54,7 @@ class KeyedShop:
         self.gateway = self._open()
         assert self.gateway.journal is not None
         with self.gateway.journal.database.write() as connection:
-            self.gateway.journal.restoration.end(connection, format_micros(now()))
+            self.gateway.journal.restoration.end(connection, self.gateway.journal.keys, format_micros(now()))
 
     def redeem(self, amount: str = "10.00") -> Redemption:
         return self.gateway.redeem("shop", CODE, Money(amount, "EUR"), reference="1001")

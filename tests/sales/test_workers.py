@@ -67,7 +67,7 @@ def test_a_worker_that_another_one_has_replaced_sends_nothing(open_shop: Callabl
     sale = shop.sale()
     journal = shop.gateway.journal
     assert journal is not None
-    with SaleStore(journal.database).lock_sale(sale.name, wait_s=0.0):
+    with SaleStore(journal).lock_sale(sale.name, wait_s=0.0):
         with journal.database.write() as connection:  # as another worker does whose predecessor lost its lock
             connection.execute(sales.update().values(epoch=sales.c.epoch + 1))
         with pytest.raises(OperationInProgress):

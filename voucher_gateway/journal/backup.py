@@ -72,7 +72,7 @@ def import_missing_movements(
         report_progress(summary)
         summaries.append(summary)
     with journal.database.write() as connection:
-        journal.restoration.end(connection, format_micros(now()))
+        journal.restoration.end(connection, journal.keys, format_micros(now()))
     log.info("the restored journal is complete: changing calls are allowed")
     return summaries
 

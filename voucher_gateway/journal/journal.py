@@ -72,7 +72,7 @@ class Journal:
         self.database = database
         self.keys = keys
         self.holds = Holds()
-        self.names = AccountNames(database)
+        self.names = AccountNames(database, keys)
         require_right_keys(database, keys)
         with database.read() as connection:
             self.restoration = RestoreGuard(connection)

@@ -15,6 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors import ConfigurationError, OperationInProgress
+from voucher_gateway.journal.events.append import append_event
+from voucher_gateway.journal.events.kinds import EventKind
+from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.records import OperationTarget
 from voucher_gateway.journal.schema import accounts, adopted, moved, operations, pruned_accounts
 from voucher_gateway.outcome import Intent
@@ -78,10 +81,12 @@ class AccountNames:
 
     Args:
         database: the journal's.
+        keys: the journal's.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keys: JournalKeys) -> None:
         self._database = database
+        self._keys = keys
         self._configured: dict[str, NamedAccount] = {}
         self._sources: list[Mapping[str, NamedAccount]] = []
         self._admitted: set[tuple[str, VendorLogin]] = set()
@@ -113,7 +118,7 @@ class AccountNames:
             former = self._former_names_in_use(connection, name, login)
         if former:
             with self._database.write() as connection:
-                rename_account(connection, former, name, login.key)
+                rename_account(connection, self._keys, former, name, login.key)
             log.info("the operations of the accounts %s belong to %s now", ", ".join(former), name)
         self._admitted.add((name, login))
 
@@ -190,11 +195,14 @@ def _unknown_name(
     )
 
 
-def rename_account(connection: Connection, former: Iterable[str], name: str, login: Mapping[str, str]) -> None:
+def rename_account(
+    connection: Connection, keys: JournalKeys, former: Iterable[str], name: str, login: Mapping[str, str]
+) -> None:
     """Give all that the journal holds of a login under former names its new name.
 
     Args:
         connection: in a transaction.
+        keys: the journal's.
         former: the former names.
         name: the new name.
         login: provider, host and login.
@@ -228,6 +236,8 @@ def rename_account(connection: Connection, former: Iterable[str], name: str, log
         ):
             connection.execute(rename)
         _keep_names(connection, old, name, login)
+    for old in former:
+        append_event(connection, keys, EventKind.ACCOUNT_RENAMED, name, {"account": name, "former_name": old})
 
 
 def _require_distinct(connection: Connection, old: str, name: str, login: Mapping[str, str]) -> None:

@@ -18,6 +18,9 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import DatabaseUnavailable, OutcomePending, ReferenceConflict
 from voucher_gateway.instants import format_micros, parse_instant
+from voucher_gateway.journal.events.append import append_event
+from voucher_gateway.journal.events.kinds import EventKind
+from voucher_gateway.journal.events.transactions import forget_transactions
 from voucher_gateway.journal.keys import TAG_LENGTH, JournalKeys
 from voucher_gateway.journal.pruned import is_own_movement
 from voucher_gateway.journal.records import OperationRecord, read_result
@@ -72,12 +75,15 @@ class RestoreGuard:
         """Forbid changing calls until `end`."""
         connection.execute(sa.delete(facts).where(facts.c.name == RESTORED))
         connection.execute(sa.insert(facts), {"name": RESTORED, "value": at})
+        forget_transactions(connection)
         self.pending = True
 
-    def end(self, connection: Connection, at: str) -> None:
-        """Allow changing calls again."""
+    def end(self, connection: Connection, keys: JournalKeys, at: str) -> None:
+        """Allow changing calls again, and append an event of the restoration."""
+        marked_at = connection.scalar(sa.select(facts.c.value).where(facts.c.name == RESTORED))
         connection.execute(sa.delete(facts).where(facts.c.name.in_((RESTORED, RESTORED_AT))))
         connection.execute(sa.insert(facts), {"name": RESTORED_AT, "value": at})
+        append_event(connection, keys, EventKind.JOURNAL_RESTORED, "journal", {"marked_at": marked_at}, at=at)
         self.pending = False
         self.has_imported_movements = True
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from voucher_gateway.errors import InvalidRequest, PaymentConflict
 from voucher_gateway.instants import now
+from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.keys import new_id
 from voucher_gateway.journal.pruned import PAYMENT, require_name_not_pruned
 from voucher_gateway.journal.sealing import require_cryptography
@@ -16,6 +17,7 @@ from voucher_gateway.models.requests import nfc, require_name
 from voucher_gateway.money import Money, positive
 from voucher_gateway.payments.allocation import AllocationName, AllocationOrder
 from voucher_gateway.payments.cancellation import continue_cancel, decide_to_cancel
+from voucher_gateway.payments.events import append_payment_event
 from voucher_gateway.payments.means import OtherMeans
 from voucher_gateway.payments.payment import Payment
 from voucher_gateway.payments.records import PaymentRecord
@@ -61,7 +63,7 @@ def open_payment(
             if record is None:
                 _require_not_pruned(verbs, store, order)
                 require_cryptography()
-                record = _insert(store, _new_record(verbs, order, 1, total, allocation))
+                record = _insert(verbs, store, _new_record(verbs, order, 1, total, allocation))
             elif not _is_same(record, total, renew):
                 following = _new_record(verbs, order, record.attempt + 1, total, allocation)
                 record = _replace(verbs, store, record, following, other, renew=renew)
@@ -165,9 +167,10 @@ def _new_record(verbs: VoucherVerbs, order: str, attempt: int, total: Money, all
     )
 
 
-def _insert(store: PaymentStore, record: PaymentRecord) -> PaymentRecord:
+def _insert(verbs: VoucherVerbs, store: PaymentStore, record: PaymentRecord) -> PaymentRecord:
     with store.database.write() as connection:
         store.insert(connection, record)
+        append_payment_event(connection, require_journal(verbs).keys, EventKind.PAYMENT_OPENED, record.id)
     log.info("payment %s: opened", record.id)
     return record
 
@@ -187,7 +190,7 @@ def _replace(
         PaymentConflict: if that cannot be.
     """
     if record.state is PaymentState.CANCELLED and renew:
-        return _insert(store, following)
+        return _insert(verbs, store, following)
     if record.state not in _REPLACEABLE:
         advice = "pass renew=True to open another" if record.state is PaymentState.CANCELLED else "cancel it first"
         raise PaymentConflict(

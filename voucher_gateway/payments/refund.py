@@ -145,7 +145,7 @@ def _begin(
             for leg, share in shares.items()
         ),
     )
-    with work.transaction(refunds=refund.number) as connection:
+    with work.transaction(refund=refund, refunds=refund.number) as connection:
         insert_refund(connection, record.id, refund)
     log.info("payment %s: refund %d of %s is recorded", record.id, refund.number, refund.amount)
     return refund

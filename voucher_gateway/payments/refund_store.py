@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.instants import format_micros, now, parse_instant
+from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.money import Money
 from voucher_gateway.payments.records import PaymentRecord
 from voucher_gateway.payments.refund_records import PaymentRefund, RefundPart, ReplacementRule
@@ -45,7 +46,8 @@ def commit_refund(
     **changes: Any,
 ) -> None:
     """Change a refund, its parts by the numbers of their legs, and the payment, in one transaction."""
-    with work.transaction(**changes) as connection:
+    event = EventKind.PAYMENT_REFUNDED if state is RefundState.DONE else EventKind.PAYMENT_CHANGED
+    with work.transaction(event=event, refund=refund, **changes) as connection:
         update_refund(connection, work.record.id, refund, state=state, parts=parts)
 
 

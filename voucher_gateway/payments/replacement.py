@@ -114,7 +114,7 @@ def begin_replacements(
             for leg, amount in sorted(amounts.items())
         ),
     )
-    with work.transaction(refunds=number) as connection:
+    with work.transaction(refund=refund, refunds=number) as connection:
         insert_refund(connection, work.record.id, refund)
     log.info("payment %s: new vouchers of %s replace what cannot be given back", work.record.id, refund.amount)
 

@@ -14,9 +14,12 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors import ConfigurationError, OperationInProgress, VoucherGatewayError
 from voucher_gateway.instants import now
+from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.fence import EpochFence, use_fence
+from voucher_gateway.payments.events import KIND_OF_STATE, UNCOVERED, append_payment_event
 from voucher_gateway.payments.means import OtherMeans
 from voucher_gateway.payments.records import PaymentLeg, PaymentRecord
+from voucher_gateway.payments.refund_records import PaymentRefund
 from voucher_gateway.payments.store import EPOCH, EPOCH_READ, LegSeal, PaymentStore
 from voucher_gateway.payments.turns import Turns
 from voucher_gateway.payments.verbs import VoucherVerbs
@@ -86,7 +89,7 @@ class PaymentWork:
         following: PaymentRecord | None = None,
         **changes: Any,
     ) -> None:
-        """Change the payment and its legs in one transaction.
+        """Change the payment and its legs in one transaction, with an event of it.
 
         Args:
             legs: the changes of legs.
@@ -102,7 +105,8 @@ class PaymentWork:
             DatabaseUnavailable: if it cannot be committed.
         """
         store, payment_id = self.store, self.record.id
-        with self.transaction(legs, deleted=deleted, added=added, **changes) as connection:
+        event = EventKind.PAYMENT_CHANGED if seals else None
+        with self.transaction(legs, deleted=deleted, added=added, event=event, **changes) as connection:
             for number, values in (seals or {}).items():
                 store.update_leg(connection, payment_id, number, values)
             if added is not None:
@@ -113,6 +117,7 @@ class PaymentWork:
                 store.erase_seals(connection, payment_id)
             if following is not None:
                 store.insert(connection, following)
+                append_payment_event(connection, self.journal.keys, EventKind.PAYMENT_OPENED, following.id)
 
     @contextmanager
     def transaction(
@@ -121,6 +126,8 @@ class PaymentWork:
         *,
         added: AddedLeg | None = None,
         deleted: int | None = None,
+        event: EventKind | None = None,
+        refund: PaymentRefund | None = None,
         **changes: Any,
     ) -> Iterator[Connection]:
         """Change the payment and its legs, and give the connection for what else belongs to the same transaction.
@@ -129,6 +136,8 @@ class PaymentWork:
             legs: the changes of legs.
             added: a leg that the caller inserts.
             deleted: the number of a leg that the caller deletes.
+            event: what happened, if neither the state nor a column of the payment says so.
+            refund: the refund that is changed; None if none is.
             changes: the changes of the payment, by attribute.
 
         Raises:
@@ -144,6 +153,7 @@ class PaymentWork:
                     if values:
                         self.store.update_leg(connection, self.record.id, number, values)
                 yield connection
+                self._append_event(connection, event, refund, changes, changes_legs=bool(legs or added or deleted))
             kept = [
                 attrs.evolve(leg, **legs[leg.number]) if leg.number in legs else leg
                 for leg in self.record.legs
@@ -151,6 +161,24 @@ class PaymentWork:
             ]
             present = (*kept, added.leg) if added is not None else tuple(kept)
             self.record = attrs.evolve(self.record, **changes, legs=present)
+
+    def _append_event(
+        self,
+        connection: Connection,
+        event: EventKind | None,
+        refund: PaymentRefund | None,
+        changes: Mapping[str, Any],
+        *,
+        changes_legs: bool,
+    ) -> None:
+        """Append what a transaction changed, unless it changed nothing that an auditor or a follower looks at."""
+        state = changes.get("state", self.record.state)
+        if state is not self.record.state:
+            event = KIND_OF_STATE[state]
+        elif event is None and (changes_legs or not changes.keys() <= UNCOVERED):
+            event = EventKind.PAYMENT_CHANGED
+        if event is not None:
+            append_payment_event(connection, self.journal.keys, event, self.record.id, refund=refund)
 
     def take(self) -> None:
         """Raise the payment's epoch, if no commit of this worker has done that."""

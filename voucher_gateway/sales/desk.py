@@ -48,7 +48,7 @@ class SalesDesk:
     def __init__(self, verbs: SaleVerbs, journal: Journal) -> None:
         self._verbs = verbs
         self._journal = journal
-        self._store = SaleStore(journal.database)
+        self._store = SaleStore(journal)
         self._codes = SaleCodes(journal)
 
     def open(
@@ -77,7 +77,7 @@ class SalesDesk:
         seller = self._verbs.account(account)
         _check_voucher(seller, new)
         row = self._new_row(name, seller, new, order_number, batch, batch_size)
-        existing = self._store.find(name) or self._store.open(row, self._journal.keys)
+        existing = self._store.find(name) or self._store.open(row)
         if existing is not row:
             self._require_same(existing, row, new, seller)
         return self._sale(existing, wait)

@@ -13,9 +13,11 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors import OperationInProgress
 from voucher_gateway.instants import format_micros, now
+from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.fence import EpochFence, epoch_statement, use_fence
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.pruned import SALE, require_name_not_pruned
+from voucher_gateway.sales.events import append_sale_event, kind_of_change
 from voucher_gateway.sales.records import SaleRow, SaleState
 from voucher_gateway.sales.schema import SALES, sales
 from voucher_gateway.storage.engine import Database
@@ -36,12 +38,13 @@ class SaleStore:
     """The sales in a journal's database. The first one creates the table.
 
     Args:
-        database: the journal's.
+        journal: the journal.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        database.add_schema(SALES)
+    def __init__(self, journal: Journal) -> None:
+        self._keys = journal.keys
+        self._database = journal.database
+        self._database.add_schema(SALES)
 
     @staticmethod
     def exists_in(database: Database) -> bool:
@@ -54,7 +57,7 @@ class SaleStore:
         with self._database.read() as connection:
             return _select(connection, name)
 
-    def open(self, row: SaleRow, keys: JournalKeys) -> SaleRow:
+    def open(self, row: SaleRow) -> SaleRow:
         """Insert a sale, and return it; or return the one that has its name already.
 
         Raises:
@@ -65,8 +68,9 @@ class SaleStore:
             existing = _select(connection, row.name)
             if existing is not None:
                 return existing
-            require_name_not_pruned(connection, keys, SALE, row.name)
+            require_name_not_pruned(connection, self._keys, SALE, row.name)
             connection.execute(sa.insert(sales), attrs.asdict(row) | {"state": row.state.value})
+            append_sale_event(connection, self._keys, EventKind.SALE_OPENED, row)
         return row
 
     @contextmanager
@@ -96,10 +100,14 @@ class SaleStore:
         """
         values |= {"updated_at": format_micros(now())}
         statement = sa.update(sales).where(sales.c.id == row.id, sales.c.epoch == row.epoch).values(**values)
+        changed = attrs.evolve(row, **values)
         with self._database.write() as connection:
             if connection.execute(statement).rowcount != 1:
                 raise OperationInProgress(f"another worker has taken over the sale {row.name}")
-        return attrs.evolve(row, **values)
+            kind = kind_of_change(row, changed)
+            if kind is not None:
+                append_sale_event(connection, self._keys, kind, changed)
+        return changed
 
     def iterate(
         self,

@@ -17,6 +17,7 @@ class EventKind(enum.StrEnum):
         OPERATION_PENDING: the vendor has accepted it, and will complete or cancel it later.
         OPERATION_DECIDED: a person decided what became of it, or corrected an earlier decision.
         PAYMENT_OPENED: the payment of an order begins.
+        PAYMENT_REOPENED: its authorization was given up, and it can be changed again.
         PAYMENT_CHANGED: its vouchers, amounts or holds changed, and its state did not.
         PAYMENT_AUTHORIZED: every part of it stands, and nothing is taken.
         PAYMENT_CAPTURING: it is decided to take the money.
@@ -51,6 +52,7 @@ class EventKind(enum.StrEnum):
     OPERATION_PENDING = "operation.pending"
     OPERATION_DECIDED = "operation.decided"
     PAYMENT_OPENED = "payment.opened"
+    PAYMENT_REOPENED = "payment.reopened"
     PAYMENT_CHANGED = "payment.changed"
     PAYMENT_AUTHORIZED = "payment.authorized"
     PAYMENT_CAPTURING = "payment.capturing"
