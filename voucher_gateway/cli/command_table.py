@@ -31,6 +31,7 @@ _OPERATIONS: Final[Panels] = {
 _JOURNAL: Final[Panels] = {
     "Commands": {
         "prune": ("journal:prune", "Remove the details of operations, payments and sales that are over and old."),
+        "forget": ("journal:forget", "Erase what the journal has of one order, for data protection."),
     }
 }
 _PAYMENTS: Final[Panels] = {

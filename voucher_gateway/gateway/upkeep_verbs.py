@@ -10,6 +10,7 @@ from voucher_gateway.gateway.base import GatewayBase
 
 if TYPE_CHECKING:
     # A journal needs SQLAlchemy, which takes longer to import than everything else. What needs it is imported late.
+    from voucher_gateway.upkeep.forget import ForgetSummary
     from voucher_gateway.upkeep.prune import PruneSummary
 
 
@@ -52,3 +53,28 @@ class UpkeepVerbs(GatewayBase):
 
         before = check_age(older_than)
         return plan_prune(journal, before) if dry_run else prune(journal, before, on_progress=on_progress)
+
+    def forget_order(self, order: str) -> ForgetSummary:
+        """Erase what the journal has of an order, for data protection. What a prune keeps stays: keyed digests.
+
+        References, orders, vouchers, results and events of its operations, payments and sales are erased. None of its
+        references is ever sent again. Backups, archives and vendors are not changed.
+
+        Args:
+            order: the shop's order number.
+
+        Raises:
+            OperationInProgress: if something of the order may still change; nothing is erased then.
+            ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1", order="1001")
+            print(gateway.forget_order("1001").operations)  # 1
+            print(gateway.explain(order="1001").reason)  # removed
+            ```
+        """
+        journal = self._require_journal().journal
+        from voucher_gateway.upkeep.forget import forget
+
+        return forget(journal, order)

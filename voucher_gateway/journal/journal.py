@@ -26,7 +26,7 @@ from voucher_gateway.journal.keys import JournalKeys, load_keys, require_right_k
 from voucher_gateway.journal.leftovers import find_leftovers
 from voucher_gateway.journal.moves import VoucherMove, move_chain, move_reference, reject_if_moved
 from voucher_gateway.journal.names import AccountNames
-from voucher_gateway.journal.pruned import find_pruned, pruned_before, require_not_pruned
+from voucher_gateway.journal.pruned import PrunedName, find_pruned, pruned_before, require_not_pruned
 from voucher_gateway.journal.queries import OpenOverwrite, open_overwrite
 from voucher_gateway.journal.records import (
     HoldRequest,
@@ -97,6 +97,11 @@ class Journal:
         """
         with self.database.read() as connection:
             require_not_pruned(connection, self.keys, key)
+
+    def find_pruned_name(self, verb: str, name: str) -> PrunedName | None:
+        """Return what is left of a payment, a sale or an order: `voucher_gateway.journal.pruned.find_pruned`."""
+        with self.database.read() as connection:
+            return find_pruned(connection, self.keys, verb, name)
 
     def is_pruned(self, key: OperationKey) -> bool:
         """Whether the operation of a key was removed."""

@@ -19,9 +19,12 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors import InvalidRequest, OperationInProgress
 from voucher_gateway.instants import format_micros, now
+from voucher_gateway.journal.events.append import append_event
+from voucher_gateway.journal.events.erase import drop_chain_start, erase_events, list_chains
+from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.pruned import PRUNED_BEFORE
-from voucher_gateway.journal.schema import facts, operations
+from voucher_gateway.journal.schema import events, facts, operations
 from voucher_gateway.journal.search import first_id_at
 from voucher_gateway.payments.schema import payments
 from voucher_gateway.sales.schema import sales
@@ -39,6 +42,9 @@ SHORTEST_AGE: Final = timedelta(days=30)
 
 BATCH: Final = 500
 """How many rows one transaction removes. In SQLite no other worker writes for as long as it takes."""
+
+EVENT_BATCH: Final = 2_000
+"""How many events one transaction deletes."""
 
 _PAUSE_S: Final = 0.02
 """How long other workers may write between two transactions."""
@@ -99,6 +105,11 @@ def prune(journal: Journal, before: datetime, *, on_progress: OnProgress | None 
             if on_progress is not None:
                 on_progress(counts["operations"], total)
             time.sleep(_PAUSE_S)
+        if any(counts.values()):
+            with database.write() as connection:
+                data = {"before": format_micros(before), **counts}
+                append_event(connection, journal.keys, EventKind.JOURNAL_PRUNED, "journal", data)
+            _drop_events(journal, before)  # after that event, so that the newest one always stays
     log.info("pruned: %(operations)d operations, %(payments)d payments, %(sales)d sales", counts)
     return PruneSummary(before=before, kept=count_old_operations(database, before), **counts)
 
@@ -137,6 +148,21 @@ def iterate_batches(database: Database, before: datetime) -> Iterator[tuple[str,
                 break
             yield kind, dict.fromkeys(ids)
             last = ids[-1]
+
+
+def _drop_events(journal: Journal, before: datetime) -> None:
+    """Erase old events that are about the journal or an account, and delete the erased events that are the oldest."""
+    text = format_micros(before)
+    about_all = sa.or_(events.c.kind.startswith("journal."), events.c.kind.startswith("account."))
+    with journal.database.write() as connection:
+        erase_events(connection, journal.keys, about_all & (events.c.at < text))
+        chain_ids = list_chains(connection)
+    for chain_id in chain_ids:
+        dropped = EVENT_BATCH
+        while dropped == EVENT_BATCH:
+            with journal.database.write() as connection:
+                dropped = drop_chain_start(connection, journal.keys, chain_id, text, limit=EVENT_BATCH)
+            time.sleep(_PAUSE_S)
 
 
 def count_old_operations(database: Database, before: datetime) -> int:

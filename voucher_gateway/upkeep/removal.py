@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.instants import parse_instant
+from voucher_gateway.journal.events.erase import erase_events
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.pruned import PAYMENT, SALE, Remainder, insert_remainders
 from voucher_gateway.journal.records import OperationRecord
-from voucher_gateway.journal.schema import holds, operations, requests
+from voucher_gateway.journal.schema import events, holds, operations, requests
 from voucher_gateway.money import Money
 from voucher_gateway.payments.schema import legs, payments, refund_parts
 from voucher_gateway.payments.schema import refunds as payment_refunds
@@ -40,6 +41,7 @@ def remove_operations(connection: Connection, keys: JournalKeys, scope: Scope, k
     ids = [row["id"] for row in rows]
     remainders = [Remainder.of_operation(OperationRecord.from_row(row)) for row in rows]
     insert_remainders(connection, keys, remainders)
+    erase_events(connection, keys, events.c.subject.in_(ids))
     connection.execute(sa.delete(requests).where(requests.c.operation_id.in_(ids)))
     connection.execute(sa.delete(holds).where(holds.c.operation_id.in_(ids)))
     connection.execute(sa.delete(operations).where(operations.c.id.in_(ids)))
@@ -56,6 +58,7 @@ def remove_payments(connection: Connection, keys: JournalKeys, scope: Scope, kno
         latest[row["order_number"]] = row
     insert_remainders(connection, keys, [_remainder_of_payment(row) for row in latest.values()])
     ids = [row["id"] for row in rows]
+    erase_events(connection, keys, events.c.subject.in_(ids))
     for table in _OF_PAYMENT:
         connection.execute(sa.delete(table).where(table.c.payment_id.in_(ids)))
     connection.execute(sa.delete(payments).where(payments.c.id.in_(ids)))
@@ -66,8 +69,10 @@ def remove_sales(connection: Connection, keys: JournalKeys, scope: Scope, known:
     """Remove sales, and return how many were removed; as `remove_operations`."""
     query = sa.select(sales).where(sales.c.id.in_(list(known)), *removable_sales(scope))
     rows = _locked_rows(connection, query, sales, known)
+    ids = [row["id"] for row in rows]
     insert_remainders(connection, keys, [_remainder_of_sale(row) for row in rows])
-    connection.execute(sa.delete(sales).where(sales.c.id.in_([row["id"] for row in rows])))
+    erase_events(connection, keys, events.c.subject.in_(ids))
+    connection.execute(sa.delete(sales).where(sales.c.id.in_(ids)))
     return len(rows)
 
 

@@ -56,6 +56,31 @@ def prune(
     _print_summary(session.output, summary, dry_run=dry_run)
 
 
+def forget(
+    context: typer.Context,
+    order: Annotated[str, typer.Option("--order", metavar="ORDER", help="The order.")],
+) -> None:
+    """Erase what the journal has of one order, for data protection.
+
+    It erases the orders, references, vouchers, results and events of its operations, payments and sales. Keyed digests
+    stay, so that nothing of it is sent again. Refused while something of the order may still change (exit code 3).
+    Backups and archives keep the data, and so do the vendors.
+
+    Examples:
+        voucher-gateway journal forget --order 1001
+    """
+    session = cli_context_of(context)
+    with session.gateway() as gateway:
+        summary = gateway.forget_order(order)
+    if session.output.as_json:
+        session.output.object({"forgotten": summary})
+        return
+    session.output.show(
+        f"Erased {count_text(summary.operations, 'operation')}, {count_text(summary.payments, 'payment')} and"
+        f" {count_text(summary.sales, 'sale')}."
+    )
+
+
 def _print_summary(output: Output, summary: PruneSummary, *, dry_run: bool) -> None:
     if output.as_json:
         output.object({"dry_run": dry_run, "pruned": summary})

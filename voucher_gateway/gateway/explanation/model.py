@@ -29,6 +29,7 @@ class ExplanationReason(enum.StrEnum):
         NOT_ASKED: no account that was asked knows it, and one that may know it could not be asked.
         SEVERAL: several accounts have a voucher with this code.
         DONE: every operation of the order has ended.
+        REMOVED: the details of the order were removed from the journal, because it is old, or because they were erased.
     """
 
     USABLE = "usable"
@@ -43,6 +44,7 @@ class ExplanationReason(enum.StrEnum):
     NOT_ASKED = "not_asked"
     SEVERAL = "several"
     DONE = "done"
+    REMOVED = "removed"
 
 
 @attrs.frozen(kw_only=True)

@@ -10,12 +10,14 @@ from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.explanation.events import FIRST, JournalOperation, make_events, read_operations
 from voucher_gateway.gateway.explanation.model import Explanation, ExplanationReason, StoryEvent
 from voucher_gateway.gateway.explanation.payment import payment_events, payment_text, read_payments
-from voucher_gateway.gateway.explanation.text import as_sentence, moment_text, sums_text, verb_text
+from voucher_gateway.gateway.explanation.text import as_sentence, day_text, moment_text, sums_text, verb_text
 from voucher_gateway.gateway.explanation.voucher import doubt_text
 from voucher_gateway.instants import now
 from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.pruned import ORDER, PAYMENT
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.journal.search import OperationFilter, VendorVoucher
+from voucher_gateway.models.requests import nfc
 from voucher_gateway.money import Money
 from voucher_gateway.payments.records import PaymentRecord
 from voucher_gateway.payments.states import PaymentState
@@ -38,6 +40,8 @@ def explain_order(journal: Journal, accounts: Mapping[str, Account], order: str)
     if payments:
         record, refunds = payments[0]
         reason, text = _reason_of_payment(record, payment_text(record, refunds, at), operations, at)
+    elif not operations:
+        reason, text = _reason_without_operations(journal, order)
     else:
         reason, text = _reason(operations, order, at)
     moves = [
@@ -96,10 +100,26 @@ def _present(accounts: Mapping[str, Account], operations: Iterable[JournalOperat
     return max([now(), *(accounts[name].provider.vendor_now() for name in names if name in accounts)])
 
 
+def _reason_without_operations(journal: Journal, order: str) -> tuple[ExplanationReason, str]:
+    """Return the reason of an order of which the journal has nothing; perhaps because it was removed.
+
+    The order is not repeated: a code may have been given in its place.
+    """
+    order = nfc(order)
+    if journal.find_pruned_name(ORDER, order) is not None:
+        return ExplanationReason.REMOVED, "the data of this order was erased from the journal"
+    if (payment := journal.find_pruned_name(PAYMENT, order)) is not None:
+        return ExplanationReason.REMOVED, (
+            f"the payment of this order was opened in {payment.month} and ended as {payment.state}; its details were"
+            " removed from the journal because they are old"
+        )
+    text = "the journal has no operation of this order"
+    if (before := journal.pruned_before()) is not None:
+        text += f"; what ended before {day_text(before)} was removed from it"
+    return ExplanationReason.NOT_FOUND, text
+
+
 def _reason(operations: Sequence[JournalOperation], order: str, at: datetime) -> tuple[ExplanationReason, str]:
-    if not operations:
-        # The order is not repeated: a code may have been given in its place.
-        return ExplanationReason.NOT_FOUND, "the journal has no operation of this order"
     successes = [operation for operation in operations if operation.record.state is OperationState.SUCCEEDED]
     parts = [
         text
