@@ -3,8 +3,8 @@
 * A redemption beside a vendor without latency, with its journal in SQLite: two requests and three commits.
 * A voucher that is moved by a migration, from JTL to the ticketing vendor: six requests.
 
-Each way runs in a process of its own (`cpu_worker`), and they take turns. Vendors answer from another process. What is
-compared are the medians of the CPU time of the client's process. The earlier code comes from the history by
+Each way runs in a process of its own (`cpu_worker`). Vendors answer from another process. What is compared is the CPU
+time of the client's process: the median of the ratios of rounds that take turns. The earlier code comes from history by
 ``git archive``, and runs with the same Python and the same libraries; without the history these lines are left out.
 
 Run by ``make bench``, or alone by ``python -m tests.benchmarks.bench_cpu``. With the path of a folder of another
@@ -25,6 +25,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
+
+import attrs
 
 from tests.benchmarks.ratio import Ratio, print_table
 
@@ -101,23 +103,42 @@ def _redemption(earlier: Path | None) -> Iterator[Ratio]:
         ways = {"ours": Worker(_ROOT, "redeem", announcement), "bare": Worker(_ROOT, "requests", announcement)}
         if earlier is not None:
             ways["earlier"] = Worker(earlier, "redeem", announcement)
-        took = _medians(ways, REDEMPTIONS)
-    ours = f"CPU of a journalled redemption ({took['ours']:.0f} us)"
+        took = _measure(ways, REDEMPTIONS)
+    ours = f"CPU of a journalled redemption ({took['ours'].median:.0f} us)"
     if earlier is not None:
-        name = f"{ours} to that of {COMMIT} ({took['earlier']:.0f} us)"
+        name = f"{ours} to that of {COMMIT} ({took['earlier'].median:.0f} us)"
         yield Ratio(name, took["ours"] / took["earlier"], TO_COMMIT)
-    yield Ratio(f"{ours} to its two bare requests ({took['bare']:.0f} us)", took["ours"] / took["bare"], TO_BARE)
+    name = f"{ours} to its two bare requests ({took['bare'].median:.0f} us)"
+    yield Ratio(name, took["ours"] / took["bare"], TO_BARE)
 
 
 def _migration(earlier: Path) -> Iterator[Ratio]:
-    took = _medians({"ours": Worker(_ROOT, "migrate"), "earlier": Worker(earlier, "migrate")}, VOUCHERS)
-    name = f"CPU of a moved voucher ({took['ours']:.0f} us) to that of {COMMIT} ({took['earlier']:.0f} us)"
+    took = _measure({"ours": Worker(_ROOT, "migrate"), "earlier": Worker(earlier, "migrate")}, VOUCHERS)
+    name = (
+        f"CPU of a moved voucher ({took['ours'].median:.0f} us) to that of {COMMIT} ({took['earlier'].median:.0f} us)"
+    )
     yield Ratio(name, took["ours"] / took["earlier"], TO_COMMIT)
 
 
-def _medians(ways: Mapping[str, Worker], calls: int) -> dict[str, float]:
-    """Return the median microseconds of CPU of one call of each way, of rounds that take turns."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
+@attrs.frozen
+class Times:
+    """The CPU time of one call in each round, in microseconds."""
+
+    rounds: list[float] = attrs.field(factory=list)
+
+    @property
+    def median(self) -> float:
+        """The median of all rounds."""
+        return statistics.median(self.rounds)
+
+    def __truediv__(self, other: Times) -> float:
+        """The median of the ratios of the rounds: other work on the machine meets both sides of a round."""
+        return statistics.median(ours / theirs for ours, theirs in zip(self.rounds, other.rounds, strict=True))
+
+
+def _measure(ways: Mapping[str, Worker], calls: int) -> dict[str, Times]:
+    """Return the CPU time of one call of each way, in rounds that take turns."""
+    times = {name: Times() for name in ways}
     with ExitStack() as stack:
         for worker in ways.values():
             stack.enter_context(worker)
@@ -125,8 +146,8 @@ def _medians(ways: Mapping[str, Worker], calls: int) -> dict[str, float]:
             for name, worker in ways.items():
                 took = worker.microseconds(calls)
                 if round_:  # the first one imports and compiles
-                    times[name].append(took)
-    return {name: statistics.median(taken) for name, taken in times.items()}
+                    times[name].rounds.append(took)
+    return times
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks.canned_estate import VALUE, code_of, serving_estate
+from tests.benchmarks.canned_estate import VALUE, code_of, id_of, serving_estate
 from tests.benchmarks.ratio import Ratio, print_table
 from voucher_gateway import Gateway
 from voucher_gateway.gateway.account import Account
@@ -104,7 +104,7 @@ def _peak(vouchers: int) -> int:
 def seconds(folder: Path, vouchers: int, *, latency_ms: float = LATENCY_MS) -> float:
     """Return how long it takes to move so many vouchers."""
     with ExitStack() as stack:
-        base = stack.enter_context(serving_estate(latency_ms=latency_ms))
+        base = stack.enter_context(serving_estate(latency_ms=latency_ms, vouchers=vouchers))
         journal = open_journal(f"sqlite:///{folder / 'journal.db'}", KEYS)
         gateway = stack.enter_context(Gateway(_accounts(base), journal=journal))
         plan = folder / "plan.jsonl"
@@ -143,7 +143,7 @@ def write_plan(path: Path, gateway: Gateway, journal: Journal, vouchers: int) ->
     load = AccountLoad(account="source", requests=3, latency=timedelta(milliseconds=LATENCY_MS))
     with PlanWriter(path, header, journal.keys) as writer:
         for number in range(1, vouchers + 1):
-            id = f"V{number:07d}"
+            id = id_of(number)
             planned = PlannedVoucher(
                 number=number,
                 source_id=id,

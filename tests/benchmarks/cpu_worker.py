@@ -11,28 +11,31 @@ took. It uses only what both commits have: the public door, and `seconds` of the
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import secrets
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 CENT = "0.01"
+VOUCHERS = 60
 
 
-def create_voucher(announcement: dict[str, str]) -> dict[str, str]:
-    """Create a voucher at the simulator, and return it."""
+def cycle_of_codes(announcement: dict[str, str]) -> Iterator[str]:
+    """Create vouchers at the simulator, and return their codes, again and again: a voucher has few redemptions."""
     import requests
 
     headers = {"Authorization": f"Bearer {announcement['token']}"}
     body = {"amount": "500.00", "currency": "EUR", "status": "active", "type": "digital"}
-    reply = requests.post(f"{announcement['base_url']}/vouchers", json=body, headers=headers, timeout=30)
-    voucher: dict[str, str] = reply.json()
-    return voucher
+    url = f"{announcement['base_url']}/vouchers"
+    return itertools.cycle(
+        [requests.post(url, json=body, headers=headers, timeout=30).json()["code"] for _ in range(VOUCHERS)]
+    )
 
 
 def redeem_measure(folder: Path, announcement: dict[str, str]) -> Callable[[int], float]:
@@ -52,12 +55,12 @@ def redeem_measure(folder: Path, announcement: dict[str, str]) -> Callable[[int]
         "accounts": {"shop": account},
     }
     gateway = Gateway.from_config(config)
-    code, amount = create_voucher(announcement)["code"], Money(CENT, "EUR")
+    codes, amount = cycle_of_codes(announcement), Money(CENT, "EUR")
 
     def measure(calls: int) -> float:
         begin = time.process_time()
         for _ in range(calls):
-            gateway.redeem("shop", code, amount, reference=secrets.token_hex(8))
+            gateway.redeem("shop", next(codes), amount, reference=secrets.token_hex(8))
         return time.process_time() - begin
 
     return measure
@@ -67,12 +70,12 @@ def requests_measure(announcement: dict[str, str]) -> Callable[[int], float]:
     """Return what sends the requests of a redemption without any of our code, and returns the CPU time in seconds."""
     import requests
 
-    code, session = create_voucher(announcement)["code"], requests.Session()
+    codes, session = cycle_of_codes(announcement), requests.Session()
     session.headers["Authorization"] = f"Bearer {announcement['token']}"
     url = f"{announcement['base_url']}/reservations"
 
     def redeem() -> None:
-        reply = session.post(url, json={"code": code, "amount": CENT, "currency": "EUR"}, timeout=30)
+        reply = session.post(url, json={"code": next(codes), "amount": CENT, "currency": "EUR"}, timeout=30)
         reply.raise_for_status()
         path = f"{url}/{reply.json()['id']}/charge"
         reply = session.post(path, json={"order_number": secrets.token_hex(8)}, timeout=30)
