@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import queue
 import threading
+import time
 from typing import Final
 
 from voucher_gateway.errors import ProviderUnavailable, RateLimited
@@ -12,6 +13,8 @@ from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.provider import VoucherProvider
 
 _PATIENCE_S: Final = 15.0
+_PAUSES_S: Final = (0.2, 1.0)
+"""The pauses before a check is repeated: a vendor that fails for a moment is not down."""
 
 
 def require_answers(context: MigrationContext) -> None:
@@ -44,7 +47,7 @@ def _ask(provider: VoucherProvider) -> tuple[threading.Thread, queue.SimpleQueue
 
     def check() -> None:
         try:
-            provider.check()
+            _check_repeatedly(provider)
         except BaseException as error:  # noqa: BLE001 - it is raised on the thread of the caller
             answer.put(error)
         else:
@@ -54,3 +57,13 @@ def _ask(provider: VoucherProvider) -> tuple[threading.Thread, queue.SimpleQueue
     thread = threading.Thread(target=run, args=(check,), name="vendor-check", daemon=True)
     thread.start()
     return thread, answer
+
+
+def _check_repeatedly(provider: VoucherProvider) -> None:
+    for pause in _PAUSES_S:
+        try:
+            provider.check()
+            return
+        except ProviderUnavailable:
+            time.sleep(pause)
+    provider.check()
