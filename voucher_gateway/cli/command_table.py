@@ -68,6 +68,10 @@ _MIGRATE: Final[Panels] = {
             "migrate_verify:verify",
             "Read both sides again and prove it, without asking the run's own records.",
         ),
+        "certificate": (
+            "migrate_certificate:certificate",
+            "Certify a migration for people who sign: the whole source, the target, the difference, and who did what.",
+        ),
         "rollback": (
             "migrate_run:rollback",
             "Bring back to the source what was moved, and list what cannot be brought back and why: spent since, say.",

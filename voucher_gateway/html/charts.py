@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from voucher_gateway.fork_safety import call_after_fork, renew_if_forked
-from voucher_gateway.html.document import MINUS, Chart, digit_groups, escape_unprintable
+from voucher_gateway.html.document import MINUS, Chart, escape_unprintable, grouped_text
 
 _SIZE_INCHES: Final = (8.6, 3.1)
 _MAX_LABEL_WIDTH: Final = 18
@@ -208,8 +208,4 @@ def _legend_label(name: str) -> str:
 def _tick_text(value: float, _: object = None) -> str:
     """Return the text of a round place on the number axis, which is never an exact amount."""
     text = f"{value:.10g}" if abs(value) < 1e10 else f"{value:.0f}"
-    number = digit_groups(text)
-    if number is None:
-        return text.replace("-", MINUS)
-    sign, parts, rest = number
-    return sign + "\N{NARROW NO-BREAK SPACE}".join(parts) + rest
+    return grouped_text(text).replace("-", MINUS)

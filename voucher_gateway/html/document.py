@@ -55,6 +55,8 @@ class Table:
         rows: the cells as text, numbers without separators: ``1234567.89``.
         total: the last row, if there is one.
         note: a sentence below the table.
+        subtotals: the places of rows that sum up the rows above them, from 0; they are bold.
+        anchor: the name by which a warning links to the table; may be empty.
 
     Raises:
         ValueError: if a row does not have one cell for each column.
@@ -65,6 +67,8 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     total: tuple[str, ...] | None = None
     note: str = ""
+    subtotals: frozenset[int] = frozenset()
+    anchor: str = ""
 
     def __attrs_post_init__(self) -> None:
         rows = self.rows if self.total is None else (*self.rows, self.total)
@@ -113,14 +117,31 @@ class Text:
         title: the heading; may be empty.
         paragraphs: the text.
         warning: whether the text is framed and announced as a warning.
+        links: links below the text: pairs of the text of the link and the anchor of a table.
     """
 
     title: str
     paragraphs: tuple[str, ...]
     warning: bool = False
+    links: tuple[tuple[str, str], ...] = ()
 
 
-Section: TypeAlias = Chart | Table | Text
+@attrs.frozen
+class Signatures:
+    """Lines on which people sign the printed page.
+
+    Attributes:
+        title: the heading.
+        statement: what they sign, in a sentence.
+        signers: what each of them signs as, such as ``Carried out by``.
+    """
+
+    title: str
+    statement: str
+    signers: tuple[str, ...]
+
+
+Section: TypeAlias = Chart | Table | Text | Signatures
 
 
 @attrs.frozen
@@ -144,6 +165,9 @@ class HtmlPage:
 
 _NUMBER: Final = re.compile(r"(?P<sign>[-+−]?)(?P<whole>[0-9]+)(?P<rest>(?:\.[0-9]+)?(?: [A-Z]{3})?)")
 
+GAP: Final = "\N{NARROW NO-BREAK SPACE}"
+"""Stands between groups of digits in a sentence."""
+
 MINUS: Final = "−"
 """The sign of a negative number. It is as wide as a plus sign, and a line is never broken after it."""
 
@@ -157,7 +181,8 @@ def escape_unprintable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+        character if character.isprintable() or character == GAP else character.encode("unicode_escape").decode()
+        for character in text
     )
 
 
@@ -173,6 +198,15 @@ def digit_groups(text: str) -> tuple[str, tuple[str, ...], str] | None:
     first = len(whole) % 3 or 3
     parts = (whole[:first], *(whole[place : place + 3] for place in range(first, len(whole), 3)))
     return (MINUS if match["sign"] == "-" else match["sign"]), parts, match["rest"]
+
+
+def grouped_text(text: str) -> str:
+    """Return a number with narrow gaps between groups of digits, for a sentence; other text unchanged."""
+    number = digit_groups(text)
+    if number is None:
+        return text
+    sign, groups, rest = number
+    return sign + GAP.join(groups) + rest
 
 
 def display_instant(instant: datetime) -> str:

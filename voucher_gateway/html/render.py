@@ -12,6 +12,7 @@ from voucher_gateway.html.document import (
     Column,
     HtmlPage,
     Section,
+    Signatures,
     Table,
     Text,
     digit_groups,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _FOLDER: Final = Path(__file__).parent
 _LONG_WORD: Final = 24
-_KINDS: Final = {Chart: "chart", Table: "table", Text: "text"}
+_KINDS: Final = {Chart: "chart", Table: "table", Text: "text", Signatures: "signatures"}
 
 
 def render(page: HtmlPage) -> str:

@@ -251,6 +251,11 @@ class Journal:
             if isinstance(voucher, Voucher) and voucher.id:
                 yield row["reference"].removeprefix(prefix), voucher.id
 
+    def operations_decided_in_plan(self, plan_id: str) -> list[Mapping[str, Any]]:
+        """Return the operations of a migration plan that a person has decided, the earliest decision first."""
+        with self.database.read() as connection:
+            return queries.select_decided(connection, move_reference(plan_id, ""))
+
     def is_owner_alive(self, record: OperationRecord) -> bool:
         """Whether the worker of an open operation is alive."""
         return record.owner is not None and self.database.locks.alive(record.owner)

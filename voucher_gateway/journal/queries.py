@@ -145,6 +145,27 @@ def iterate_issued(database: Database, *, account: str, reference_prefix: str) -
     return database.iterate_rows(query, operations.c.id)
 
 
+def select_decided(connection: Connection, reference_prefix: str) -> list[Mapping[str, Any]]:
+    """Return the operations that a person has decided and whose reference begins so, by the time of their last change.
+
+    Args:
+        connection: of the journal.
+        reference_prefix: how their references begin.
+    """
+    query = (
+        sa.select(
+            *(operations.c[name] for name in ("account", "verb", "reference", "state", "decided_by", "decision")),
+            operations.c.updated_at,
+        )
+        .where(
+            operations.c.decided_by.is_not(None),
+            operations.c.reference.startswith(reference_prefix, autoescape=True),
+        )
+        .order_by(operations.c.updated_at, operations.c.id)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
 # --- requests that may still overwrite a voucher's value ---
 #
 # A request that was sent and not answered can arrive at any later time, also after the same operation was repeated and

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
     from voucher_gateway.migration.verify.parts import CurrencySummary, PartTotal
     from voucher_gateway.migration.verify.shifted_ends import ShiftedEnd, ShiftedEnds
-    from voucher_gateway.migration.verify.verify import Verification
+    from voucher_gateway.migration.verify.verify import Total, Verification
 
 _DIFFERENCES: Final = (
     TableColumn("number", attrgetter("number"), right=True),
@@ -76,23 +76,34 @@ def print_verification(output: Output, verification: Verification, shifted: Sequ
             f"{count_text(verification.codes_not_compared, 'code')} not compared, as the target does not show them"
         )
         output.show(f"{note_text}: the journal says which voucher is which")
-    summaries = summarize(verification.parts)
-    output.show("", "The whole source, by its value when the plan was made")
-    print_rows(output, summaries, _summary_columns(summaries))
-    output.show("", "What became of it, and what each account has now")
-    print_rows(output, _largest_first(verification.parts, summaries), _PARTS)
-    if verification.totals:
-        output.show("", "What was carried, at the target")
-        print_rows(output, list(verification.totals.values()), _TARGET)
-    if verification.shifted_ends:
-        output.show("", "Ends of validity that are not as before")
-        print_rows(output, verification.shifted_ends, _SHIFTED)
+    print_source(output, summarize(verification.parts), verification.parts, list(verification.totals.values()))
+    print_shifted_ends(output, verification.shifted_ends)
     if verification.differences:
         output.show("")
         print_rows(output, verification.differences, _DIFFERENCES)
 
 
-def _largest_first(parts: tuple[PartTotal, ...], summaries: tuple[CurrencySummary, ...]) -> list[PartTotal]:
+def print_source(
+    output: Output, summaries: Sequence[CurrencySummary], parts: Sequence[PartTotal], totals: Sequence[Total]
+) -> None:
+    """Print the whole source by currency, what became of it, and what was carried."""
+    output.show("", "The whole source, by its value when the plan was made")
+    print_rows(output, summaries, _summary_columns(summaries))
+    output.show("", "What became of it, and what each account has now")
+    print_rows(output, _largest_first(parts, summaries), _PARTS)
+    if totals:
+        output.show("", "What was carried, at the target")
+        print_rows(output, totals, _TARGET)
+
+
+def print_shifted_ends(output: Output, shifted_ends: Sequence[ShiftedEnds]) -> None:
+    """Print the ends of validity that are not as before; nothing if there are none."""
+    if shifted_ends:
+        output.show("", "Ends of validity that are not as before")
+        print_rows(output, shifted_ends, _SHIFTED)
+
+
+def _largest_first(parts: Sequence[PartTotal], summaries: Sequence[CurrencySummary]) -> list[PartTotal]:
     places = {summary.currency: place for place, summary in enumerate(summaries)}
     unknown = len(places)
 
@@ -102,7 +113,7 @@ def _largest_first(parts: tuple[PartTotal, ...], summaries: tuple[CurrencySummar
     return sorted(parts, key=place_of)
 
 
-def _summary_columns(summaries: tuple[CurrencySummary, ...]) -> list[TableColumn[CurrencySummary]]:
+def _summary_columns(summaries: Sequence[CurrencySummary]) -> list[TableColumn[CurrencySummary]]:
     columns: list[TableColumn[CurrencySummary]] = [
         TableColumn("", attrgetter("currency")),
         TableColumn("before", attrgetter("before.amount"), right=True),

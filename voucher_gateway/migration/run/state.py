@@ -373,11 +373,11 @@ class MigrationState:
         query = sa.select(vouchers).where(self._of_plan, is_in_states)
         return map(VoucherRow.from_row, self.database.iterate_rows(query, vouchers.c.number))
 
-    def recorded_states(self) -> Iterator[tuple[int, RowState]]:
-        """Iterate over the numbers and states of all vouchers, in the order of the plan."""
-        query = sa.select(vouchers.c.number, vouchers.c.state).where(self._of_plan)
+    def recorded_states(self) -> Iterator[tuple[int, RowState, str]]:
+        """Iterate over the numbers, states and reasons of all vouchers, in the order of the plan."""
+        query = sa.select(vouchers.c.number, vouchers.c.state, vouchers.c.reason).where(self._of_plan)
         for row in self.database.iterate_rows(query, vouchers.c.number):
-            yield row["number"], RowState(row["state"])
+            yield row["number"], RowState(row["state"]), row["reason"] or ""
 
     def reported_vouchers(self, *states: RowState, most: int) -> list[ReportedVoucher]:
         """Return the first `most` vouchers in some states, for people."""

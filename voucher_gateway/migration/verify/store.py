@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
 import attrs
 
 from voucher_gateway.instants import format_micros
 from voucher_gateway.iteration import batched
-from voucher_gateway.migration.plan.assess import STOPPED
 from voucher_gateway.migration.plan.model import Action, PlannedVoucher
 from voucher_gateway.migration.run.rows import read_planned, value_of, write_planned
 from voucher_gateway.migration.schema import RowState
+from voucher_gateway.migration.verify.part_queries import (
+    PARTS_OF_STATES,
+    PartRow,
+    select_numbers,
+    select_parts,
+    select_rows,
+)
 from voucher_gateway.migration.verify.parts import PartTotal, SourcePart
 from voucher_gateway.money import Money
 
@@ -21,7 +27,7 @@ _BATCH: Final = 1000
 
 _TABLES: Final = """
 CREATE TABLE planned (number INTEGER PRIMARY KEY, source_id TEXT UNIQUE, fingerprint TEXT, target_id TEXT,
-    currency TEXT, minor INTEGER, state TEXT, json TEXT);
+    currency TEXT, minor INTEGER, state TEXT, reason TEXT, json TEXT);
 CREATE INDEX by_fingerprint ON planned (fingerprint);
 CREATE INDEX by_target ON planned (target_id);
 CREATE TABLE target (id TEXT PRIMARY KEY, fingerprint TEXT, currency TEXT, initial INTEGER, remaining INTEGER,
@@ -32,45 +38,6 @@ CREATE TABLE source (id TEXT PRIMARY KEY, currency TEXT, remaining INTEGER, list
     added TEXT);
 CREATE TABLE joined (number INTEGER, id TEXT, PRIMARY KEY (number, id));
 """
-
-_PARTS_OF_STATES: Final[Mapping[RowState, SourcePart]] = {
-    RowState.PLANNED: SourcePart.LEFT,
-    RowState.WORKING: SourcePart.LEFT,
-    RowState.MOVED: SourcePart.MOVED,
-    RowState.CHANGED: SourcePart.CHANGED,
-    RowState.REFUSED: SourcePart.REFUSED,
-    RowState.IN_DOUBT: SourcePart.IN_DOUBT,
-    RowState.UNDONE: SourcePart.BROUGHT_BACK,
-    RowState.KEPT: SourcePart.KEPT,
-}
-_PART_NAMES: Final = {
-    "moved": SourcePart.MOVED.value,
-    "left": SourcePart.LEFT.value,
-    "doubt": SourcePart.IN_DOUBT.value,
-}
-
-# A voucher counts as spendable here as in `checks.is_spendable_now`: active, and its validity has not ended.
-_PARTS_QUERY: Final = f"""
-WITH issued AS (
-    SELECT number, sum(coalesce(target.initial, target.remaining)) AS issued, sum(coalesce(used, 0)) AS used,
-        sum(target.remaining) AS left
-    FROM joined JOIN target USING (id) JOIN planned USING (number) WHERE target.currency = planned.currency
-    GROUP BY number
-), vouchers AS (
-    SELECT CASE WHEN issued.number IS NULL THEN coalesce(state, :left)
-            WHEN state = :left THEN :doubt ELSE coalesce(state, :moved) END AS part,
-        currency, minor, source_id, issued.issued, issued.used, issued.left
-    FROM planned LEFT JOIN issued USING (number)
-    UNION ALL SELECT part, currency, minor, source_id, 0, 0, 0 FROM stays
-    UNION ALL SELECT added, currency, 0, id, 0, 0, 0 FROM source WHERE added NOTNULL
-)
-SELECT part, vouchers.currency, count(*), sum(listed IS NULL), sum(minor),
-    sum(CASE WHEN source.currency = vouchers.currency THEN listed END),
-    sum(CASE WHEN source.currency = vouchers.currency AND (source.ends IS NULL OR source.ends > :now)
-        AND coalesce(status, '') NOT IN ({", ".join(f"'{status}'" for status in sorted(STOPPED))}) THEN listed END),
-    sum(issued), sum(used), sum("left")
-FROM vouchers LEFT JOIN source ON source.id = vouchers.source_id GROUP BY part, vouchers.currency
-"""  # noqa: S608 - constants
 
 
 @attrs.frozen(kw_only=True)
@@ -124,10 +91,10 @@ class VerificationStore:
                 (_staying_row(voucher) for voucher in batch if voucher.action is not Action.CARRY),
             )
 
-    def add_states(self, states: Iterable[tuple[int, RowState]]) -> None:
-        """Store what a run has recorded: pairs of number and state."""
-        rows = ((_PARTS_OF_STATES[state].value, number) for number, state in states)
-        self._insert("UPDATE planned SET state = ? WHERE number = ?", rows)
+    def add_states(self, states: Iterable[tuple[int, RowState, str]]) -> None:
+        """Store what a run has recorded: number, state and reason."""
+        rows = ((PARTS_OF_STATES[state].value, reason, number) for number, state, reason in states)
+        self._insert("UPDATE planned SET state = ?, reason = ? WHERE number = ?", rows)
 
     def add_issued_ids(self, issued: Iterable[tuple[int, str]]) -> None:
         """Store the ids of issued vouchers at the target: pairs of number and id; the last pair of a number counts."""
@@ -251,10 +218,23 @@ class VerificationStore:
         Args:
             source_now: the present time of the source, as sortable text.
         """
-        parameters = {"now": source_now, **_PART_NAMES}
-        rows = [tuple(row) for row in self._connection.execute(_PARTS_QUERY, parameters)]
-        totals = [_part_total(row) for row in rows]
-        return tuple(sorted(totals, key=_part_order))
+        return select_parts(self._connection, source_now)
+
+    def rows(self, source_now: str) -> Iterator[PartRow]:
+        """Yield every voucher of the plan in its order, and then those that were added to the source.
+
+        Args:
+            source_now: the present time of the source, as sortable text.
+        """
+        return select_rows(self._connection, source_now)
+
+    def numbers_in_doubt(self, source_now: str) -> frozenset[int]:
+        """Return the numbers of the vouchers that are in doubt.
+
+        Args:
+            source_now: the present time of the source, as sortable text.
+        """
+        return select_numbers(self._connection, source_now, SourcePart.IN_DOUBT)
 
     def _insert(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
         for batch in batched(rows, _BATCH):
@@ -273,21 +253,6 @@ def _staying_row(voucher: PlannedVoucher) -> tuple[Any, ...]:
     if value is None:
         return voucher.number, voucher.source_id, None, None, SourcePart.UNREADABLE.value
     return voucher.number, voucher.source_id, value.currency, value.minor, part.value
-
-
-def _part_total(row: tuple[Any, ...]) -> PartTotal:
-    part, currency, count, not_listed, *units = row
-    names = ("before", "at_source", "spendable", "at_target", "used", "left")
-    amounts = (
-        {}
-        if currency is None
-        else {name: Money.from_minor(minor or 0, currency) for name, minor in zip(names, units, strict=True)}
-    )
-    return PartTotal(part=SourcePart(part), currency=currency, count=count, not_listed=not_listed, **amounts)
-
-
-def _part_order(total: PartTotal) -> tuple[str, int]:
-    return total.currency or "", list(SourcePart).index(total.part)
 
 
 def ends_text(voucher: Any) -> str | None:

@@ -1,0 +1,63 @@
+"""`migrate certificate` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.cli.test_migrate_run import plan as plan
+from tests.cli.test_migrate_run import running as running
+
+
+@pytest.fixture
+def moved(run: Run, plan: Path) -> Path:
+    """A plan that was carried out by Ann."""
+    run("migrate", "run", str(plan), "--by", "Ann").done()
+    return plan
+
+
+def test_a_page_a_file_and_tables_are_written_and_pass_their_checks(run: Run, moved: Path) -> None:
+    written = ("--html", "move.html", "--json-file", "move.json", "--csv", "tables")
+    made = run("migrate", "certificate", str(moved), *written, "--by", "Ben").done()
+    assert made.out.startswith("The migration is complete, and every amount agrees.")
+    assert "The whole source, by its value when the plan was made" in made.out
+    for path in ("move.html", "move.json", "tables"):
+        assert "is as this journal sealed it" in run("migrate", "certificate", "--check", path).done().out
+    page = Path("move.html").read_text()
+    assert "Ann" in page
+    assert "Carried out by" in page
+    checked = run("--json", "migrate", "certificate", "--check", "move.json").done().object
+    assert checked["unchanged"] is True
+
+
+def test_json_on_the_terminal_is_the_content_of_the_file(run: Run, moved: Path) -> None:
+    printed = run("--json", "migrate", "certificate", str(moved), "--json-file", "move.json").done().object
+    assert json.loads(Path("move.json").read_text())["certificate"] == printed
+
+
+def test_an_edited_file_has_the_exit_code_of_wrong_usage(run: Run, moved: Path) -> None:
+    run("migrate", "certificate", str(moved), "--json-file", "move.json").done()
+    Path("move.json").write_text(Path("move.json").read_text().replace('"complete"', '"different"'))
+    checked = run("migrate", "certificate", "--check", "move.json")
+    assert checked.code == 2
+    assert "the seal is wrong" in checked.err
+
+
+def test_before_the_run_the_certificate_says_that_a_part_was_not_moved(run: Run, plan: Path) -> None:
+    made = run("migrate", "certificate", str(plan))
+    assert made.code == 5
+    assert "a part was not moved" in made.out
+
+
+def test_a_path_that_cannot_be_written_is_named_before_the_vendors_are_read(run: Run, plan: Path) -> None:
+    made = run("migrate", "certificate", str(plan), "--html", "missing/move.html")
+    assert made.code == 2
+    assert "missing/move.html cannot be written" in made.err
+
+
+def test_a_plan_and_a_check_at_once_are_refused(run: Run, plan: Path) -> None:
+    assert "--check is given alone" in run("migrate", "certificate", str(plan), "--check", "move.json").err
+    assert "name the plan" in run("migrate", "certificate").err

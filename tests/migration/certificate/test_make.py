@@ -1,0 +1,133 @@
+"""A certificate has the amounts of the vendors' own ledgers, to the cent, whatever happened during the move."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections import Counter
+from decimal import Decimal
+
+from tests.migration.certificate.conftest import EventfulMove
+from tests.migration.run.vendor_pair import VendorPair
+from tests.support.ledger import Ledger
+from voucher_gateway.migration import rollback_plan
+from voucher_gateway.migration.certificate.make import make_certificate
+from voucher_gateway.migration.certificate.model import Verdict
+from voucher_gateway.migration.schema import Work
+from voucher_gateway.migration.verify.parts import PartTotal, SourcePart
+
+
+def test_each_total_is_that_of_both_ledgers(eventful_move: EventfulMove) -> None:
+    move = eventful_move
+    source, target = Ledger(move.pair.source).vouchers(), Ledger(move.pair.target).vouchers()
+    before, moved, stays, issued, at_source = (Counter[str]() for _ in range(5))
+    for code, voucher in move.before.items():
+        currency, cents = voucher.currency, minor(voucher.remaining)
+        before[currency] += cents
+        if code in target:
+            moved[currency] += cents
+            issued[currency] += minor(target[code].remaining)
+            assert not source[code].spendable
+        else:
+            at_source[currency] += minor(source[code].remaining)
+            if code != move.in_doubt:
+                stays[currency] += cents
+    issued["EUR"] += move.spent_after.minor
+    at_source["EUR"] += move.sold.minor
+    in_doubt = Counter({"EUR": minor(move.before[move.in_doubt].remaining)})
+
+    certificate = make_certificate(move.pair.gateway, move.pair.path)
+
+    assert {summary.currency for summary in certificate.currencies} == set(before)
+    for summary in certificate.currencies:
+        currency = summary.currency
+        assert summary.before.minor == before[currency] * scale(currency)
+        assert summary.moved.minor == moved[currency] * scale(currency)
+        assert summary.at_target.minor == issued[currency] * scale(currency)
+        assert summary.stays.minor == stays[currency] * scale(currency)
+        assert summary.in_doubt.minor == in_doubt[currency] * scale(currency)
+        assert summary.at_source.minor == at_source[currency] * scale(currency)
+        assert not summary.difference
+    assert certificate.verdict is Verdict.PARTIAL
+
+
+def minor(amount: Decimal) -> int:
+    return int(amount * 100)
+
+
+def scale(currency: str) -> Decimal:
+    """Return how many of the smallest units of a currency are a hundredth of the unit."""
+    return {"JPY": Decimal("0.01"), "BHD": Decimal(10), "KWD": Decimal(10)}.get(currency, Decimal(1))
+
+
+def test_the_list_of_all_vouchers_has_the_ledger_of_the_source_line_by_line(eventful_move: EventfulMove) -> None:
+    file = io.BytesIO()
+    certificate = make_certificate(eventful_move.pair.gateway, eventful_move.pair.path, voucher_list=file)
+    assert hashlib.sha256(file.getvalue()).hexdigest() == certificate.rows_sha256
+    rows = {row["source_id"]: row for row in csv.DictReader(io.StringIO(file.getvalue().decode()))}
+    entries = {str(entry["id"]): entry for entry in eventful_move.pair.source.ledger()}
+    assert rows.keys() == entries.keys()
+    assert len(rows) == certificate.rows
+    for id, row in rows.items():
+        assert Decimal(row["at_source"]) == Decimal(str(entries[id]["remaining"]))
+        assert row["currency"] == entries[id]["currency"]
+    became = Counter(row["became"] for row in rows.values())
+    assert became == {total.part.value: count_of(certificate.parts, total.part) for total in certificate.parts}
+    assert became["issued-since-plan"] == became["changed"] == became["in-doubt"] == 1
+
+
+def count_of(parts: tuple[PartTotal, ...], part: SourcePart) -> int:
+    return sum(total.count for total in parts if total.part is part)
+
+
+def test_it_names_who_did_what_and_when(eventful_move: EventfulMove) -> None:
+    certificate = make_certificate(eventful_move.pair.gateway, eventful_move.pair.path, by="Cleo")
+    assert [(record.work, record.performed_by) for record in certificate.runs] == [
+        (Work.RUN, "Ann"),
+        (Work.RUN, "Ben"),
+        (Work.CERTIFICATE, "Cleo"),
+    ]
+    assert certificate.made_by == "Cleo"
+
+
+def test_a_finished_move_is_complete(pair: VendorPair) -> None:
+    pair.move()
+    certificate = make_certificate(pair.gateway, pair.path)
+    assert certificate.verdict is Verdict.COMPLETE
+    assert certificate.difference_count == 0
+
+
+def test_a_move_that_was_rolled_back_is_certified_as_that(pair: VendorPair) -> None:
+    pair.move()
+    rollback_plan(pair.gateway, pair.path)
+    assert make_certificate(pair.gateway, pair.path).verdict is Verdict.ROLLED_BACK
+
+
+def test_a_source_that_can_be_spent_again_is_different(pair: VendorPair) -> None:
+    pair.move()
+    moved = [id for id in Ledger(pair.source).codes() if pair.gateway.find_moved("source", id) is not None]
+    pair.gateway.provider("source").activate(moved[0], reference="by-hand")
+    certificate = make_certificate(pair.gateway, pair.path)
+    assert certificate.verdict is Verdict.DIFFERENT
+    assert certificate.differences
+
+
+def test_a_decision_is_named_with_its_reason(eventful_move: EventfulMove) -> None:
+    pair = eventful_move.pair
+    (record,) = [
+        record
+        for record in pair.gateway.operations(account="target")
+        if record.state.is_unresolved and record.key.reference.startswith("move-")
+    ]
+    pair.gateway.decide(record.key, succeeded=False, by="Dan", reason="support case 7")
+    (decision,) = make_certificate(pair.gateway, pair.path).decisions
+    assert (decision.by, decision.reason, decision.verb) == ("Dan", "support case 7", "issue")
+    assert decision.reference == record.key.reference
+
+
+def test_no_code_is_in_it(eventful_move: EventfulMove) -> None:
+    file = io.BytesIO()
+    certificate = make_certificate(eventful_move.pair.gateway, eventful_move.pair.path, voucher_list=file)
+    text = file.getvalue().decode() + repr(certificate)
+    assert not [code for code in eventful_move.before if code in text]

@@ -1,0 +1,137 @@
+"""A certificate is sealed by the journal's key: every later change is found, and another journal's seal is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.masking import Secret
+from voucher_gateway.migration.certificate.seal import (
+    SEAL_FILE,
+    check_certificate,
+    digest_of,
+    sealed_html,
+    sealed_json,
+)
+
+KEYS = JournalKeys.of({"1": Secret("k" * 40)})
+OTHERS = JournalKeys.of({"1": Secret("o" * 40)})
+CONTENT = {"amount": "10.50", "name": "Zoë", "list": [1, None, True], "nested": {"b": 1, "a": 2}}
+
+
+@pytest.fixture
+def json_file(tmp_path: Path) -> Path:
+    path = tmp_path / "certificate.json"
+    path.write_bytes(sealed_json(KEYS, CONTENT))
+    return path
+
+
+@pytest.fixture
+def html_file(tmp_path: Path) -> Path:
+    path = tmp_path / "certificate.html"
+    path.write_bytes(sealed_html(KEYS, "<!DOCTYPE html>\n<p>10.50 EUR</p>"))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "tables"
+    path.mkdir()
+    (path / "parts.csv").write_text("a,b\n1,2\n")
+    hashes = {"parts.csv": hashlib.sha256((path / "parts.csv").read_bytes()).hexdigest()}
+    (path / SEAL_FILE).write_bytes(sealed_json(KEYS, {"files": hashes}))
+    return path
+
+
+def test_an_unchanged_file_is_accepted(json_file: Path, html_file: Path, folder: Path) -> None:
+    checked = check_certificate(KEYS, json_file)
+    assert checked.content == CONTENT
+    assert checked.sha256 == digest_of(CONTENT)
+    assert check_certificate(KEYS, html_file).key_id == "1"
+    assert check_certificate(KEYS, folder).path == folder
+
+
+def test_another_layout_of_the_same_json_is_the_same_certificate(json_file: Path) -> None:
+    json_file.write_text(json.dumps(json.loads(json_file.read_text()), sort_keys=True))
+    check_certificate(KEYS, json_file)
+
+
+def edit(old: str, new: str) -> Callable[[Path], object]:
+    def change(path: Path) -> None:
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [edit("10.50", "10.51"), edit('"a": 2', '"a": 3'), edit("null", "false"), edit("[\n", "[\n 0,\n")],
+)
+def test_every_change_of_the_content_is_found(json_file: Path, change: Callable[[Path], object]) -> None:
+    change(json_file)
+    with pytest.raises(ConfigurationError, match="the seal is wrong"):
+        check_certificate(KEYS, json_file)
+
+
+def test_a_new_hash_does_not_hide_a_change(json_file: Path) -> None:
+    sealed = json.loads(json_file.read_text())
+    sealed["certificate"]["amount"] = "10.51"
+    sealed["seal"]["sha256"] = digest_of(sealed["certificate"])
+    json_file.write_text(json.dumps(sealed))
+    with pytest.raises(ConfigurationError, match="the seal is wrong"):
+        check_certificate(KEYS, json_file)
+
+
+@pytest.mark.parametrize("change", [edit("10.50", "10.51"), edit("<p>", "<p> "), edit("<!DOCTYPE", " <!DOCTYPE")])
+def test_every_change_of_a_page_is_found(html_file: Path, change: Callable[[Path], object]) -> None:
+    change(html_file)
+    with pytest.raises(ConfigurationError, match="the seal is wrong"):
+        check_certificate(KEYS, html_file)
+
+
+def test_a_page_that_goes_on_after_its_seal_is_refused(html_file: Path) -> None:
+    html_file.write_text(html_file.read_text() + "<p>1.00 EUR</p>")
+    with pytest.raises(ConfigurationError, match="no seal"):
+        check_certificate(KEYS, html_file)
+
+
+def test_the_tables_of_a_folder_are_compared_with_their_hashes(folder: Path) -> None:
+    (folder / "parts.csv").write_text("a,b\n1,3\n")
+    with pytest.raises(ConfigurationError, match=r"parts\.csv: the file was changed"):
+        check_certificate(KEYS, folder)
+    (folder / "parts.csv").unlink()
+    with pytest.raises(ConfigurationError, match="No such file"):
+        check_certificate(KEYS, folder)
+
+
+def test_a_table_that_was_added_to_a_folder_is_named(folder: Path) -> None:
+    (folder / "more.csv").write_text("a\n")
+    with pytest.raises(ConfigurationError, match=r"does not have the file more\.csv"):
+        check_certificate(KEYS, folder)
+
+
+def test_another_journal_is_told_that_it_has_another_key(json_file: Path, html_file: Path) -> None:
+    with pytest.raises(ConfigurationError, match="under another key of the journal"):
+        check_certificate(OTHERS, json_file)
+    with pytest.raises(ConfigurationError, match="or another journal made it"):
+        check_certificate(OTHERS, html_file)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"certificate": 1}', '{"certificate": {}, "seal": {"x": 1}}', "<p>"])
+def test_other_files_are_no_certificates(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=r"not a certificate|no seal of a certificate"):
+        check_certificate(KEYS, path)
+
+
+def test_a_seal_of_a_plan_is_no_seal_of_a_certificate() -> None:
+    assert KEYS.seal("a" * 64) != KEYS.seal_certificate("a" * 64)

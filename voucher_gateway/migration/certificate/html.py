@@ -1,0 +1,328 @@
+"""A certificate as a page to print and sign."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from voucher_gateway.html.document import (
+    Column,
+    HtmlPage,
+    Section,
+    Signatures,
+    Table,
+    Text,
+    display_instant,
+    grouped_text,
+)
+from voucher_gateway.migration.certificate.model import Certificate, Verdict
+from voucher_gateway.migration.certificate.wording import (
+    PART_NAMES,
+    SHIFT_NAMES,
+    ended_text,
+    result_text,
+    shift_text,
+    verdict_sentences,
+    verdict_title,
+    work_text,
+)
+from voucher_gateway.migration.plan.losses import LOSSES
+from voucher_gateway.migration.plan.model import End
+from voucher_gateway.migration.plan.totals import Tally
+from voucher_gateway.migration.verify.parts import PartTotal
+from voucher_gateway.money import Money
+
+_DIFFERENCES = "differences"
+_PARTS = "parts"
+
+
+def certificate_page(certificate: Certificate, content_sha256: str) -> HtmlPage:
+    """Return the page of a certificate.
+
+    Args:
+        certificate: the certificate.
+        content_sha256: the SHA-256 of its content, by which the page and the JSON file are recognised as one.
+    """
+    plan = certificate.plan
+    return HtmlPage(
+        title="Certificate of a copy" if plan.copy else "Certificate of a migration",
+        subtitle=f"{_end_title(plan.source)} to {_end_title(plan.target)}",
+        facts=(
+            ("Vouchers of the source", str(plan.vouchers)),
+            ("Both accounts read until", display_instant(certificate.made_at)),
+            ("Made by", f"{certificate.made_by} on {certificate.host}"),
+            ("Plan (SHA-256)", plan.id),
+            ("Certificate (SHA-256)", content_sha256),
+        ),
+        sections=tuple(_sections(certificate)),
+        made_at=certificate.made_at,
+    )
+
+
+def _end_title(end: End) -> str:
+    return f"{end.account} ({end.provider} at {end.host})" if end.host else f"{end.account} ({end.provider})"
+
+
+def _sections(certificate: Certificate) -> Iterable[Section]:
+    yield _verdict(certificate)
+    yield _currencies(certificate)
+    yield _parts(certificate)
+    yield _target(certificate)
+    if certificate.shifted_ends:
+        yield _shifted_ends(certificate)
+    yield from _lost(certificate)
+    if certificate.differences:
+        yield _differences(certificate)
+    yield _runs(certificate)
+    if certificate.decisions:
+        yield _decisions(certificate)
+    yield _sources(certificate)
+    yield Signatures(
+        "Signatures",
+        f"We have read this certificate of the plan {certificate.plan.id[:12]}. The amounts in it are those that both"
+        " accounts had when they were read.",
+        ("Carried out by", "Checked by"),
+    )
+
+
+def _verdict(certificate: Certificate) -> Text:
+    links = [("What became of every voucher", _PARTS)]
+    if certificate.differences:
+        links.append(("Differences", _DIFFERENCES))
+    amounts = {summary.currency: summary.stays for summary in certificate.currencies if summary.stays}
+    sentences = verdict_sentences(certificate)
+    if amounts:
+        sentences.append(f"Value of the source that was not moved: {grouped_amounts(amounts)}.")
+    return Text(
+        verdict_title(certificate.verdict),
+        tuple(sentences),
+        warning=certificate.verdict in (Verdict.PARTIAL, Verdict.DIFFERENT),
+        links=tuple(links),
+    )
+
+
+def _currencies(certificate: Certificate) -> Table:
+    names = ("Source before", "Moved", "Issued for it at the target", "Difference", "Not moved", "In doubt")
+    rows = tuple(
+        (
+            summary.currency,
+            *_amounts(
+                summary.before,
+                summary.moved,
+                summary.at_target,
+                summary.difference,
+                summary.stays,
+                summary.in_doubt,
+            ),
+        )
+        for summary in certificate.currencies
+    )
+    return Table(
+        "The whole source by currency",
+        (Column("Currency"), *(Column(name, numeric=True) for name in names)),
+        rows,
+        note=(
+            "The value when the plan was made. Source before is the sum of moved, not moved and in doubt; difference is"
+            " moved minus issued. The largest value is first."
+        ),
+    )
+
+
+def _parts(certificate: Certificate) -> Table:
+    names = (
+        "Vouchers",
+        "Value by the plan",
+        "At the source now",
+        "Can be spent there",
+        "Issued at the target",
+    )
+    rest = (
+        ""
+        if certificate.plan.copy
+        else " A voucher that was moved may keep its value at the source; what counts is that it cannot be spent there."
+    )
+    rows: list[tuple[str, ...]] = []
+    subtotals = set()
+    for currency in [summary.currency for summary in certificate.currencies]:
+        totals = [total for total in certificate.parts if total.currency == currency]
+        rows += [_part_row(total) for total in totals]
+        if len(totals) > 1:
+            subtotals.add(len(rows))
+            rows.append(_sum_row(currency, totals))
+    rows += [_part_row(total) for total in certificate.parts if total.currency is None]
+    return Table(
+        "What became of every voucher",
+        (Column("Currency"), Column("Became"), *(Column(name, numeric=True) for name in names)),
+        tuple(rows),
+        note=f"The amounts of the last three columns were read from the accounts for this certificate.{rest}",
+        subtotals=frozenset(subtotals),
+        anchor=_PARTS,
+    )
+
+
+def _part_row(total: PartTotal) -> tuple[str, ...]:
+    return (
+        total.currency or "unknown",
+        PART_NAMES[total.part],
+        str(total.count),
+        *_amounts(total.before, total.at_source, total.spendable, total.at_target),
+    )
+
+
+def _sum_row(currency: str, totals: Iterable[PartTotal]) -> tuple[str, ...]:
+    names = ("before", "at_source", "spendable", "at_target")
+    sums = dict.fromkeys(names, Money.zero(currency))
+    count = 0
+    for total in totals:
+        count += total.count
+        for name in names:
+            sums[name] += getattr(total, name)
+    return (currency, "all", str(count), *_amounts(*sums.values()))
+
+
+def _target(certificate: Certificate) -> Table:
+    names = ("Planned", "Issued", "Used since", "Left now", "Still spendable at the source")
+    ordered = [summary.currency for summary in certificate.currencies if summary.currency in certificate.totals]
+    rows = []
+    for currency in ordered:
+        total = certificate.totals[currency]
+        rows.append((currency, *_amounts(total.before, total.at_target, total.used, total.left, total.at_source)))
+    return Table(
+        "What the plan carries, and what the target has for it",
+        (Column("Currency"), *(Column(name, numeric=True) for name in names)),
+        tuple(rows),
+        note="Used since is what the target's history, or the journal, explains; it is negative where more was spent.",
+    )
+
+
+def _shifted_ends(certificate: Certificate) -> Table:
+    rows = tuple(
+        (
+            ends.account,
+            SHIFT_NAMES[ends.shift],
+            str(ends.count),
+            f"{ends.money.amount:f} {ends.money.currency}",
+            shift_text(ends.median_s),
+            shift_text(ends.most_s),
+        )
+        for ends in certificate.shifted_ends
+    )
+    columns = (
+        Column("Account"),
+        Column("Validity"),
+        Column("Vouchers", numeric=True),
+        Column("Value", numeric=True),
+        Column("Median shift", numeric=True),
+        Column("Longest shift", numeric=True),
+    )
+    note = "Where a shift is shorter than a day, the accounts store ends in different steps."
+    return Table("Ends of validity that are not as before", columns, rows, note=note)
+
+
+def _lost(certificate: Certificate) -> Iterable[Table]:
+    if certificate.new_codes.count:
+        yield _tally_table(
+            "New codes",
+            "What happened",
+            {"moved under another code; their owners have to be informed": certificate.new_codes},
+            note="`voucher-gateway migrate codes` lists them, for letters to their owners.",
+        )
+    if certificate.plan.losses:
+        explained = {f"{name}: {LOSSES.get(name, '')}": tally for name, tally in certificate.plan.losses.items()}
+        yield _tally_table("What vouchers lose or change by the move", "Loss", explained)
+    if certificate.plan.reasons:
+        yield _tally_table("Why the plan does not carry vouchers", "Reason", certificate.plan.reasons)
+
+
+def _tally_table(title: str, heading: str, tallies: Mapping[str, Tally], note: str = "") -> Table:
+    rows = tuple((name, str(tally.count), grouped_amounts(tally.money)) for name, tally in tallies.items())
+    return Table(title, (Column(heading), Column("Vouchers", numeric=True), Column("Value")), rows, note=note)
+
+
+def _differences(certificate: Certificate) -> Table:
+    rows = tuple(
+        (
+            "" if difference.number is None else str(difference.number),
+            difference.source_id or "",
+            difference.code or "",
+            difference.kind.value,
+            difference.explanation,
+        )
+        for difference in certificate.differences
+    )
+    shown, every = len(rows), certificate.difference_count
+    return Table(
+        "Differences",
+        (
+            Column("Number", numeric=True),
+            Column("Voucher"),
+            Column("Code"),
+            Column("Difference"),
+            Column("Explanation"),
+        ),
+        rows,
+        note="" if shown == every else f"The first {shown} of {every}.",
+        anchor=_DIFFERENCES,
+    )
+
+
+def _runs(certificate: Certificate) -> Table:
+    rows = tuple(
+        (
+            work_text(record),
+            record.performed_by,
+            record.host,
+            display_instant(record.began_at),
+            ended_text(record),
+            record.version,
+            result_text(record),
+        )
+        for record in certificate.runs
+    )
+    names = ("Work", "By", "Machine", "Began", "Ended", "Version", "Result")
+    return Table("Who did what, and when", tuple(Column(name) for name in names), rows)
+
+
+def _decisions(certificate: Certificate) -> Table:
+    rows = tuple(
+        (
+            f"{decision.account} {decision.verb} {decision.reference}",
+            decision.state.replace("_", " "),
+            decision.by,
+            decision.reason,
+            display_instant(decision.at),
+        )
+        for decision in certificate.decisions
+    )
+    names = ("Operation", "Decided as", "By", "Reason", "Last change")
+    return Table("What people decided", tuple(Column(name) for name in names), rows)
+
+
+def _sources(certificate: Certificate) -> Text:
+    plan = certificate.plan
+    accepted = ", ".join(plan.accepted) or "none"
+    compared = (
+        f"{certificate.codes_not_compared} codes could not be compared, as the target does not show them; the journal"
+        " says which voucher is which."
+        if certificate.codes_not_compared
+        else "Vouchers at the target were recognised by their codes, or by the journal where they have a new one."
+    )
+    return Text(
+        "Where the numbers come from",
+        (
+            f"The plan was made at {display_instant(plan.made_at)}. {' '.join(plan.listing)}",
+            f"Steps of each voucher: {plan.steps} Risks that the policy accepts: {accepted}.",
+            f"Both accounts were read again for this certificate. {compared}",
+            f"The list of all {certificate.rows} vouchers (vouchers.csv) has the SHA-256 {certificate.rows_sha256}.",
+            f"Made with voucher-gateway {certificate.version}. The file is sealed by the key of the journal.",
+            "Check it: voucher-gateway migrate certificate --check FILE finds every later change.",
+        ),
+    )
+
+
+def _amounts(*amounts: Money | None) -> tuple[str, ...]:
+    return tuple("" if money is None else f"{money.amount:f}" for money in amounts)
+
+
+def grouped_amounts(money: Mapping[str, Money]) -> str:
+    """Return amounts of several currencies for a sentence or a cell, with gaps between groups of digits."""
+    return ", ".join(grouped_text(str(amount)) for amount in money.values()) or "nothing"

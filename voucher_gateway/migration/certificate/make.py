@@ -1,0 +1,132 @@
+"""Makes the certificate of a migration: verifies it, and adds what the plan and the journal know."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import BinaryIO
+
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.instants import format_micros, now, parse_instant
+from voucher_gateway.migration.certificate.model import (
+    MOST_DIFFERENCES,
+    Certificate,
+    CertifiedPlan,
+    PersonsDecision,
+    Verdict,
+)
+from voucher_gateway.migration.certificate.voucher_list import write_voucher_list
+from voucher_gateway.migration.plan.plan_file import Plan, PlanSummary, open_plan
+from voucher_gateway.migration.plan.text import listing_sentences, steps_sentence
+from voucher_gateway.migration.run.context import MigrationContext
+from voucher_gateway.migration.run.state import MigrationState
+from voucher_gateway.migration.run_records import current_user, record_run, run_records
+from voucher_gateway.migration.schema import Work
+from voucher_gateway.migration.verify.checks import DifferenceKind
+from voucher_gateway.migration.verify.parts import summarize
+from voucher_gateway.migration.verify.store import VerificationStore
+from voucher_gateway.migration.verify.verify import Verification, read_and_compare
+from voucher_gateway.version import __version__
+
+_EXPECTED_WITHOUT_MOVE = frozenset({DifferenceKind.NOT_MOVED, DifferenceKind.TOTAL})
+"""The differences that a voucher causes that was not moved."""
+
+
+def make_certificate(
+    gateway: Gateway, plan: Path | Plan, *, by: str | None = None, voucher_list: BinaryIO | None = None
+) -> Certificate:
+    """Read both accounts of a plan again, and return the certificate.
+
+    Args:
+        gateway: has a journal and both accounts.
+        plan: the plan's file, or the open plan.
+        by: the name of the person; by default the user of the operating system.
+        voucher_list: where the list of all vouchers is written, as CSV; None if only its hash is needed.
+
+    Raises:
+        ConfigurationError: if the plan was changed, or is for other accounts.
+        VoucherGatewayError: if an account cannot be read.
+        OSError: if the list cannot be written.
+    """
+    with open_plan(plan) as opened, closing(VerificationStore()) as store:
+        context = MigrationContext(gateway, opened.id, opened.header)
+        state = MigrationState.of(gateway, opened.summary)
+        with record_run(state.database, opened.id, Work.CERTIFICATE, by) as record:
+            verification = read_and_compare(context, state, opened, store)
+            made_at = now()
+            source_now = format_micros(gateway.provider(context.source).vendor_now())
+            listed = write_voucher_list(opened, store.rows(source_now), voucher_list)
+            verdict = verdict_of(verification, store.numbers_in_doubt(source_now))
+            record.details |= {"verdict": verdict.value, "rows_sha256": listed.sha256}
+        return Certificate(
+            made_at=made_at,
+            made_by=by or current_user(),
+            host=socket.gethostname(),
+            version=__version__,
+            verdict=verdict,
+            state=state.plan_state(),
+            plan=_certified_plan(opened.summary),
+            currencies=summarize(verification.parts),
+            parts=verification.parts,
+            totals=verification.totals,
+            shifted_ends=verification.shifted_ends,
+            new_codes=listed.new_codes,
+            codes_not_compared=verification.codes_not_compared,
+            differences=verification.differences[:MOST_DIFFERENCES],
+            difference_count=len(verification.differences),
+            runs=tuple(run_records(state.database, opened.id)),
+            decisions=tuple(_decisions(context)),
+            rows=listed.rows,
+            rows_sha256=listed.sha256,
+        )
+
+
+def verdict_of(verification: Verification, in_doubt: Collection[int]) -> Verdict:
+    """Return what a verification says about the migration as a whole.
+
+    Args:
+        verification: the verification.
+        in_doubt: the numbers of the vouchers in doubt. They may be stopped at the source and not be at the target yet.
+    """
+    differences = verification.differences
+    if not differences:
+        return Verdict.ROLLED_BACK if verification.rolled_back else Verdict.COMPLETE
+    agrees = all(not summary.difference for summary in summarize(verification.parts))
+    kinds = {difference.kind for difference in differences if difference.number not in in_doubt}
+    if not verification.rolled_back and agrees and kinds <= _EXPECTED_WITHOUT_MOVE:
+        return Verdict.PARTIAL
+    return Verdict.DIFFERENT
+
+
+def _certified_plan(summary: PlanSummary) -> CertifiedPlan:
+    header, totals = summary.header, summary.totals
+    return CertifiedPlan(
+        id=summary.id,
+        made_at=header.made_at,
+        source=header.source,
+        target=header.target,
+        copy=header.copy,
+        retire=header.retire,
+        steps=steps_sentence(header),
+        vouchers=totals.all.count,
+        accepted=tuple(sorted(header.accepted)),
+        policy=header.policy,
+        losses=totals.losses,
+        reasons=totals.reasons,
+        listing=tuple(listing_sentences(totals.listing)),
+    )
+
+
+def _decisions(context: MigrationContext) -> Iterator[PersonsDecision]:
+    for row in context.journal.operations_decided_in_plan(context.plan_id):
+        yield PersonsDecision(
+            account=row["account"],
+            verb=row["verb"],
+            reference=row["reference"],
+            state=row["state"],
+            by=row["decided_by"],
+            reason=row["decision"] or "",
+            at=parse_instant(row["updated_at"]),
+        )

@@ -1,0 +1,198 @@
+"""Seals the files of a certificate by an HMAC of the journal's key, and checks them.
+
+- A JSON file has the content, its SHA-256 and the seal. The hash is that of the content in one line of JSON with sorted
+  keys, so another layout of the file does not matter.
+- An HTML file ends in a comment with the SHA-256 of all bytes before it and the seal.
+- A folder of CSV files has a file ``seal.json`` with the SHA-256 of each file, and the seal of that list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.journal.keys import JournalKeys
+
+SEAL_FILE: Final = "seal.json"
+"""The file that has the hashes of the other files of a folder."""
+
+_HTML_SEAL: Final = re.compile(
+    rb"<!-- voucher-gateway certificate seal: key (?P<key>[^ ]{1,64}) sha256 (?P<digest>[0-9a-f]{64})"
+    rb" hmac (?P<seal>[0-9a-f]{64}) -->\n\Z"
+)
+
+
+@attrs.frozen(kw_only=True)
+class Seal:
+    """The seal of a file.
+
+    Attributes:
+        key_id: the id of the journal's key.
+        key_check: a digest by which that key is recognised. It does not reveal the key.
+        sha256: the SHA-256 of what is sealed.
+        hmac: the HMAC of it under the key.
+    """
+
+    key_id: str
+    key_check: str
+    sha256: str
+    hmac: str
+
+
+@attrs.frozen(kw_only=True)
+class CheckedCertificate:
+    """The result of the check of a certificate that nobody has changed.
+
+    Attributes:
+        path: the file or folder.
+        sha256: the SHA-256 of what is sealed.
+        key_id: the id of the key.
+        content: the content of a JSON file; empty for others.
+    """
+
+    path: Path
+    sha256: str
+    key_id: str
+    content: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+
+
+def make_seal(keys: JournalKeys, digest: str) -> Seal:
+    """Return the seal of a SHA-256, under the newest key of the journal."""
+    key_id = keys.newest
+    return Seal(
+        key_id=key_id,
+        key_check=keys.check_value(key_id),
+        sha256=digest,
+        hmac=keys.seal_certificate(digest, key_id),
+    )
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the content of a certificate."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def sealed_json(keys: JournalKeys, content: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a sealed JSON file."""
+    seal = attrs.asdict(make_seal(keys, digest_of(content)))
+    text = json.dumps({"certificate": content, "seal": seal}, ensure_ascii=False, indent=1)
+    return text.encode("utf-8", "surrogatepass") + b"\n"
+
+
+def sealed_html(keys: JournalKeys, document: str) -> bytes:
+    """Return the bytes of a sealed HTML file."""
+    content = document.encode()
+    if not content.endswith(b"\n"):
+        content += b"\n"
+    seal = make_seal(keys, hashlib.sha256(content).hexdigest())
+    comment = f"<!-- voucher-gateway certificate seal: key {seal.key_id} sha256 {seal.sha256} hmac {seal.hmac} -->\n"
+    return content + comment.encode()
+
+
+def check_certificate(keys: JournalKeys, path: Path) -> CheckedCertificate:
+    """Check that a certificate was sealed by this journal, and that nobody has changed it since.
+
+    Args:
+        keys: the keys of the journal.
+        path: a JSON or HTML file, or a folder of CSV files.
+
+    Raises:
+        ConfigurationError: if it is not a certificate, was made under another key, or was changed.
+    """
+    if path.is_dir():
+        return _check_folder(keys, path)
+    content = _read(path)
+    if content.lstrip()[:1] == b"{":
+        return _check_json(keys, path, content)
+    match = _HTML_SEAL.search(content)
+    if match is None:
+        raise ConfigurationError(f"{path}: the file has no seal of a certificate; it is not one, or it was cut off")
+    seal = Seal(
+        key_id=match["key"].decode("utf-8", "replace"),
+        key_check="",
+        sha256=match["digest"].decode(),
+        hmac=match["seal"].decode(),
+    )
+    digest = hashlib.sha256(content[: match.start()]).hexdigest()
+    _require_seal(keys, path, seal, digest)
+    return CheckedCertificate(path=path, sha256=digest, key_id=seal.key_id)
+
+
+def _check_json(keys: JournalKeys, path: Path, content: bytes) -> CheckedCertificate:
+    value, seal = _parse(path, content)
+    digest = digest_of(value)
+    _require_seal(keys, path, seal, digest)
+    return CheckedCertificate(path=path, sha256=digest, key_id=seal.key_id, content=value)
+
+
+def _check_folder(keys: JournalKeys, path: Path) -> CheckedCertificate:
+    checked = _check_json(keys, path / SEAL_FILE, _read(path / SEAL_FILE))
+    files = checked.content.get("files")
+    if not isinstance(files, dict):
+        raise ConfigurationError(f"{path / SEAL_FILE}: the file has no list of files; it is not a seal of a folder")
+    for name, digest in files.items():
+        if _hash_file(path / Path(name).name) != digest:
+            raise ConfigurationError(f"{path / Path(name).name}: the file was changed after the certificate was made")
+    present = {entry.name for entry in path.iterdir() if entry.suffix == ".csv"}
+    if added := sorted(present - files.keys()):
+        raise ConfigurationError(f"{path}: the certificate does not have the file {added[0]}")
+    return attrs.evolve(checked, path=path)
+
+
+def _parse(path: Path, content: bytes) -> tuple[dict[str, Any], Seal]:
+    value: Any = None
+    try:
+        value = json.loads(content, parse_float=str)  # a float would be written back differently
+        return dict(value["certificate"]), Seal(**value["seal"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise ConfigurationError(f"{path}: the file is not a certificate")
+
+
+def _require_seal(keys: JournalKeys, path: Path, seal: Seal, digest: str) -> None:
+    other_key = seal.key_id not in keys.keys or (
+        seal.key_check != "" and not _equal(keys.check_value(seal.key_id), seal.key_check)
+    )
+    if other_key:
+        raise ConfigurationError(
+            f"{path}: the certificate was sealed under another key of the journal; name the journal and the key file"
+            " with which it was made"
+        )
+    if not _equal(digest, seal.sha256) or not _equal(keys.seal_certificate(digest, seal.key_id), seal.hmac):
+        raise ConfigurationError(
+            f"{path}: the seal is wrong: the file was changed after it was made, or another journal made it"
+        )
+
+
+def _equal(known: str, given: str) -> bool:
+    return hmac.compare_digest(known.encode(), str(given).encode("utf-8", "surrogatepass"))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or "the file cannot be read"
+    raise ConfigurationError(f"{path}: {reason}")
+
+
+def _hash_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 16):
+                digest.update(block)
+    except OSError as error:
+        reason = error.strerror or "the file cannot be read"
+    else:
+        return digest.hexdigest()
+    raise ConfigurationError(f"{path}: {reason}")

@@ -1,0 +1,132 @@
+"""The words of a certificate, the same on the page and on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from voucher_gateway.html.document import display_instant, grouped_text
+from voucher_gateway.migration.certificate.model import Certificate, Verdict
+from voucher_gateway.migration.plan.text import length_of
+from voucher_gateway.migration.run_records import RunRecord
+from voucher_gateway.migration.schema import Work
+from voucher_gateway.migration.verify.parts import SourcePart
+from voucher_gateway.migration.verify.shifted_ends import Shift
+
+PART_NAMES: Final[Mapping[SourcePart, str]] = {
+    SourcePart.MOVED: "moved",
+    SourcePart.KEPT: "stays at the target",
+    SourcePart.IN_DOUBT: "in doubt",
+    SourcePart.LEFT: "not moved yet",
+    SourcePart.CHANGED: "changed since plan",
+    SourcePart.REFUSED: "refused in the run",
+    SourcePart.BROUGHT_BACK: "brought back",
+    SourcePart.SKIPPED: "left out by policy",
+    SourcePart.NOT_ACCEPTED: "refused by plan",
+    SourcePart.UNREADABLE: "not readable",
+    SourcePart.ISSUED_SINCE: "issued since plan",
+    SourcePart.ANOTHER_PLAN: "moved by another plan",
+}
+"""What became of the vouchers of a part, for people."""
+
+_VERDICTS: Final[Mapping[Verdict, str]] = {
+    Verdict.COMPLETE: "The migration is complete, and every amount agrees",
+    Verdict.PARTIAL: "What was moved agrees, and a part was not moved",
+    Verdict.DIFFERENT: "There are differences",
+    Verdict.ROLLED_BACK: "The migration was rolled back, and the source is as before",
+}
+_EXPLANATIONS: Final[Mapping[Verdict, str]] = {
+    Verdict.COMPLETE: (
+        "Every voucher that the plan carries is at the target exactly once, with its value, its currency and its end of"
+        " validity. None of them can be spent at the source. For each currency the value that was moved is the value"
+        " that was issued at the target, to the smallest unit."
+    ),
+    Verdict.PARTIAL: (
+        "Every voucher that was moved is at the target exactly once, with its value, its currency and its end of"
+        " validity, and for each currency the value that was moved is the value that was issued at the target. Some"
+        " vouchers that the plan carries were not moved; the tables name them with their value."
+    ),
+    Verdict.DIFFERENT: (
+        "At least one voucher or one amount is not as the plan says. Do not sign before every difference is explained."
+    ),
+    Verdict.ROLLED_BACK: (
+        "Every voucher that the plan carries is at the source, with its value, and ends no earlier than before."
+    ),
+}
+_COPIED: Final = (
+    "The plan is a copy: the source was not changed, so every voucher can be spent at the source and at the target."
+)
+_WORKS: Final[Mapping[Work, str]] = {
+    Work.RUN: "run",
+    Work.ROLLBACK: "rollback",
+    Work.VERIFY: "verification",
+    Work.CERTIFICATE: "certificate",
+}
+
+
+SHIFT_NAMES: Final[Mapping[Shift, str]] = {
+    Shift.LATER: "ends later than before",
+    Shift.EARLIER: "ends earlier than before",
+    Shift.NO_END: "had an end, and has none now",
+    Shift.NEW_END: "had no end, and has one now",
+}
+"""How an end of validity differs from before, for people."""
+
+
+def verdict_title(verdict: Verdict) -> str:
+    """Return what a certificate says as a whole, in a few words."""
+    return _VERDICTS[verdict]
+
+
+def verdict_sentences(certificate: Certificate) -> list[str]:
+    """Return what a certificate says as a whole, in sentences."""
+    sentences = [_EXPLANATIONS[certificate.verdict]]
+    if certificate.plan.copy:
+        # the explanation of a complete migration speaks of a source that was changed
+        sentences = [sentences[0].replace(" None of them can be spent at the source.", ""), _COPIED]
+    if certificate.difference_count:
+        plural = "" if certificate.difference_count == 1 else "s"
+        sentences.append(
+            f"{certificate.difference_count} difference{plural} from the plan: see the table of differences."
+        )
+    in_doubt = sum(total.count for total in certificate.parts if total.part is SourcePart.IN_DOUBT)
+    if in_doubt:
+        plural = " is" if in_doubt == 1 else "s are"
+        sentences.append(f"{in_doubt} voucher{plural} in doubt: run the plan again, or decide about the operations.")
+    return sentences
+
+
+def shift_text(seconds: int | None) -> str:
+    """Return the length of a shift of an end of validity; empty if it has none."""
+    return "" if seconds is None else length_of(timedelta(seconds=seconds))
+
+
+def work_text(record: RunRecord) -> str:
+    """Return what was done with a plan, such as ``run of at most 10``."""
+    limit = record.details.get("limit")
+    return f"{_WORKS[record.work]} of at most {limit}" if limit is not None else _WORKS[record.work]
+
+
+def result_text(record: RunRecord) -> str:
+    """Return the result of a record: the reason why it stopped, and what it did."""
+    if record.ended_at is None:
+        return "in progress" if record.working else "no end: the process was killed"
+    if "verdict" in record.details:
+        return str(record.details["verdict"]).replace("-", " ")
+    parts = [(record.result or "").replace("-", " ")]
+    counts = record.details.get("counts")
+    if isinstance(counts, dict):
+        parts += [f"{count} {state}" for state, count in counts.items()]
+    money = record.details.get("money")
+    if isinstance(money, dict):
+        parts += [grouped_text(f"{amount} {currency}") for currency, amount in money.items()]
+    differences = record.details.get("differences")
+    if differences:
+        parts.append(str(differences))
+    return ", ".join(part for part in parts if part)
+
+
+def ended_text(record: RunRecord) -> str:
+    """Return when a record ended; empty if it has no end."""
+    return "" if record.ended_at is None else display_instant(record.ended_at)
