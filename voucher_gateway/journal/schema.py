@@ -211,8 +211,8 @@ events: Final = Table(
     Column("order_number", String(200)),
     # JSON; NULL once it is erased.
     Column("data", Text),
-    # A keyed digest of the subject's rows after the event; NULL if the event covers none.
-    Column("row_digest", String(64)),
+    # Keyed digests of the subject's rows after the event, joined by dots; NULL if the event covers none.
+    Column("row_digest", String(160)),
     # A keyed digest of order number, data and row digest. It stays when those are erased.
     Column("content", String(64), nullable=False),
     # A keyed digest of all the above and of the event before it in the chain.

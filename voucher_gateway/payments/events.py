@@ -23,10 +23,13 @@ UNCOVERED: Final = frozenset({"epoch", "updated_at", "attention"})
 
 _UNCOVERED_OF_LEGS: Final = frozenset({"account", "sealed_code", "sealed_pin"})  # an account can be renamed
 
-PAYMENT_COLUMNS: Final = tuple(column.name for column in payments.c if column.name not in UNCOVERED)
-LEG_COLUMNS: Final = tuple(column.name for column in legs.c if column.name not in _UNCOVERED_OF_LEGS)
-REFUND_COLUMNS: Final = tuple(column.name for column in refunds.c)
-PART_COLUMNS: Final = tuple(column.name for column in refund_parts.c)
+COVERED_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
+    "payment": tuple(column.name for column in payments.c if column.name not in UNCOVERED),
+    "legs": tuple(column.name for column in legs.c if column.name not in _UNCOVERED_OF_LEGS),
+    "refunds": tuple(column.name for column in refunds.c),
+    "parts": tuple(column.name for column in refund_parts.c),
+}
+"""The columns of each table that a digest covers, in the order of the digests."""
 
 KIND_OF_STATE: Final = {
     PaymentState.OPEN: EventKind.PAYMENT_REOPENED,
@@ -69,11 +72,16 @@ class PaymentRows:
     parts: _Rows
 
     def digest(self, keys: JournalKeys, *, key_id: str | None = None) -> str:
-        """Return the digest of all that is covered."""
-        values: list[object] = [[self.payment[name] for name in PAYMENT_COLUMNS]]
-        for rows, names in ((self.legs, LEG_COLUMNS), (self.refunds, REFUND_COLUMNS), (self.parts, PART_COLUMNS)):
-            values.append([[row[name] for name in names] for row in rows])
-        return rows_digest(keys, "payment", values, key_id=key_id)
+        """Return the digests of the payment, its legs, its refunds and their parts."""
+        digests = []
+        for table, names in COVERED_COLUMNS.items():
+            values = [[row[name] for name in names] for row in self.of(table)]
+            digests.append(rows_digest(keys, table, values, key_id=key_id))
+        return ".".join(digests)
+
+    def of(self, table: str) -> _Rows:
+        """Return the rows of one of the tables in `COVERED_COLUMNS`."""
+        return {"payment": (self.payment,), "legs": self.legs, "refunds": self.refunds, "parts": self.parts}[table]
 
     def describe(self) -> dict[str, object]:
         """Return what an event tells of the payment."""

@@ -66,7 +66,7 @@ def kind_of_change(before: SaleRow, after: SaleRow) -> EventKind | None:
 
 def sale_digest(keys: JournalKeys, row: SaleRow, *, key_id: str | None = None) -> str:
     """Return the digest of all that is covered of a sale."""
-    return rows_digest(keys, "sale", _covered_values(row), key_id=key_id)
+    return rows_digest(keys, "sale", [_covered_values(row)], key_id=key_id)
 
 
 def _covered_values(row: SaleRow) -> list[object]:

@@ -7,7 +7,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from voucher_gateway.storage.files import DatabaseFile
 from voucher_gateway.storage.fork import track_session
 from voucher_gateway.storage.locks import AdvisoryLocks, FileLocks, Locks
 from voucher_gateway.storage.schema_upgrade import Schema, upgrade_schema
+from voucher_gateway.storage.statements import execute_on_sqlite
 
 log: Final = logging.getLogger("voucher_gateway.storage")
 
@@ -126,6 +127,25 @@ class Database:
         if self.is_sqlite:
             return self._shared.transaction(immediate=False)
         return pooled_transaction(self._reader, self.safe_url)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Give a connection for reading, all of whose statements see the database as it is at the first of them.
+
+        In SQLite the other threads of the process wait meanwhile: read a batch, not all.
+
+        Raises:
+            DatabaseUnavailable: if the database cannot be reached, or a statement failed.
+        """
+        renew_if_forked()
+        if self.is_sqlite:
+            with self._shared.transaction(immediate=False) as connection:
+                execute_on_sqlite(connection, "BEGIN")
+                yield connection
+        else:
+            with pooled_transaction(self._engine, self.safe_url) as connection:
+                connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+                yield connection
 
     def iterate_rows(
         self, query: sa.Select[Any], key: sa.Column[Any], *, batch: int = _BATCH, descending: bool = False

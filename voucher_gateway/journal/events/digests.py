@@ -65,6 +65,9 @@ SENT_COLUMNS: Final = (
 ANSWER_COLUMNS: Final = ("vendor_key", "intent", "finished_at", "effect", "reason")
 """The columns of a request that stay as they are after its operation was closed."""
 
+_ROWS_DIGEST_LENGTH: Final = 32
+"""128 bits: several digests are in one column."""
+
 _CHAIN_COLUMNS: Final = ("id", "started_at", "first_number", "first_digest", "length", "head")
 _ANSWERED_COLUMNS: Final = (*SENT_COLUMNS, *ANSWER_COLUMNS)
 
@@ -72,26 +75,30 @@ _ANSWERED_COLUMNS: Final = (*SENT_COLUMNS, *ANSWER_COLUMNS)
 def started_digest(
     keys: JournalKeys, row: Mapping[str, Any], sent: Sequence[Mapping[str, Any]], *, key_id: str | None = None
 ) -> str:
-    """Return the digest of an open operation: of what it shall do, and of its requests so far as they were sent."""
-    values: list[object] = [[row[name] for name in IDENTITY_COLUMNS]]
-    values += [[request[name] for name in SENT_COLUMNS] for request in sent]
-    return rows_digest(keys, "operation started", values, key_id=key_id)
+    """Return the digests of an open operation: of what it shall do, and of its requests so far as they were sent."""
+    asked = rows_digest(keys, "operation started", [[row[name] for name in IDENTITY_COLUMNS]], key_id=key_id)
+    return f"{asked}.{sent_digest(keys, sent, key_id=key_id)}"
+
+
+def sent_digest(keys: JournalKeys, sent: Sequence[Mapping[str, Any]], *, key_id: str | None = None) -> str:
+    """Return the digest of requests so far as they were sent."""
+    return rows_digest(keys, "sent", [[request[name] for name in SENT_COLUMNS] for request in sent], key_id=key_id)
 
 
 def closed_digest(
     keys: JournalKeys, row: Mapping[str, Any], sent: Sequence[Mapping[str, Any]], *, key_id: str | None = None
 ) -> str:
-    """Return the digest of the outcome of an operation, and of all its requests.
+    """Return the digests of the outcome of an operation, and of all its requests.
 
     The digest of its start covers what it was asked to do.
     """
-    values: list[object] = [[row[name] for name in OUTCOME_COLUMNS]]
-    values += [[request[name] for name in _ANSWERED_COLUMNS] for request in sent]
-    return rows_digest(keys, "operation closed", values, key_id=key_id)
+    outcome = rows_digest(keys, "operation closed", [[row[name] for name in OUTCOME_COLUMNS]], key_id=key_id)
+    answers = [[request[name] for name in _ANSWERED_COLUMNS] for request in sent]
+    return f"{outcome}.{rows_digest(keys, 'answered', answers, key_id=key_id)}"
 
 
-def rows_digest(keys: JournalKeys, subject: str, values: list[object], *, key_id: str | None = None) -> str:
-    """Return the digest of rows of a subject.
+def rows_digest(keys: JournalKeys, subject: str, values: list[list[Any]], *, key_id: str | None = None) -> str:
+    """Return the digest of rows of a subject. Several of them, joined by dots, say which rows were changed.
 
     Args:
         keys: the journal's.
@@ -99,7 +106,7 @@ def rows_digest(keys: JournalKeys, subject: str, values: list[object], *, key_id
         values: a list of the values of each row: texts, whole numbers, Booleans, None.
         key_id: the key; the newest one if it is None.
     """
-    return keys.event_digest(["rows", subject, values], key_id)
+    return keys.event_digest(["rows", subject, values], key_id)[:_ROWS_DIGEST_LENGTH]
 
 
 def encode_data(data: Mapping[str, object]) -> str:

@@ -36,7 +36,7 @@ def append_started(
         sent: the rows of its requests so far.
         at: when.
     """
-    data = {**_describe(row), "requests": len(sent)}
+    data = _describe(row, sent)
     row_digest = started_digest(keys, row, sent)
     _append(connection, keys, EventKind.OPERATION_STARTED, row, data, row_digest, at)
 
@@ -61,7 +61,7 @@ def append_closed(
         money: the amount of its result, where that may be less than was asked for.
     """
     kind = EventKind.OPERATION_DECIDED if row["decided_by"] else _KIND_OF_STATE[row["state"]]
-    data = _describe(row)
+    data = _describe(row, sent)
     if money is not None:
         data |= {"amount": f"{money.amount:f}", "currency": money.currency}
     data["error"] = json.loads(row["error"])["error"] if row["error"] else None
@@ -112,7 +112,7 @@ def _append(
     append_event(connection, keys, kind, row["id"], data, order=row["order_number"], row_digest=row_digest, at=at)
 
 
-def _describe(row: Mapping[str, Any]) -> dict[str, object]:
+def _describe(row: Mapping[str, Any], sent: Sequence[Mapping[str, Any]]) -> dict[str, object]:
     return {
         "account": row["account"],
         "verb": row["verb"],
@@ -122,4 +122,5 @@ def _describe(row: Mapping[str, Any]) -> dict[str, object]:
         "currency": row["currency"],
         "state": row["state"],
         "attempt": row["attempt"],
+        "requests": len(sent),
     }

@@ -214,7 +214,7 @@ def _create_events(*, is_postgres: bool) -> None:
         sa.Column("subject", sa.String(length=255), nullable=False),
         sa.Column("order_number", sa.String(length=200), nullable=True),
         sa.Column("data", sa.Text(), nullable=True),
-        sa.Column("row_digest", sa.String(length=64), nullable=True),
+        sa.Column("row_digest", sa.String(length=160), nullable=True),
         sa.Column("content", sa.String(length=64), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("key_id", sa.String(length=16), nullable=False),
