@@ -101,6 +101,9 @@ class Reconciliation:
         operations: how many operations of the journal were compared.
         findings: what was found.
         unchecked: vouchers that could not be read, and why.
+        pruned: how many movements belong to operations whose details were removed. They were not compared.
+        pruned_before: operations that changed last before this moment may have been removed, and vouchers that only
+            they touched were not looked at, unless `everything` was asked for; None if that cannot be.
     """
 
     account: str
@@ -108,6 +111,8 @@ class Reconciliation:
     operations: int
     findings: tuple[Finding, ...]
     unchecked: tuple[tuple[str, str], ...] = ()
+    pruned: int = 0
+    pruned_before: datetime | None = None
 
     @property
     def differences(self) -> tuple[Finding, ...]:
@@ -158,7 +163,7 @@ def reconcile(
     unnamed: dict[str, list[_OperationWithNames]] = defaultdict(list)
     touched = _touched_ids(journal, provider, since, unnamed)
     findings = [*_orphan_holds(journal, provider), *_leftovers(journal, provider)]
-    operations = 0
+    operations = pruned = 0
     unchecked: list[tuple[str, str]] = []
     ids = _all_ids(provider, touched) if everything else list(touched)
     for looked_at, voucher_id in enumerate(ids, 1):
@@ -174,7 +179,15 @@ def reconcile(
         if history is not None and not history.complete:
             unchecked.append((voucher_id, "its history could not be read to a consistent end"))
         elif history is not None:
+            others = _unclaimed_movements(history, known)
+            removed = [movement for movement in others if journal.pruned.has_movement(provider.host, movement)]
+            pruned += len(removed)
             findings += _compare_voucher(provider, history, known)
+            findings += [
+                _foreign_movement(provider.account, voucher_id, movement)
+                for movement in others
+                if movement not in removed
+            ]
         if on_progress is not None:
             on_progress(looked_at, len(ids))
     return Reconciliation(
@@ -183,7 +196,15 @@ def reconcile(
         operations=operations,
         findings=tuple(findings),
         unchecked=tuple(unchecked),
+        pruned=pruned,
+        pruned_before=_unseen_before(journal, since),
     )
+
+
+def _unseen_before(journal: Journal, since: datetime | None) -> datetime | None:
+    """Return the moment before which operations that were asked for may have been removed; None if none was."""
+    before = journal.pruned.before()
+    return None if before is None or (since is not None and since >= before) else before
 
 
 def _touched_ids(
@@ -255,23 +276,26 @@ def _all_ids(provider: VoucherProvider, touched: Iterable[str]) -> list[str]:
 def _compare_voucher(provider: VoucherProvider, history: History, known: list[_OperationWithNames]) -> list[Finding]:
     """Compare one voucher's operations with its history."""
     findings: list[Finding] = []
-    claimed: set[int] = set()
     for operation in known:
-        matches = [
-            place
-            for place, movement in enumerate(history.movements)
-            if movement.state is not MovementState.CANCELLED
-            and (
-                movement.reference in operation.references
-                or (movement.id is not None and movement.id == operation.result_id)
-            )
-        ]
-        claimed.update(matches)
-        findings += _compare_operation(provider, operation, [history.movements[place] for place in matches])
-    for place, movement in enumerate(history.movements):
-        if place not in claimed and _moves_value(movement):
-            findings.append(_foreign_movement(provider.account, history.voucher_id, movement))
+        matches = [movement for movement in history.movements if _is_of_operation(movement, operation)]
+        findings += _compare_operation(provider, operation, matches)
     return findings
+
+
+def _is_of_operation(movement: Movement, operation: _OperationWithNames) -> bool:
+    if movement.state is MovementState.CANCELLED:
+        return False
+    is_result = movement.id is not None and movement.id == operation.result_id
+    return is_result or movement.reference in operation.references
+
+
+def _unclaimed_movements(history: History, known: list[_OperationWithNames]) -> list[Movement]:
+    """Return the movements of value that belong to no operation of the journal."""
+    return [
+        movement
+        for movement in history.movements
+        if _moves_value(movement) and not any(_is_of_operation(movement, operation) for operation in known)
+    ]
 
 
 def _moves_value(movement: Movement) -> bool:

@@ -161,7 +161,7 @@ def _correct(
             rule=f"none of {', '.join(verb.value for verb in _NOT_CORRECTABLE)}",
         )
     with journal.database.read() as connection:
-        refund = find_refund_of(connection, record)
+        refund = find_refund_of(connection, journal.keys, record)
     if refund is not None:
         raise InvalidRequest(
             f"the refund {refund!r} depends on it, so its decision cannot be corrected",
@@ -244,7 +244,7 @@ def _read_issued(
         if fingerprint != target.fingerprint:
             raise _wrong_id("the voucher has another code than the operation chose")
     with executor.journal.database.read() as connection:
-        other = find_issue_of(connection, record.key.account, voucher_id, besides=record.id)
+        other = find_issue_of(connection, executor.journal.keys, record, voucher_id)
     if other is not None:
         raise _wrong_id(f"the operation {other!r} has issued that voucher")
     return attrs.evolve(voucher, raw=None)

@@ -93,7 +93,7 @@ class JournalExecutor:
         record = self.journal.find(OperationKey(command.account, command.operation, command.reference))
         if record is None:
             record = self._new_record(command, provider)
-            self.journal.require_not_pruned(record.key)
+            self.journal.pruned.require_absent(record.key)
             partial = provider.capabilities.partial_approval
             if (result := self.journal.find_forgotten_result(record, partial=partial)) is not None:
                 self.journal.record_without_request(record, result)

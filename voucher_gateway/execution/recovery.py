@@ -133,7 +133,7 @@ def find_record(executor: JournalExecutor, subject: Ticket | OperationKey) -> Op
     if isinstance(subject, OperationKey):
         record = executor.journal.find(subject)
         if record is None:
-            executor.journal.require_not_pruned(subject)
+            executor.journal.pruned.require_absent(subject)
         return record
     return executor.journal.get(subject.operation_id) if subject.operation_id else None
 

@@ -49,7 +49,7 @@ class JournalVerbs(GatewayBase):
         key = OperationKey(account, Operation(verb), reference)
         record = journal.find(key)
         if record is None:
-            journal.require_not_pruned(key)
+            journal.pruned.require_absent(key)
         return record
 
     def operations(
@@ -230,7 +230,7 @@ class JournalVerbs(GatewayBase):
 
         record = journal.find(key)
         if record is None:
-            journal.require_not_pruned(key)
+            journal.pruned.require_absent(key)
             raise InvalidRequest("the journal has no such operation", field="key", rule="an operation that was sent")
         return find_hints(journal, record, self.provider(key.account) if ask_vendor else None)
 
@@ -246,7 +246,7 @@ class JournalVerbs(GatewayBase):
             return matches[0]
         if not matches:
             for key in keys:
-                journal.require_not_pruned(key)
+                journal.pruned.require_absent(key)
         words = " and a ".join(verb.value for verb in verbs) if matches else " or ".join(verb.value for verb in verbs)
         raise InvalidRequest(
             f"the journal has {'a' if matches else 'no'} {words} under the reference {reference!r:.200}",

@@ -228,7 +228,7 @@ def _may_have_refunded(journal: Journal, account: str, reference: str) -> bool:
 
     key = OperationKey(account, Operation.REFUND, reference)
     record = journal.find(key)
-    return journal.is_pruned(key) if record is None else record.state.may_have_happened
+    return journal.pruned.has_operation(key) if record is None else record.state.may_have_happened
 
 
 def _references_after_move(journal: Journal, account: str, reference: str) -> list[str]:

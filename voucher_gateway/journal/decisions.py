@@ -12,6 +12,8 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import OperationInProgress
+from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.pruned import has_pruned_refund, is_result_of_pruned
 from voucher_gateway.journal.records import UNRESOLVED, OperationRecord, OperationState, write_result
 from voucher_gateway.journal.schema import operations
 from voucher_gateway.models.voucher import Voucher
@@ -21,6 +23,9 @@ from voucher_gateway.storage.statements import PreparedStatement
 _MAY_HAVE_HAPPENED: Final = sa.or_(
     *[operations.c.state == state.value for state in (OperationState.SUCCEEDED, *UNRESOLVED)]
 )
+_REMOVED: Final = "(removed from the journal)"
+"""Stands for a reference that the journal has no more."""
+
 _CORRECT: Final = PreparedStatement(
     sa.update(operations)
     .where(
@@ -105,24 +110,36 @@ def correct_decision(
     return corrected, row
 
 
-def find_refund_of(connection: Connection, record: OperationRecord) -> str | None:
-    """Return the reference of a refund of a redemption that may have happened; None if there is none."""
+def find_refund_of(connection: Connection, keys: JournalKeys, record: OperationRecord) -> str | None:
+    """Return the reference of a refund of a redemption that may have happened; None if there is none.
+
+    It is a word if the details of the refund were removed.
+    """
     if record.key.verb is not Operation.REDEEM or record.result is None:
         return None
     redemption_id = getattr(record.replay(), "id", None)
     row = _REFUND_OF.first_row(connection, {"account": record.key.account, "redemption": redemption_id})
-    return None if row is None else str(row["reference"])
+    if row is not None:
+        return str(row["reference"])
+    is_pruned = redemption_id is not None and has_pruned_refund(connection, keys, record.target.host, redemption_id)
+    return _REMOVED if is_pruned else None
 
 
-def find_issue_of(connection: Connection, account: str, voucher_id: str, *, besides: str) -> str | None:
-    """Return the reference of another operation of an account that issued a voucher; None if there is none."""
+def find_issue_of(connection: Connection, keys: JournalKeys, record: OperationRecord, voucher_id: str) -> str | None:
+    """Return the reference of another operation of an account that issued a voucher; None if there is none.
+
+    It is a word if the details of that operation were removed.
+    """
     id_text = f'"id": {json.dumps(voucher_id, ensure_ascii=False)}'  # as `write_result` writes it
     query = sa.select(operations.c.reference).where(
         operations.c.verb == Operation.ISSUE.value,
-        operations.c.account == account,
+        operations.c.account == record.key.account,
         operations.c.state == OperationState.SUCCEEDED.value,
-        operations.c.id != besides,
+        operations.c.id != record.id,
         operations.c.result.contains(id_text, autoescape=True),
     )
     reference = connection.scalar(query.limit(1))
-    return None if reference is None else str(reference)
+    if reference is not None:
+        return str(reference)
+    is_pruned = is_result_of_pruned(connection, keys, record.target.host, voucher_id, Operation.ISSUE)
+    return _REMOVED if is_pruned else None

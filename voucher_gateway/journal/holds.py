@@ -25,6 +25,7 @@ from voucher_gateway.errors import (
 )
 from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.keys import JournalKeys, require_all_keys
+from voucher_gateway.journal.pruned import is_result_of_pruned
 from voucher_gateway.journal.records import HoldRequest, OperationRecord
 from voucher_gateway.journal.schema import holds, requests
 from voucher_gateway.models.results import Redemption, Release, Reservation
@@ -60,6 +61,7 @@ ACTIVE_STATES: Final = (HoldState.REQUESTED.value, HoldState.LIVE.value)
 UNDECIDED_EFFECTS: Final = (Effect.UNKNOWN.value, Effect.PENDING.value)
 """The effects of requests that may have been carried out, or may still be."""
 
+_ENDING_VERBS: Final = (Operation.CAPTURE, Operation.RELEASE)
 _ENDED: Final = {
     HoldState.CAPTURED: (AlreadyCaptured, "the reservation was captured already"),
     HoldState.RELEASED: (ReservationReleased, "the reservation was released"),
@@ -154,13 +156,19 @@ class Holds:
             self._reserve(connection, keys, record, hold, intent, vendor_now, again)
         elif step == "capture" and intent.subject is not None:
             self._capture(connection, intent, vendor_now)
+        if record.key.verb in _ENDING_VERBS:
+            _require_hold_not_pruned(connection, keys, record)
 
-    def check_release(self, connection: Connection, record: OperationRecord, reservation_id: str) -> None:
+    def check_release(
+        self, connection: Connection, keys: JournalKeys, record: OperationRecord, reservation_id: str
+    ) -> None:
         """Refuse to release a reservation that was captured.
 
         Raises:
             AlreadyCaptured: if it was captured.
+            ReservationExpired: if its details were removed from the journal.
         """
+        _require_hold_not_pruned(connection, keys, record)
         of_reservation = (holds.c.host == record.target.host) & (holds.c.reservation_id == reservation_id)
         if connection.scalar(sa.select(holds.c.state).where(of_reservation)) == HoldState.CAPTURED.value:
             raise AlreadyCaptured("the reservation was captured already")
@@ -304,6 +312,19 @@ class Holds:
         _set(connection, rivals & (holds.c.state == HoldState.REQUESTED.value), HoldState.SUPERSEDED)
         if connection.execute(sa.select(holds.c.operation_id).where(rivals & live & later)).first() is not None:
             _set(connection, holds.c.operation_id == operation_id, HoldState.SUPERSEDED)
+
+
+def _require_hold_not_pruned(connection: Connection, keys: JournalKeys, record: OperationRecord) -> None:
+    """Refuse to capture or release a reservation whose hold was removed: it was captured, released or over then.
+
+    Raises:
+        ReservationExpired: if it was removed.
+    """
+    host, reservation_id = record.target.host, record.target.id
+    if reservation_id is None or _KNOWN.first_row(connection, {"host": host, "reservation": reservation_id}):
+        return
+    if is_result_of_pruned(connection, keys, host, reservation_id, Operation.RESERVE):
+        raise ReservationExpired("the reservation is over, and its details were removed from the journal")
 
 
 def _requested(operation_id: str) -> sa.ColumnElement[bool]:

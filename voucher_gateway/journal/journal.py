@@ -26,7 +26,8 @@ from voucher_gateway.journal.keys import JournalKeys, load_keys, require_right_k
 from voucher_gateway.journal.leftovers import find_leftovers
 from voucher_gateway.journal.moves import VoucherMove, move_chain, move_reference, reject_if_moved
 from voucher_gateway.journal.names import AccountNames
-from voucher_gateway.journal.pruned import PrunedName, find_pruned, pruned_before, require_not_pruned
+from voucher_gateway.journal.pruned import require_not_pruned
+from voucher_gateway.journal.pruned_names import PrunedNames
 from voucher_gateway.journal.queries import OpenOverwrite, open_overwrite
 from voucher_gateway.journal.records import (
     HoldRequest,
@@ -73,6 +74,7 @@ class Journal:
         self.keys = keys
         self.holds = Holds()
         self.names = AccountNames(database, keys)
+        self.pruned = PrunedNames(database, keys)
         require_right_keys(database, keys)
         with database.read() as connection:
             self.restoration = RestoreGuard(connection)
@@ -87,32 +89,6 @@ class Journal:
         """Return the operation of a key."""
         with self.database.read() as connection:
             return rows.select_operation(connection, key)
-
-    def require_not_pruned(self, key: OperationKey) -> None:
-        """Refuse a key that `find` does not find because its operation was removed.
-
-        Raises:
-            ReferencePruned: if it was. Nothing may be sent then.
-            ConfigurationError: if the key that recognises it is missing.
-        """
-        with self.database.read() as connection:
-            require_not_pruned(connection, self.keys, key)
-
-    def find_pruned_name(self, verb: str, name: str) -> PrunedName | None:
-        """Return what is left of a payment, a sale or an order: `voucher_gateway.journal.pruned.find_pruned`."""
-        with self.database.read() as connection:
-            return find_pruned(connection, self.keys, verb, name)
-
-    def is_pruned(self, key: OperationKey) -> bool:
-        """Whether the operation of a key was removed."""
-        with self.database.read() as connection:
-            remainder = find_pruned(connection, self.keys, key.verb.value, key.reference, account=key.account)
-        return remainder is not None
-
-    def pruned_before(self) -> datetime | None:
-        """Return from which moment on nothing was pruned; None if nothing ever was."""
-        with self.database.read() as connection:
-            return pruned_before(connection)
 
     def get(self, operation_id: str) -> OperationRecord | None:
         """Return the operation of this id."""
@@ -374,7 +350,7 @@ class Journal:
         with self.database.write() as connection:
             check_fences(connection)
             if isinstance(result, Release):
-                self.holds.check_release(connection, record, result.reservation_id)
+                self.holds.check_release(connection, self.keys, record, result.reservation_id)
             at = format_micros(now())
             row = self._write_new(connection, record, getattr(result, "voucher_id", None), at)
             self.names.confirm(connection, record.key.account, record.target)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -47,6 +48,7 @@ MARK_LENGTH: Final = 20
 KEY_VARIABLE: Final = "VOUCHER_GATEWAY_JOURNAL_KEY"
 """The environment variable that holds the journal's key, where the configuration names none."""
 
+_OURS: Final = re.compile(rf"~([0-9a-f]{{{TAG_LENGTH}}})\.[0-9]+\.[0-9]+$")
 _FIRST_ID: Final = "1"
 _CHECK_VALUE_PREFIX: Final = "key:"
 _CHECK_VALUES: Final = PreparedStatement(
@@ -64,6 +66,12 @@ def new_id(tag: str) -> str:
 def tag_of(operation_id: str) -> str:
     """Return the tag that an operation's id ends in."""
     return operation_id[-TAG_LENGTH:]
+
+
+def find_tag(wire_reference: str | None) -> str | None:
+    """Return the tag of an operation that a reference at a vendor ends in; None if it is not one of ours."""
+    match = _OURS.search(wire_reference or "")
+    return None if match is None else match[1]
 
 
 @attrs.frozen

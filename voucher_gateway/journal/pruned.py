@@ -19,9 +19,10 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ReferencePruned
 from voucher_gateway.instants import parse_instant
-from voucher_gateway.journal.keys import JournalKeys, missing_key_error, tag_of
+from voucher_gateway.journal.keys import JournalKeys, find_tag, missing_key_error, tag_of
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState
 from voucher_gateway.journal.schema import facts, pruned, pruned_accounts
 from voucher_gateway.models.results import Redemption, RefundLimit
@@ -208,7 +209,7 @@ def pruned_before(connection: Connection) -> datetime | None:
 
 
 def is_own_movement(
-    connection: Connection, keys: JournalKeys, host: str, *, mark: str | None, movement_id: str | None
+    connection: Connection, keys: JournalKeys, host: str, *, reference: str | None, movement_id: str | None
 ) -> bool:
     """Whether a movement at a vendor is that of a removed operation.
 
@@ -216,21 +217,48 @@ def is_own_movement(
         connection: for reading.
         keys: the journal's.
         host: the vendor's host.
-        mark: the tag in the reference of the movement; None if there is none.
+        reference: the reference that the vendor shows, which may end in a tag of ours.
         movement_id: the vendor's id of the movement.
     """
-    marks: list[Any] = [] if mark is None else [pruned.c.mark == mark]
-    if movement_id is not None:
-        marks += [
-            (pruned.c.result == id_digest(keys, movement_id, key_id)) & pruned.c.result.is_not(None)
-            for key_id in key_ids_in_use(connection)
-        ]
-    if not marks:
+    key_ids = key_ids_in_use(connection)
+    tag = find_tag(reference) if key_ids else None
+    if tag is not None and _is_there(connection, host, pruned.c.mark == tag):
+        return True
+    return movement_id is not None and is_result_of_pruned(connection, keys, host, movement_id)
+
+
+def is_result_of_pruned(
+    connection: Connection, keys: JournalKeys, host: str, result_id: str, *verbs: Operation
+) -> bool:
+    """Whether the result of a removed operation has an id at a vendor.
+
+    Args:
+        connection: for reading.
+        keys: the journal's.
+        host: the vendor's host.
+        result_id: the vendor's id.
+        *verbs: of which operations; of all if there is none.
+    """
+    digests = [id_digest(keys, result_id, key_id) for key_id in key_ids_in_use(connection) if key_id in keys.keys]
+    if not digests:
         return False
+    condition = sa.or_(*[pruned.c.result == digest for digest in digests])
+    if verbs:
+        condition &= sa.or_(*[pruned.c.verb == verb.value for verb in verbs])
+    return _is_there(connection, host, condition)
+
+
+def has_pruned_refund(connection: Connection, keys: JournalKeys, host: str, redemption_id: str) -> bool:
+    """Whether a refund of a redemption was removed."""
+    digests = [id_digest(keys, redemption_id, key_id) for key_id in key_ids_in_use(connection) if key_id in keys.keys]
+    return bool(digests) and _is_there(connection, host, sa.or_(*[pruned.c.target == digest for digest in digests]))
+
+
+def _is_there(connection: Connection, host: str, condition: sa.ColumnElement[bool]) -> bool:
     query = (
         sa.select(pruned.c.digest)
         .join(pruned_accounts, pruned_accounts.c.id == pruned.c.account_id)
-        .where(sa.or_(*marks), pruned_accounts.c.host == host)
+        .where(condition, pruned_accounts.c.host == host)
     )
     return connection.execute(query.limit(1)).first() is not None
 

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.pruned import is_own_movement, is_result_of_pruned
 from voucher_gateway.journal.records import OperationRecord, OperationState, read_result
 from voucher_gateway.journal.schema import facts, holds, operations, requests
 from voucher_gateway.masking import Code
@@ -100,13 +101,21 @@ def is_result_of_another(journal: Journal, record: OperationRecord, result: Resu
     }
     with journal.database.read() as connection:
         others = [read_result(text) for text in connection.scalars(_OTHERS, parameters)]
-    return any(getattr(other, "id", None) == result.id for other in others)
+        if any(getattr(other, "id", None) == result.id for other in others):
+            return True
+        verb = record.key.verb
+        return is_result_of_pruned(connection, journal.keys, record.target.host, result.id, verb)
 
 
 def all_claimed_by_others(journal: Journal, record: OperationRecord, movements: Iterable[Movement]) -> bool:
     """Whether each movement belongs to another operation: as its result, or by a reference that it sent."""
+    host = record.target.host
     with journal.database.read() as connection:
-        return all(_is_of_another(connection, record, movement) for movement in movements)
+        return all(
+            _is_of_another(connection, record, movement)
+            or is_own_movement(connection, journal.keys, host, reference=movement.reference, movement_id=movement.id)
+            for movement in movements
+        )
 
 
 def _is_of_another(connection: Connection, record: OperationRecord, movement: Movement) -> bool:

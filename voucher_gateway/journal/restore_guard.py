@@ -8,7 +8,6 @@ are recognised when their call comes again.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -21,7 +20,7 @@ from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.events.transactions import forget_transactions
-from voucher_gateway.journal.keys import TAG_LENGTH, JournalKeys
+from voucher_gateway.journal.keys import JournalKeys, find_tag
 from voucher_gateway.journal.pruned import is_own_movement
 from voucher_gateway.journal.records import OperationRecord, read_result
 from voucher_gateway.journal.schema import adopted, facts, operations
@@ -37,7 +36,6 @@ RESTORED: Final = "restored"
 RESTORED_AT: Final = "restored-at"
 """The fact that says when a restored journal could be written again."""
 
-_OURS: Final = re.compile(rf"~([0-9a-f]{{{TAG_LENGTH}}})\.[0-9]+\.[0-9]+$")
 _VERBS: Final = {
     MovementKind.REDEMPTION: (Operation.CAPTURE, Operation.REDEEM),
     MovementKind.TOP_UP: (Operation.TOP_UP,),
@@ -208,11 +206,11 @@ def _own_tag(connection: Connection, keys: JournalKeys, account: str, host: str,
         results = [read_result(text) for text in connection.scalars(known)]
         if any(getattr(result, "id", None) == movement.id for result in results):
             return None
-        return None if is_own_movement(connection, keys, host, mark=None, movement_id=movement.id) else ""
-    match = _OURS.search(movement.reference or "")
-    if match is None or movement.kind not in _VERBS or _is_known(connection, account, match[1]):
+        return None if is_own_movement(connection, keys, host, reference=None, movement_id=movement.id) else ""
+    tag = find_tag(movement.reference)
+    if tag is None or movement.kind not in _VERBS or _is_known(connection, account, tag):
         return None
-    return None if is_own_movement(connection, keys, host, mark=match[1], movement_id=None) else match[1]
+    return None if is_own_movement(connection, keys, host, reference=movement.reference, movement_id=None) else tag
 
 
 def _is_pending(connection: Connection) -> bool:

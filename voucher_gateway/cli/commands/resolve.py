@@ -32,7 +32,7 @@ from voucher_gateway.cli.context import (
 from voucher_gateway.cli.errors import print_warnings
 from voucher_gateway.cli.options import complete_account, complete_operation
 from voucher_gateway.cli.parsing import parse_period
-from voucher_gateway.cli.tables import TableColumn, count_text, print_rows
+from voucher_gateway.cli.tables import TableColumn, count_text, print_rows, text_of
 from voucher_gateway.cli.usage import did_you_mean_file
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, Ticket
 
@@ -293,5 +293,15 @@ def _print_reconciliation(output: Output, reconciliation: Reconciliation) -> Non
     )
     if reconciliation.findings:
         print_rows(output, reconciliation.findings, _FINDING_COLUMNS)
+    if reconciliation.pruned:
+        output.note(
+            f"Not compared: {count_text(reconciliation.pruned, 'movement')} of operations that were removed from the"
+            " journal."
+        )
+    if reconciliation.pruned_before is not None:
+        output.note(
+            f"Operations that changed last before {text_of(reconciliation.pruned_before)} may have been removed"
+            " from the journal: vouchers that only they touched were not looked at, unless you gave --all."
+        )
     for voucher_id, reason in reconciliation.unchecked:
         output.note(f"Not checked: {voucher_id}: {reason}", "yellow")

@@ -106,15 +106,15 @@ def _reason_without_operations(journal: Journal, order: str) -> tuple[Explanatio
     The order is not repeated: a code may have been given in its place.
     """
     order = nfc(order)
-    if journal.find_pruned_name(ORDER, order) is not None:
+    if journal.pruned.find(ORDER, order) is not None:
         return ExplanationReason.REMOVED, "the data of this order was erased from the journal"
-    if (payment := journal.find_pruned_name(PAYMENT, order)) is not None:
+    if (payment := journal.pruned.find(PAYMENT, order)) is not None:
         return ExplanationReason.REMOVED, (
             f"the payment of this order was opened in {payment.month} and ended as {payment.state}; its details were"
             " removed from the journal because they are old"
         )
     text = "the journal has no operation of this order"
-    if (before := journal.pruned_before()) is not None:
+    if (before := journal.pruned.before()) is not None:
         text += f"; what ended before {day_text(before)} was removed from it"
     return ExplanationReason.NOT_FOUND, text
 
