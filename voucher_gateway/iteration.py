@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -46,7 +47,7 @@ def ordered_map(fn: Callable[[Item], Result], items: Iterable[Item], workers: in
     pool = ThreadPoolExecutor(workers, thread_name_prefix="ordered-map")
     try:
         for item in items:
-            pending.append(pool.submit(fn, item))
+            pending.append(pool.submit(contextvars.copy_context().run, fn, item))
             if len(pending) >= _ITEMS_PER_WORKER * workers:
                 yield pending.popleft().result()
         while pending:

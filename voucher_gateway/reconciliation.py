@@ -26,6 +26,7 @@ from voucher_gateway.models.results import History, Movement
 from voucher_gateway.models.voucher import MovementState
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.work_class import WorkClass, use_work_class
 
 OnProgress = Callable[[int, int], None]
 """Is called with the number of vouchers that were looked at, and with the number of all."""
@@ -133,6 +134,7 @@ class _OperationWithNames:
         return None if self.entry.result is None else getattr(self.entry.replay(), "id", None)
 
 
+@use_work_class(WorkClass.RECONCILE)
 def reconcile(
     gateway: Gateway,
     account: str,

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,9 @@ from voucher_gateway import (
     Money,
     NewVoucher,
     OperationState,
+    OutcomeUnknown,
     Payment,
+    ProviderUnavailable,
     Sale,
     VoucherQuery,
 )
@@ -242,3 +245,39 @@ def test_every_method_is_awaited_with_the_same_signature(awaited: type, blocking
         assert inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method), name
         assert inspect.signature(method) == inspect.signature(original), name
         assert method.__doc__ == original.__doc__, name
+
+
+def test_a_time_out_counts_while_the_call_waits_for_a_thread_and_the_call_is_not_made(shop: Shop, code: str) -> None:
+    shop.running.inject("slow", "* *", times=0, delay_s=0.5)
+
+    async def use(gateway: AsyncGateway) -> None:
+        busy = asyncio.create_task(gateway.balance("shop", code))
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+        with pytest.raises(ProviderUnavailable, match="before a thread was free"):
+            await gateway.redeem("shop", code, TEN, reference="1001-a", timeout=0.1)
+        assert time.monotonic() - began < 0.4
+        assert (await busy).remaining
+        assert await gateway.operation("shop", "redeem", "1001-a") is None
+
+    run(shop, use, threads=1)
+    assert not shop.charges()
+
+
+def test_a_time_out_of_a_call_on_a_thread_is_that_of_the_verb(shop: Shop, code: str) -> None:
+    shop.running.inject("commit-then-hang", "POST */charge")
+
+    async def use(gateway: AsyncGateway) -> None:
+        with pytest.raises(OutcomeUnknown):
+            await gateway.redeem("shop", code, TEN, reference="1001-a", timeout=0.3)
+        shop.running.clear_faults()
+        assert (await gateway.redeem("shop", code, TEN, reference="1001-a", timeout=5)).money == TEN
+        payment = await gateway.payment("1002", total=TEN, timeout=5)
+        await payment.add(code, account="shop", timeout=5)
+        await payment.authorize(timeout=5)
+        await payment.capture(timeout=5)
+        sale = await gateway.sale("1003-1", "shop", NewVoucher(initial=TEN))
+        assert (await sale.fulfil(timeout=5)) is sale
+
+    run(shop, use)
+    assert shop.charges() == 2

@@ -16,7 +16,7 @@ UNITS = {
     "simulate": "Milliseconds",
     "list": "moments in UTC",
     "show": "moments in UTC",
-    "find": "30 seconds",
+    "find": "8 seconds",
     "balance": "moment in UTC",
     "report": "in UTC",
     "snapshot": "N days",

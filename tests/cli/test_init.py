@@ -44,7 +44,7 @@ def test_secrets_come_from_the_environment_and_every_setting_is_explained(run: A
     run("init", "jtl").done()
     text = (folder / "voucher-gateway.toml").read_text()
     assert '# client_secret: its secret.\nclient_secret = { env = "SHOP_CLIENT_SECRET" }' in text
-    assert "# total_timeout_s = 30.0" in text
+    assert "# total_timeout_s = 8.0" in text
     assert "SHOP_CLIENT_SECRET" in run("doctor").err
     assert max(map(len, text.splitlines())) <= 110
 

@@ -102,3 +102,15 @@ def test_a_call_takes_the_options_that_its_vendor_declares(
 def test_a_vendor_without_options_refuses_every_one(run: Any, gift: str) -> None:
     refused = run("--json", "redeem", "shop", CODE, "10", "EUR", "--reference", "a", "--option", "location=L1")
     assert (refused.code, refused.error["rule"]) == (2, "no option")
+
+
+def test_a_time_out_ends_a_command_and_what_was_sent_is_unknown(run: Any, gift: str, jtl: RunningSimulator) -> None:
+    run("balance", "shop", CODE, "--timeout", "5").done()
+    jtl.inject("commit-then-hang", "POST */charge")
+    ran = run("redeem", "shop", CODE, "10.53", "EUR", "--reference", "a", "--timeout", "0.3")
+    assert ran.code == 4
+    jtl.inject("hang", "* *", times=0)
+    assert run("balance", "shop", CODE, "--timeout", "0.3").code == 3
+    ran = run("balance", "shop", CODE, "--timeout", "0")
+    assert ran.code == 2
+    assert "timeout must be a number of seconds above zero" in ran.err

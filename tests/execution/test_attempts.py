@@ -32,8 +32,8 @@ def counting_commits(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[li
     real = shop.journal.database.write
 
     @contextmanager
-    def write() -> Iterator[Any]:
-        with real() as connection:
+    def write(**options: Any) -> Iterator[Any]:
+        with real(**options) as connection:
             yield connection
         commits.append("commit")
 

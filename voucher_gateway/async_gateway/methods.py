@@ -69,18 +69,18 @@ def run_and_wrap(
     return run
 
 
-def run_for_self(method: Callable[[B], B]) -> Callable[[S], Coroutine[Any, Any, S]]:
+def run_for_self(method: Callable[Concatenate[B, P], B]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, S]]:
     """Return the asynchronous method that runs a method on a thread, and returns the wrapper.
 
     Args:
         method: a function of the class of the wrapped object, which returns that object.
     """
 
-    async def run(self: S, /) -> S:
-        await self.threads.run(method, self.blocking)
+    @functools.wraps(method)
+    async def run(self: S, /, *arguments: P.args, **keywords: P.kwargs) -> S:
+        await self.threads.run(method, self.blocking, *arguments, **keywords)
         return self
 
-    functools.update_wrapper(run, method)
     return run
 
 

@@ -11,7 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, ParamSpec, TypeVar
 
 from voucher_gateway import fork_safety
-from voucher_gateway.errors import InvalidRequest, VoucherGatewayError
+from voucher_gateway.call_deadline import seconds_left, use_call_deadline
+from voucher_gateway.errors import InvalidRequest, ProviderUnavailable, VoucherGatewayError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,24 +48,44 @@ class CallThreads:
         """Call a function on a thread, with the context of the task, and return its result.
 
         If the task is cancelled while the call waits for a thread, the call is not made. If it is cancelled later, the
-        call ends on its thread and its result or error is dropped.
+        call ends on its thread and its result or error is dropped. The keyword `timeout` of the function counts from
+        here on, and the call is not made if no thread is free by then.
+
+        Raises:
+            ProviderUnavailable: if no thread was free before the call's deadline.
         """
         fork_safety.renew_if_forked()
-        context = contextvars.copy_context()
-        future = self._pool.submit(context.run, functools.partial(function, *arguments, **keywords))
-        del arguments, keywords  # they may hold a code, and an error keeps this frame
-        try:
-            return await asyncio.wrap_future(future)
-        except asyncio.CancelledError:
-            if not future.cancel():
-                future.add_done_callback(_log_dropped)
-            raise
+        timeout: Any = keywords.get("timeout")
+        with use_call_deadline(timeout):
+            context = contextvars.copy_context()
+            future = self._pool.submit(context.run, functools.partial(function, *arguments, **keywords))
+            del arguments, keywords  # they may hold a code, and an error keeps this frame
+            try:
+                return await _wait_for_result(future)
+            except asyncio.CancelledError:
+                if not future.cancel():
+                    future.add_done_callback(_log_dropped)
+                raise
 
     async def close(self) -> None:
         """Wait until the calls that run have ended, and end the threads."""
         fork_safety.renew_if_forked()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, functools.partial(self._pool.shutdown, wait=True))
+
+
+async def _wait_for_result(future: Future[T]) -> T:
+    """Return the result of a call; a call that no thread has begun at the deadline of this context is not made."""
+    result, seconds = asyncio.wrap_future(future), seconds_left()
+    if seconds is not None:
+        try:
+            await asyncio.wait({result}, timeout=seconds)
+        except asyncio.CancelledError:
+            result.cancel()  # otherwise asyncio reports that its error was never read
+            raise
+        if not result.done() and future.cancel():
+            raise ProviderUnavailable("nothing was sent: the time-out of the call was over before a thread was free")
+    return await result
 
 
 def _log_dropped(future: Future[Any]) -> None:

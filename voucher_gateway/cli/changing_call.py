@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rich.text import Text
 
+from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.call_options import parse_options
 from voucher_gateway.capabilities import Operation, OptionValue
 from voucher_gateway.cli.context import LOOK, CliContext
@@ -35,6 +36,7 @@ def run_changing_call(
     order: str | None,
     call: Callable[[Gateway], R],
     *,
+    timeout: float | None = None,
     reveal: bool = False,
 ) -> R:
     """Make a changing call, print its operation and return its result.
@@ -46,6 +48,7 @@ def run_changing_call(
         reference: the caller's name for the operation.
         order: the shop's order.
         call: makes the call.
+        timeout: how long it may take in all, in seconds; None for no such limit.
         reveal: whether codes and PINs show.
     """
     # The result is printed inside of the block: if printing fails, the caller does not know the result.
@@ -54,7 +57,8 @@ def run_changing_call(
         has_journal = gateway.journal is not None
         remedy = f"Find out with: {resolve_command(account, verb.value, reference)}" if has_journal else LOOK
         with session.changing(what, remedy):
-            result = call(gateway)
+            with use_call_deadline(timeout):
+                result = call(gateway)
             fields = {
                 "account": account,
                 "verb": verb,

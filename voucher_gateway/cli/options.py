@@ -174,6 +174,18 @@ Wait = Annotated[
         help="How long to wait while another worker runs the same operation. Needs a journal.",
     ),
 ]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        help="How long the call may take in all, such as 8; what was sent then is unknown, and `resolve` tells it.",
+    ),
+]
+ReadTimeout = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="SECONDS", help="How long the look-up may take in all, such as 8."),
+]
 CallOptions = Annotated[
     list[str] | None,
     typer.Option(

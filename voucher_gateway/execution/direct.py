@@ -11,9 +11,10 @@ from typing import Final, cast
 import attrs
 
 from voucher_gateway import fork_safety
+from voucher_gateway.call_deadline import seconds_within
 from voucher_gateway.call_options import use_call_options
 from voucher_gateway.commands import Command, R
-from voucher_gateway.errors import OutcomeUnknown, VoucherGatewayError
+from voucher_gateway.errors import OperationInProgress, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import watch_step
@@ -36,15 +37,23 @@ class KeyedLocks:
 
     @contextmanager
     def hold(self, host: str, voucher_id: str) -> Iterator[None]:
-        """Hold the voucher's lock."""
+        """Hold the voucher's lock.
+
+        Raises:
+            OperationInProgress: if it cannot be acquired before the call's deadline.
+        """
         fork_safety.renew_if_forked()
         key = (host, voucher_id)
         with self._guard:
             lock, users = self._locks.get(key, (threading.Lock(), 0))
             self._locks[key] = (lock, users + 1)
         try:
-            with lock:
+            if not lock.acquire(timeout=seconds_within(threading.TIMEOUT_MAX)):
+                raise OperationInProgress("another thread is changing this voucher now; try again")
+            try:
                 yield
+            finally:
+                lock.release()
         finally:
             with self._guard:
                 _, users = self._locks.get(key, (lock, 1))  # absent in a process that was forked inside the block

@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 import attrs
 
+from voucher_gateway.call_deadline import moment_within
 from voucher_gateway.call_options import use_call_options
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.commands import Command, R
@@ -74,7 +75,7 @@ class JournalExecutor:
             OperationInProgress: if another worker still runs it after `Command.wait_s`.
             OutcomeUnknown: if it may have run, now or earlier.
         """
-        deadline = time.monotonic() + command.wait_s
+        deadline = moment_within(command.wait_s)
         waits = False
         while True:
             try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast
 
 import attrs
 
+from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.capabilities import Capabilities, Operation, OptionValue
 from voucher_gateway.commands import (
     Command,
@@ -231,13 +232,14 @@ class GatewayBase:
         """
         return self.account(account).capabilities
 
-    def _execute(self, command: Command[R]) -> R:
+    def _execute(self, command: Command[R], timeout: float | None = None) -> R:
         account = self.account(command.account)
         strategy = strategy_for(account, command.operation)
         if isinstance(command, RedeemVoucher) and not command.partial and takes_what_is_left(account):
             strategy = redeem_whole
         check_command(account, command)
-        return self._run(command, account.provider, strategy)
+        with use_call_deadline(timeout):
+            return self._run(command, account.provider, strategy)
 
     def _run(self, command: Command[R], provider: VoucherProvider, strategy: Strategy) -> R:
         with observe_call(

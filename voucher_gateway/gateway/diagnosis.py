@@ -22,6 +22,7 @@ from voucher_gateway.journal.records import UNRESOLVED
 from voucher_gateway.journal.resolution_queries import fact_name, list_changed_reference_facts
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.storage.files import mode_warning
+from voucher_gateway.work_class import WorkClass, use_work_class
 
 _MAX_SKEW_S: Final = 5
 """A larger difference between the vendor's clock and ours is a warning: reservations end by the vendor's clock."""
@@ -128,7 +129,7 @@ class JournalDiagnosis:
 def diagnose_accounts(gateway: Gateway, account: str | None = None) -> list[AccountDiagnosis]:
     """Test accounts at the same time: whether the vendor answers and accepts the credentials, the rights and the clock.
 
-    Each vendor is asked for one voucher at most. An account that does not answer takes its ``total_timeout_s``.
+    Each vendor is asked for one voucher at most. An account that does not answer takes its ``batch_timeout_s``.
 
     Args:
         gateway: the gateway; it needs no journal.
@@ -143,6 +144,7 @@ def diagnose_accounts(gateway: Gateway, account: str | None = None) -> list[Acco
         return list(pool.map(_diagnose_account, accounts))
 
 
+@use_work_class(WorkClass.RECONCILE)
 def _diagnose_account(account: Account) -> AccountDiagnosis:
     began = time.monotonic()
     check, error = None, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Literal
@@ -76,7 +77,7 @@ def find_in_accounts(accounts: Sequence[Account], code: Code, pin: Pin | None, *
     if not asked:
         return FindResult(vouchers=(), asked=(), left_out=left_out)
     with ThreadPoolExecutor(max_workers=len(asked), thread_name_prefix="voucher-lookup") as pool:
-        futures = [pool.submit(_ask, account, code, pin) for account in asked]
+        futures = [pool.submit(contextvars.copy_context().run, _ask, account, code, pin) for account in asked]
     answers = {account.name: future.result() for account, future in zip(asked, futures, strict=True)}
     errors = {name: answer for name, answer in answers.items() if isinstance(answer, VoucherGatewayError)}
     return FindResult(

@@ -21,6 +21,9 @@ class Gateway(OrderVerbs, UpkeepVerbs):
       it before the call.
     - `order`: the shop's order number.
     - `wait`: how long to wait, in seconds, if another worker runs the same call; then it raises `OperationInProgress`.
+    - `timeout`: how long the call may take in all, in seconds, with its repeats and with waiting for others. A request
+      that was not sent by then is certainly not executed. After it was sent, the outcome is unknown, and the same
+      reference tells it. None for the time-outs of the account.
     - `options`: what only this vendor has, such as a location or a reason, by name; `Capabilities.options` lists them.
       They are part of the call: the same reference with other options is a `ReferenceConflict`. Never give a secret.
 

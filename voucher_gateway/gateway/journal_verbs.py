@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, Ticket
 from voucher_gateway.gateway.base import GatewayBase, R
@@ -152,11 +153,12 @@ class JournalVerbs(GatewayBase):
         """
         return self._find_result(Redemption, account, reference, Operation.CAPTURE, Operation.REDEEM)
 
-    def resolve(self, doubt: Ticket | str | OperationKey) -> Resolution:
+    def resolve(self, doubt: Ticket | str | OperationKey, *, timeout: float | None = None) -> Resolution:
         """Find out what became of a call. It only reads at the vendor.
 
         Args:
             doubt: the ticket of an `OutcomeUnknown`, as object or JSON, or an operation's key.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
 
         Raises:
             OperationInProgress: if a worker still runs the call.
@@ -175,14 +177,22 @@ class JournalVerbs(GatewayBase):
         from voucher_gateway.execution.recovery import resolve_operation, resolve_ticket
 
         subject = Ticket.from_json(doubt) if isinstance(doubt, str) else doubt
-        if self._journal_executor is not None:
-            return resolve_operation(self._journal_executor, self.provider, subject)
-        if not isinstance(subject, Ticket):
-            raise ConfigurationError("without a journal only a ticket can be resolved")
-        return resolve_ticket(self.provider(subject.account), subject)
+        with use_call_deadline(timeout):
+            if self._journal_executor is not None:
+                return resolve_operation(self._journal_executor, self.provider, subject)
+            if not isinstance(subject, Ticket):
+                raise ConfigurationError("without a journal only a ticket can be resolved")
+            return resolve_ticket(self.provider(subject.account), subject)
 
     def decide(
-        self, key: OperationKey, *, succeeded: bool, by: str, reason: str, voucher_id: str | None = None
+        self,
+        key: OperationKey,
+        *,
+        succeeded: bool,
+        by: str,
+        reason: str,
+        voucher_id: str | None = None,
+        timeout: float | None = None,
     ) -> Resolution:
         """Record what a person found out about an operation that no reading can decide.
 
@@ -194,6 +204,7 @@ class JournalVerbs(GatewayBase):
             by: the person's name.
             reason: how that person knows.
             voucher_id: the voucher that an issue made, at the vendor. It is read, and compared with the operation.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
 
         Raises:
             InvalidRequest: if the outcome of the operation is known, if a name, reason or id is missing, or if the
@@ -204,15 +215,19 @@ class JournalVerbs(GatewayBase):
         from voucher_gateway.execution.decisions import Decision, decide
 
         decision = Decision(succeeded=succeeded, by=by, reason=reason, voucher_id=voucher_id)
-        return decide(executor, self.provider, key, decision)
+        with use_call_deadline(timeout):
+            return decide(executor, self.provider, key, decision)
 
-    def lookup_hints(self, key: OperationKey, *, ask_vendor: bool = False) -> list[LookupHint]:
+    def lookup_hints(
+        self, key: OperationKey, *, ask_vendor: bool = False, timeout: float | None = None
+    ) -> list[LookupHint]:
         """Return what a person looks for in the vendor's screens before `decide`, for each request of an operation.
 
         Args:
             key: the operation.
             ask_vendor: whether to read at the vendor what was left on the voucher before, where the journal does not
                 know it.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
 
         Raises:
             InvalidRequest: if the journal has no such operation.
@@ -232,7 +247,8 @@ class JournalVerbs(GatewayBase):
         if record is None:
             journal.pruned.require_absent(key)
             raise InvalidRequest("the journal has no such operation", field="key", rule="an operation that was sent")
-        return find_hints(journal, record, self.provider(key.account) if ask_vendor else None)
+        with use_call_deadline(timeout):
+            return find_hints(journal, record, self.provider(key.account) if ask_vendor else None)
 
     def _find_result(self, kind: type[R], account: str, reference: str, *verbs: Operation) -> R:
         journal = self._require_journal().journal

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.checks.check import CodeCheck, is_usable, judge_code
 from voucher_gateway.errors import IntegrityMismatch
@@ -22,18 +23,27 @@ from voucher_gateway.models.results import (
 )
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.telemetry.calls import observe_call
+from voucher_gateway.work_class import WorkClass, use_work_class
 
 
 class LookUpVerbs(GatewayBase):
     """The verbs that read at the vendors."""
 
-    def find(self, code: str | Code, pin: str | Pin | None = None, *, broadcast: bool = False) -> FindResult:
+    def find(
+        self,
+        code: str | Code,
+        pin: str | Pin | None = None,
+        *,
+        broadcast: bool = False,
+        timeout: float | None = None,
+    ) -> FindResult:
         """Look for a code, in parallel, in all accounts whose `code_pattern` matches it.
 
         Args:
             code: the voucher's code.
             pin: the PIN, if there is one.
             broadcast: whether to show the code to the vendors of the other accounts too.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
 
         Returns:
             the vouchers, the accounts that answered, and the errors of the accounts that did not.
@@ -44,10 +54,17 @@ class LookUpVerbs(GatewayBase):
             print(result.state, result.voucher.account)  # found shop
             ```
         """
-        return self._find(self.accounts, Code.of(code), Pin.of_given(pin), broadcast=broadcast)
+        with use_call_deadline(timeout):
+            return self._find(self.accounts, Code.of(code), Pin.of_given(pin), broadcast=broadcast)
 
     def check(
-        self, code: str | Code, pin: str | Pin | None = None, *, caller: str, account: str | None = None
+        self,
+        code: str | Code,
+        pin: str | Pin | None = None,
+        *,
+        caller: str,
+        account: str | None = None,
+        timeout: float | None = None,
     ) -> CodeCheck:
         """Tell a customer about a code, behind the guess guard: for forms that everybody can use.
 
@@ -60,6 +77,7 @@ class LookUpVerbs(GatewayBase):
             caller: who tries it, such as the client's IP address. All addresses of an IPv6 network of 64 bits are one
                 caller. The journal stores a keyed digest of it, and only for the length of a period.
             account: only this account. Needed if several accounts are configured and none has a `code_pattern`.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
 
         Raises:
             TooManyChecks: if this caller, or all callers together, tried too many codes that cannot be used.
@@ -76,7 +94,7 @@ class LookUpVerbs(GatewayBase):
         """
         code, pin = Code.of(code), Pin.of_given(pin)
         accounts = accounts_to_check(self.accounts if account is None else (self.account(account),))
-        with self._check_guard().attempt(caller) as attempt:
+        with use_call_deadline(timeout), self._check_guard().attempt(caller) as attempt:
             result = self._find(accounts, code, pin, broadcast=accounts[0].code_pattern is None)
             usable = [
                 voucher
@@ -102,13 +120,14 @@ class LookUpVerbs(GatewayBase):
             failed={**result.failed, **mismatches},
         )
 
-    def get(self, account: str, id: str, *, secrets: bool = False) -> Voucher:
+    def get(self, account: str, id: str, *, secrets: bool = False, timeout: float | None = None) -> Voucher:
         """Return the voucher with an id.
 
         Args:
             account: the account's name.
             id: the vendor's id of the voucher.
             secrets: whether to read the code and the PIN, where the vendor shows them only in a request of their own.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
 
         Raises:
             VoucherNotFound: if the vendor does not know it.
@@ -120,16 +139,19 @@ class LookUpVerbs(GatewayBase):
             ```
         """
         provider = self._provider_for(account, Operation.GET)
-        with observe_call(account, Operation.GET):
+        with use_call_deadline(timeout), observe_call(account, Operation.GET):
             return provider.get(id, secrets=secrets)
 
-    def balance(self, account: str, code: str | Code, pin: str | Pin | None = None) -> Balance:
+    def balance(
+        self, account: str, code: str | Code, pin: str | Pin | None = None, *, timeout: float | None = None
+    ) -> Balance:
         """Return what a voucher is worth now.
 
         Args:
             account: the account's name.
             code: the voucher's code.
             pin: the PIN, if there is one.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
 
         Raises:
             VoucherNotFound: if the vendor does not know it.
@@ -142,7 +164,7 @@ class LookUpVerbs(GatewayBase):
         """
         code, pin = self.account(account).normalize(Code.of(code)), Pin.of_given(pin)
         provider = self._provider_for(account, Operation.BALANCE)
-        with observe_call(account, Operation.BALANCE):
+        with use_call_deadline(timeout), observe_call(account, Operation.BALANCE):
             balance = provider.balance(code, pin)
             if self._is_other_voucher(account, code, balance.voucher_id):
                 raise _other_voucher_error(account, Operation.BALANCE)
@@ -166,14 +188,17 @@ class LookUpVerbs(GatewayBase):
         """
         if query is not None and query.code is not None:
             query = attrs.evolve(query, code=self.account(account).normalize(query.code))
-        return self._provider_for(account, Operation.VOUCHERS).vouchers(query)
+        provider = self._provider_for(account, Operation.VOUCHERS)
+        with use_work_class(WorkClass.RECONCILE):  # the listing keeps it
+            return provider.vouchers(query)
 
-    def history(self, account: str, id: str) -> History:
+    def history(self, account: str, id: str, *, timeout: float | None = None) -> History:
         """Return what happened to a voucher, the oldest movement first as far as the vendor orders them.
 
         Args:
             account: the account's name.
             id: the vendor's id of the voucher.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
 
         Example:
             ```python
@@ -182,16 +207,19 @@ class LookUpVerbs(GatewayBase):
             ```
         """
         provider = self._provider_for(account, Operation.HISTORY)
-        with observe_call(account, Operation.HISTORY):
+        with use_call_deadline(timeout), observe_call(account, Operation.HISTORY):
             return provider.history(id)
 
-    def presentation(self, account: str, code: str | Code, *, id: str | None = None) -> Presentation:
+    def presentation(
+        self, account: str, code: str | Code, *, id: str | None = None, timeout: float | None = None
+    ) -> Presentation:
         """Return how the seller presents a voucher to its owner, for printing it.
 
         Args:
             account: the account's name.
             code: the voucher's code.
             id: the vendor's id of the voucher, if the caller knows it. It saves a look-up.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
 
         Example:
             ```python
@@ -200,7 +228,7 @@ class LookUpVerbs(GatewayBase):
         """
         code = self.account(account).normalize(Code.of(code))
         provider = self._provider_for(account, Operation.PRESENTATION)
-        with observe_call(account, Operation.PRESENTATION):
+        with use_call_deadline(timeout), observe_call(account, Operation.PRESENTATION):
             return provider.presentation(code, id=id)
 
 

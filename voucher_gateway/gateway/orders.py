@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.journal_verbs import JournalVerbs
 from voucher_gateway.gateway.look_ups import LookUpVerbs
@@ -15,6 +16,7 @@ from voucher_gateway.instants import require_aware
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.money import Money
+from voucher_gateway.work_class import WorkClass, use_work_class
 
 if TYPE_CHECKING:
     # A journal needs SQLAlchemy, which takes longer to import than everything else. What needs it is imported late.
@@ -42,6 +44,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
         other: OtherMeans | None = None,
         renew: bool = False,
         wait: float = 0.0,
+        timeout: float | None = None,
     ) -> Payment:
         """Return the payment of an order by vouchers and other means, and open it if there is none. Needs a journal.
 
@@ -57,6 +60,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
                 payment is used, unless the configuration names it (``other_means``).
             renew: whether to open another payment if the one there is was cancelled.
             wait: how long each method of the payment waits for another worker on it, in seconds.
+            timeout: how long this call may take in all, in seconds; each method of the payment has its own.
 
         Raises:
             PaymentConflict: if there is a payment of another total that is captured, or is being captured or cancelled.
@@ -74,7 +78,8 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
         """
         from voucher_gateway.payments.orders import open_payment
 
-        return open_payment(self, order, total, allocation=allocation, other=other, renew=renew, wait=wait)
+        with use_call_deadline(timeout):
+            return open_payment(self, order, total, allocation=allocation, other=other, renew=renew, wait=wait)
 
     def find_payment(
         self, order: str, *, attempt: int | None = None, other: OtherMeans | None = None, wait: float = 0.0
@@ -276,6 +281,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
         *,
         order: str | None = None,
         broadcast: bool = False,
+        timeout: float | None = None,
     ) -> Explanation:
         """Return why a voucher cannot be spent, or what became of an order, in one sentence and as a story.
 
@@ -287,6 +293,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
             pin: the PIN, if there is one.
             order: the shop's order number.
             broadcast: whether to show the code to the vendors of the accounts whose pattern does not match, too.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
 
         Raises:
             InvalidRequest: unless either a code or an order is given.
@@ -308,10 +315,11 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
             return explain_order(journal, self._accounts, order)
         assert code is not None
         code = Code.of(code)
-        result = self.find(code, pin, broadcast=broadcast)
         from voucher_gateway.gateway.explanation.voucher import explain_code
 
-        return explain_code(self.journal, self._accounts, code, result)
+        with use_call_deadline(timeout):
+            result = self.find(code, pin, broadcast=broadcast)
+            return explain_code(self.journal, self._accounts, code, result)
 
     def recover(
         self, *, account: str | None = None, everything: bool = False, other: OtherMeans | None = None
@@ -345,10 +353,11 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
         from voucher_gateway.payments.orders import recover_if_used
         from voucher_gateway.sales.desk import complete_sales
 
-        resolutions = recover(executor, self.provider, account=account, everything=everything)
-        if account is None:
-            recover_if_used(self, other)
-        complete_sales(self, account=account)
+        with use_work_class(WorkClass.RECOVER):
+            resolutions = recover(executor, self.provider, account=account, everything=everything)
+            if account is None:
+                recover_if_used(self, other)
+            complete_sales(self, account=account)
         return resolutions
 
     def _sales_desk(self) -> SalesDesk:

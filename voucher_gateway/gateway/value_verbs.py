@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.commands import (
     CaptureReservation,
     IfHeld,
@@ -57,6 +58,7 @@ class ValueVerbs(GatewayBase):
         reference: str,
         order: str | None = None,
         wait: float = 0.0,
+        timeout: float | None = None,
         options: Options | None = None,
         if_held: IfHeld = "replace-own",
     ) -> Reservation:
@@ -70,6 +72,7 @@ class ValueVerbs(GatewayBase):
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
             options: what only this vendor has, by name.
             if_held: what to do about our other reservations that this one would end at the vendor: ``refuse``,
                 ``replace-own`` (replace those of the same order) or ``replace``. Needs a journal.
@@ -97,7 +100,8 @@ class ValueVerbs(GatewayBase):
                 money=money,
                 pin=pin,
                 if_held=if_held,
-            )
+            ),
+            timeout,
         )
 
     def capture(
@@ -109,6 +113,7 @@ class ValueVerbs(GatewayBase):
         reference: str,
         order: str | None = None,
         wait: float = 0.0,
+        timeout: float | None = None,
         options: Options | None = None,
     ) -> Redemption:
         """Take the value that was set aside.
@@ -120,6 +125,7 @@ class ValueVerbs(GatewayBase):
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
             options: what only this vendor has, by name.
 
         Raises:
@@ -143,7 +149,8 @@ class ValueVerbs(GatewayBase):
                 options=options,
                 reservation=reservation,
                 money=money,
-            )
+            ),
+            timeout,
         )
 
     def release(
@@ -154,6 +161,7 @@ class ValueVerbs(GatewayBase):
         reference: str,
         order: str | None = None,
         wait: float = 0.0,
+        timeout: float | None = None,
         options: Options | None = None,
     ) -> Release:
         """Give a reservation up. If the vendor has no request for that, the result says when the value is free.
@@ -164,6 +172,7 @@ class ValueVerbs(GatewayBase):
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
             options: what only this vendor has, by name.
 
         Example:
@@ -180,7 +189,8 @@ class ValueVerbs(GatewayBase):
                 wait_s=wait,
                 options=options,
                 reservation=reservation,
-            )
+            ),
+            timeout,
         )
 
     def redeem(
@@ -193,6 +203,7 @@ class ValueVerbs(GatewayBase):
         reference: str,
         order: str | None = None,
         wait: float = 0.0,
+        timeout: float | None = None,
         options: Options | None = None,
         if_held: IfHeld = "replace-own",
         partial: bool = False,
@@ -211,6 +222,7 @@ class ValueVerbs(GatewayBase):
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
             options: what only this vendor has, by name.
             if_held: as in `reserve`.
             partial: whether to accept less than the amount, where the vendor takes what is left. The result has the
@@ -244,12 +256,13 @@ class ValueVerbs(GatewayBase):
             if_held=if_held,
             partial=partial,
         )
-        redemption = self._execute(command)
-        is_enough = redemption.money >= command.money or (partial and redemption.money.amount > 0)
-        if is_enough or not takes_what_is_left(self.account(account)):
-            return redemption
-        give_back = functools.partial(self._give_back, redemption, order=command.order, wait=wait)
-        raise return_part(redemption, command, give_back)
+        with use_call_deadline(timeout):
+            redemption = self._execute(command)
+            is_enough = redemption.money >= command.money or (partial and redemption.money.amount > 0)
+            if is_enough or not takes_what_is_left(self.account(account)):
+                return redemption
+            give_back = functools.partial(self._give_back, redemption, order=command.order, wait=wait)
+            raise return_part(redemption, command, give_back)
 
     def refund(
         self,
@@ -260,6 +273,7 @@ class ValueVerbs(GatewayBase):
         reference: str,
         order: str | None = None,
         wait: float = 0.0,
+        timeout: float | None = None,
         options: Options | None = None,
     ) -> Refund:
         """Give a redemption back.
@@ -277,6 +291,7 @@ class ValueVerbs(GatewayBase):
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
             options: what only this vendor has, by name.
 
         Raises:
@@ -305,7 +320,8 @@ class ValueVerbs(GatewayBase):
                     order=order,
                     wait=wait,
                     options=options,
-                )
+                ),
+                timeout,
             )
         if options:
             raise InvalidRequest(
@@ -326,7 +342,8 @@ class ValueVerbs(GatewayBase):
             order=order,
             wait=wait,
         )
-        refund = self._run(command, self.provider(command.account), refund_by_top_up)
+        with use_call_deadline(timeout):
+            refund = self._run(command, self.provider(command.account), refund_by_top_up)
         return attrs.evolve(refund, reference=reference)
 
     def refundable(self, redemption: Redemption) -> Money:

@@ -37,6 +37,7 @@ class VoucherChangeVerbs(GatewayBase):
         reference: str,
         order: str | None = None,
         wait: float = 0.0,
+        timeout: float | None = None,
         options: Options | None = None,
     ) -> Voucher:
         """Issue a new voucher (vendors: create).
@@ -47,6 +48,7 @@ class VoucherChangeVerbs(GatewayBase):
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
             options: what only this vendor has, by name.
 
         Raises:
@@ -60,7 +62,8 @@ class VoucherChangeVerbs(GatewayBase):
             ```
         """
         return self._execute(
-            IssueVoucher(account=account, reference=reference, order=order, wait_s=wait, options=options, new=new)
+            IssueVoucher(account=account, reference=reference, order=order, wait_s=wait, options=options, new=new),
+            timeout,
         )
 
     def activate(
@@ -71,6 +74,7 @@ class VoucherChangeVerbs(GatewayBase):
         reference: str,
         order: str | None = None,
         wait: float = 0.0,
+        timeout: float | None = None,
         options: Options | None = None,
     ) -> Voucher:
         """Make a voucher spendable.
@@ -81,6 +85,7 @@ class VoucherChangeVerbs(GatewayBase):
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
             options: what only this vendor has, by name.
 
         Example:
@@ -93,7 +98,8 @@ class VoucherChangeVerbs(GatewayBase):
         return self._execute(
             ActivateVoucher(
                 account=account, reference=reference, order=order, wait_s=wait, options=options, voucher_id=id
-            )
+            ),
+            timeout,
         )
 
     def deactivate(
@@ -104,6 +110,7 @@ class VoucherChangeVerbs(GatewayBase):
         reference: str,
         order: str | None = None,
         wait: float = 0.0,
+        timeout: float | None = None,
         options: Options | None = None,
     ) -> Voucher:
         """Stop a voucher from being spent.
@@ -114,6 +121,7 @@ class VoucherChangeVerbs(GatewayBase):
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
             options: what only this vendor has, by name.
 
         Example:
@@ -125,7 +133,8 @@ class VoucherChangeVerbs(GatewayBase):
         return self._execute(
             DeactivateVoucher(
                 account=account, reference=reference, order=order, wait_s=wait, options=options, voucher_id=id
-            )
+            ),
+            timeout,
         )
 
     def update(
@@ -137,6 +146,7 @@ class VoucherChangeVerbs(GatewayBase):
         reference: str,
         order: str | None = None,
         wait: float = 0.0,
+        timeout: float | None = None,
         options: Options | None = None,
     ) -> Voucher:
         """Change a voucher's data, never its value.
@@ -148,6 +158,7 @@ class VoucherChangeVerbs(GatewayBase):
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
             options: what only this vendor has, by name.
 
         Example:
@@ -166,7 +177,8 @@ class VoucherChangeVerbs(GatewayBase):
                 options=options,
                 voucher_id=id,
                 changes=changes,
-            )
+            ),
+            timeout,
         )
 
     def top_up(
@@ -178,6 +190,7 @@ class VoucherChangeVerbs(GatewayBase):
         reference: str,
         order: str | None = None,
         wait: float = 0.0,
+        timeout: float | None = None,
         options: Options | None = None,
     ) -> TopUp:
         """Add value to a voucher (JTL: recharge).
@@ -189,6 +202,7 @@ class VoucherChangeVerbs(GatewayBase):
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
             options: what only this vendor has, by name.
 
         Example:
@@ -207,7 +221,8 @@ class VoucherChangeVerbs(GatewayBase):
                 options=options,
                 voucher_id=id,
                 money=money,
-            )
+            ),
+            timeout,
         )
 
     def delete(
@@ -219,6 +234,7 @@ class VoucherChangeVerbs(GatewayBase):
         reference: str,
         order: str | None = None,
         wait: float = 0.0,
+        timeout: float | None = None,
         options: Options | None = None,
     ) -> Deletion:
         """Remove a voucher for good.
@@ -230,6 +246,7 @@ class VoucherChangeVerbs(GatewayBase):
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            timeout: how long the call may take in all, in seconds; see `Gateway`.
             options: what only this vendor has, by name.
 
         Example:
@@ -247,5 +264,6 @@ class VoucherChangeVerbs(GatewayBase):
                 options=options,
                 voucher_id=id,
                 reason=reason,
-            )
+            ),
+            timeout,
         )

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from voucher_gateway import fork_safety
+from voucher_gateway.call_deadline import seconds_within
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ProviderUnavailable
 from voucher_gateway.http.outcome_table import TransportFailure
@@ -103,7 +104,7 @@ class CallLimits:
         tries = self._require_closed()
         slots = self._slots
         try:
-            if slots is not None and not slots.acquire(timeout=_LONGEST_QUEUE_S):
+            if slots is not None and not slots.acquire(timeout=seconds_within(_LONGEST_QUEUE_S)):
                 raise ProviderUnavailable(
                     f"nothing was sent: {self._calls} calls to the account {self._account} are under way"
                     " (calls_at_once); try again"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from voucher_gateway.call_deadline import moment_within
 from voucher_gateway.capabilities import KeyRules
 from voucher_gateway.errors import (
     AccessDenied,
@@ -35,7 +37,7 @@ from voucher_gateway.http.messages import EncodedRequest, Request, Response
 from voucher_gateway.http.outcome_table import TransportFailure
 from voucher_gateway.http.retry import attempts, retry_after_s
 from voucher_gateway.http.settings import HttpSettings
-from voucher_gateway.http.transport import USER_AGENT, Transport, TransportError, deadline_in
+from voucher_gateway.http.transport import USER_AGENT, Transport, TransportError
 from voucher_gateway.http.urls import register_base_url
 from voucher_gateway.instants import now
 from voucher_gateway.masking import ErrorContext, Secret, drop_frames
@@ -50,6 +52,7 @@ from voucher_gateway.request_hooks import (
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.telemetry.calls import note_request, note_try
 from voucher_gateway.telemetry.tracing import request_span
+from voucher_gateway.work_class import current_work_class
 
 T = TypeVar("T")
 
@@ -60,6 +63,8 @@ Explain = Callable[[Response], VoucherGatewayError | None]
 
 _COMMON: Final = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
 _NONE: Final[Mapping[str, Secret]] = {}
+_SHORTEST_EVIDENCE_S: Final = 1.0
+"""A shorter wait, which a caller's own time-out ended, does not show that the vendor is silent."""
 
 
 class HttpClient:
@@ -111,6 +116,8 @@ class HttpClient:
             pause_s=settings.breaker_pause_s,
             calls=settings.calls_at_once,
         )
+        timeouts = (settings.connect_timeout_s, settings.read_timeout_s, settings.total_timeout_s)
+        self._shortest_evidence_s = min(*timeouts, _SHORTEST_EVIDENCE_S) * 0.9  # a wait may end a little early
         self._clocks: tuple[datetime, datetime] | None = None
 
     def close(self) -> None:
@@ -125,7 +132,7 @@ class HttpClient:
             ProviderUnavailable: if the vendor could not be asked in time.
         """
         with ErrorContext(account=self.account):
-            self._read_credentials(deadline_in(self.settings.total_timeout_s))
+            self._read_credentials(moment_within(self.settings.total_s(current_work_class())))
 
     @property
     def clock_skew(self) -> timedelta | None:
@@ -152,7 +159,7 @@ class HttpClient:
         """
         wait_for_rate_limit(self.account)
         note_request()
-        deadline = deadline_in(self.settings.total_timeout_s)
+        deadline = moment_within(self.settings.total_s(current_work_class()))
         # The frames in this block, and those below it, hold codes and secrets in plain text.
         with ErrorContext(account=self.account), self.limits.limit_call(None):
             try:
@@ -194,7 +201,7 @@ class HttpClient:
             intent = attrs.evolve(intent, key=key)
         wait_for_rate_limit(self.account)
         note_request()
-        deadline = deadline_in(self.settings.total_timeout_s)
+        deadline = moment_within(self.settings.total_s(current_work_class()))
         note_change(intent, Effect.NOT_EXECUTED)
         # See `read`.
         with ErrorContext(account=self.account, operation=intent.verb), self.limits.limit_call(intent.verb):
@@ -323,13 +330,15 @@ class HttpClient:
         if intent is not None:
             notify_before_send(intent)
         headed = self._with_headers(encoded, credentials)
+        begin = time.monotonic()
         try:
             reply = self._send_observed(
                 headed, request.path.template, deadline=deadline, returns_page=request.returns_page
             )
         except TransportError as lost:
             failure = lost
-            self.limits.note_failure(lost.failure)
+            if time.monotonic() - begin >= self._shortest_evidence_s:
+                self.limits.note_failure(lost.failure)
             log.debug("%s: %s: %s", self.account, request.safe_text, lost.failure.value)
         else:
             self.limits.note_reply()

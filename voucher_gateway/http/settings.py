@@ -8,6 +8,7 @@ import attrs
 
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.setting_types import parse_base_url
+from voucher_gateway.work_class import WorkClass
 
 
 def _seconds(_: object, __: attrs.Attribute[Any], value: float) -> None:
@@ -45,9 +46,11 @@ class HttpSettings:
     Attributes:
         base_url: where the vendor's API begins; https, or http on a loopback host.
         connect_timeout_s: how long making a connection may take.
-        read_timeout_s: how long the vendor may be silent while it answers.
-        total_timeout_s: how long one call may take in all, repeats and a token included. Only the system's look-up of
-            a host's name can take longer: nothing interrupts it.
+        read_timeout_s: how long the vendor may be silent while it answers a call for which a customer waits.
+        total_timeout_s: how long such a call may take at the vendor in all, repeats and a token included. Only the
+            system's look-up of a host's name can take longer: nothing interrupts it.
+        batch_timeout_s: how long the vendor may be silent, and a call may take in all, where no customer waits: in
+            lists, reports, migrations, recoveries and reconciliations.
         tries: the highest number of attempts of a call that certainly was not executed.
         workers: how many threads will share the account; as many connections are kept.
         breaker_timeouts: after how many time-outs in a row reads and new operations fail at once; 0 for never.
@@ -63,9 +66,10 @@ class HttpSettings:
     """
 
     base_url: str = attrs.field(converter=parse_base_url)
-    connect_timeout_s: float = attrs.field(default=5.0, validator=_seconds)
-    read_timeout_s: float = attrs.field(default=20.0, validator=_seconds)
-    total_timeout_s: float = attrs.field(default=30.0, validator=_seconds)
+    connect_timeout_s: float = attrs.field(default=3.05, validator=_seconds)
+    read_timeout_s: float = attrs.field(default=6.0, validator=_seconds)
+    total_timeout_s: float = attrs.field(default=8.0, validator=_seconds)
+    batch_timeout_s: float = attrs.field(default=30.0, validator=_seconds)
     tries: int = attrs.field(default=3, validator=_at_least_one)
     workers: int = attrs.field(default=8, validator=_at_least_one)
     breaker_timeouts: int = attrs.field(default=10, validator=_not_negative)
@@ -76,6 +80,16 @@ class HttpSettings:
     max_page_bytes: int = attrs.field(default=8 * 1024 * 1024, validator=_at_least_one)
     max_page_values: int = attrs.field(default=250_000, validator=_at_least_one)
     ca_bundle: str | None = None
+
+    def total_s(self, kind: WorkClass) -> float:
+        """Return how long one call of a class of work may take in all."""
+        if kind is WorkClass.CHECKOUT:
+            return self.total_timeout_s
+        return max(self.total_timeout_s, self.batch_timeout_s)
+
+    def read_s(self, kind: WorkClass) -> float:
+        """Return how long the vendor may be silent in a call of a class of work."""
+        return self.read_timeout_s if kind is WorkClass.CHECKOUT else max(self.read_timeout_s, self.batch_timeout_s)
 
     def reply_limits(self, *, page: bool) -> ReplyLimits:
         """Return the limits of a reply about one object, or of a page of a list."""

@@ -10,7 +10,6 @@ import http.client
 import os
 import ssl
 import sys
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -38,6 +37,7 @@ from voucher_gateway.http.outcome_table import TransportFailure
 from voucher_gateway.http.settings import HttpSettings, ReplyLimits
 from voucher_gateway.masking import drop_frames
 from voucher_gateway.setting_types import is_this_machine
+from voucher_gateway.work_class import current_work_class
 
 USER_AGENT: Final = "voucher-gateway"
 
@@ -119,7 +119,8 @@ class Transport:
         fork_safety.renew_if_forked()
         route = self._route(request)
         limits = self._settings.reply_limits(page=returns_page)
-        timing = RequestDeadline(deadline, self._settings.connect_timeout_s, self._settings.read_timeout_s)
+        read_s = self._settings.read_s(current_work_class())
+        timing = RequestDeadline(deadline, self._settings.connect_timeout_s, read_s)
         handled = sys.exception()  # an error that our caller handles is not the reason of ours
         # Raised outside of the handlers: as a context, the library's own error would keep URL and token. The frames of
         # an interruption would keep them too, and the connection.
@@ -296,8 +297,3 @@ def _name_failure(failure: TransportFailure, sent: bool | None) -> TransportFail
     if sent is None:
         return failure
     return (_AFTER_SENDING if sent else _WHILE_CONNECTING).get(failure, failure)
-
-
-def deadline_in(seconds: float) -> float:
-    """Return the moment of ``time.monotonic`` in so many seconds."""
-    return time.monotonic() + seconds

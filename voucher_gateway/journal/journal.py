@@ -15,6 +15,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.call_deadline import seconds_within
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.journal import queries, rows, search
@@ -51,6 +52,7 @@ from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Intent, Leftover, Result
 from voucher_gateway.setting_types import SecretSource
+from voucher_gateway.storage.connections import BUSY_TIMEOUT_S
 from voucher_gateway.storage.engine import Database
 
 log: Final = logging.getLogger("voucher_gateway.journal")
@@ -87,7 +89,7 @@ class Journal:
 
     def find(self, key: OperationKey) -> OperationRecord | None:
         """Return the operation of a key."""
-        with self.database.read() as connection:
+        with self.database.read(wait_s=seconds_within(BUSY_TIMEOUT_S)) as connection:
             return rows.select_operation(connection, key)
 
     def get(self, operation_id: str) -> OperationRecord | None:
@@ -278,7 +280,7 @@ class Journal:
             DatabaseUnavailable: if it cannot be committed. Nothing may be sent then.
         """
         at = format_micros(now())
-        with self.database.write() as connection:
+        with self.database.write(wait_s=seconds_within(BUSY_TIMEOUT_S)) as connection:
             check_fences(connection)
             self.restoration.require_writable(connection)
             row = None
@@ -318,7 +320,7 @@ class Journal:
             OperationInProgress: if another worker has the operation, or a fence forbids it. Nothing may be sent then.
             DatabaseUnavailable: if it cannot be committed. Nothing may be sent then.
         """
-        with self.database.write() as connection:
+        with self.database.write(wait_s=seconds_within(BUSY_TIMEOUT_S)) as connection:
             check_fences(connection)
             self.restoration.require_writable(connection)
             rows.refresh_operation(connection, record, None, format_micros(now()))

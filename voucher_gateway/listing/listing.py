@@ -11,7 +11,7 @@ from typing import ClassVar, Final, Self, TypeAlias, TypeVar
 from voucher_gateway.digest_set import DigestSet
 from voucher_gateway.errors import InvalidRequest, MalformedResponse
 from voucher_gateway.listing.page import ListingReport, Page, ResumePoint, key_digest
-from voucher_gateway.listing.prefetch import Prefetcher
+from voucher_gateway.listing.prefetch import InContext, Prefetcher
 
 T = TypeVar("T")
 
@@ -90,7 +90,7 @@ class Listing(Iterator[T]):
         self._place = (point.page, point.offset, point.anchor, point.duplicates)
         self._place_size = point.size
         self._size = size
-        self._fetch = fetch
+        self._fetch = fetch = InContext(fetch)
         self._key = key
         self._workers = workers
         self._left = limit

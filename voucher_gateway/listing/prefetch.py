@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import queue
 import threading
 from collections.abc import Callable
@@ -10,6 +11,21 @@ from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 R = TypeVar("R")
+
+
+class InContext(Generic[R]):
+    """A function that runs in the context in which this object was made, whichever thread calls it.
+
+    So the pages of a listing are requested for the work that asked for the listing.
+    """
+
+    def __init__(self, fetch: Callable[[int], R]) -> None:
+        self._fetch = fetch
+        self._context = contextvars.copy_context()
+
+    def __call__(self, index: int) -> R:
+        """Fetch a page."""
+        return self._context.copy().run(self._fetch, index)  # two threads cannot be in one context
 
 
 class Prefetcher(Generic[R]):

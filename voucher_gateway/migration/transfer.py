@@ -36,6 +36,7 @@ from voucher_gateway.migration.verify.checks import Difference
 from voucher_gateway.migration.verify.compare import SourceChange, changes_since_plan, compare_masked_file
 from voucher_gateway.migration.verify.verify import verify_plan
 from voucher_gateway.provider import SourceForm
+from voucher_gateway.work_class import WorkClass, use_work_class
 
 WORKERS: Final = 8
 """The default number of vouchers that are read or written at a time."""
@@ -78,6 +79,7 @@ class TransferReport:
         return self.run is not None and self.run.error is None and not self.differences
 
 
+@use_work_class(WorkClass.MIGRATE)
 def export_vouchers(
     gateway: Gateway,
     account: str,
@@ -140,6 +142,7 @@ def export_vouchers(
         return transfer.carry_out(None, _EVERYTHING, on_progress, readable=reveal)
 
 
+@use_work_class(WorkClass.MIGRATE)
 def import_vouchers(
     gateway: Gateway,
     account: str,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.errors import PaymentConflict
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.voucher import Voucher
@@ -133,6 +134,7 @@ class Payment:
         limit: Money | None = None,
         account: str | None = None,
         caller: str | None = None,
+        timeout: float | None = None,
     ) -> PaymentLeg:
         """Add a voucher, and share the total out again. Nothing moves; the vendor is asked what is left.
 
@@ -145,6 +147,7 @@ class Payment:
             account: the account to ask; None to ask every account whose `code_pattern` matches the code.
             caller: who typed the code, such as the client's IP address, to count it as `Gateway.check` does; None if
                 it need not be counted.
+            timeout: how long this call may take in all, in seconds; None for no such limit.
 
         Returns:
             the leg: its account, what is left, until when, and how much it pays.
@@ -163,10 +166,11 @@ class Payment:
         check_limit(limit, self._record)
         require_open(self._record)
         currency = self.total.currency
-        with count_check(self._verbs, caller) as attempt:
-            found = find_leg(self._verbs, attempt, code, pin, account=account, order=self.order, currency=currency)
-        with self._work() as work:
-            return add_leg(work, found, pin, limit)
+        with use_call_deadline(timeout):
+            with count_check(self._verbs, caller) as attempt:
+                found = find_leg(self._verbs, attempt, code, pin, account=account, order=self.order, currency=currency)
+            with self._work() as work:
+                return add_leg(work, found, pin, limit)
 
     def remove(self, leg: PaymentLeg | int) -> None:
         """Remove a voucher, and share the total out again.
@@ -183,11 +187,14 @@ class Payment:
 
     # --- authorize, capture, cancel ---
 
-    def authorize(self) -> None:
+    def authorize(self, *, timeout: float | None = None) -> None:
         """Hold what can be held, check the rest, and authorize the other means if it is inside: all or nothing.
 
         A leg is ``held`` then, which the vendor guarantees until `PaymentLeg.held_until`, or ``checked``, if the vendor
         cannot reserve. A repeated call goes on where the one before stopped, and does nothing twice.
+
+        Args:
+            timeout: how long this call may take in all, in seconds; None for no such limit.
 
         Raises:
             PaymentDeclined: if a leg or the other means cannot be used; `leg` and `cause` say which and why. The others
@@ -195,24 +202,27 @@ class Payment:
             PaymentConflict: if the payment is short or cancelled. If it is captured already, nothing happens.
             Exception: what the other means raised, if it is not known whether it was authorized. Call it again.
         """
-        with self._work() as work:
+        with self._work(timeout) as work:
             authorize_payment(work)
 
-    def reopen(self) -> None:
+    def reopen(self, *, timeout: float | None = None) -> None:
         """Give an authorization up, so that vouchers can be added and removed again.
 
         What is held is released, and the other means is voided if it is inside. The vouchers stay in the payment. Call
         it when the customer comes back from the page of the card to change the vouchers. In an open payment it does
         nothing.
 
+        Args:
+            timeout: how long this call may take in all, in seconds; None for no such limit.
+
         Raises:
             PaymentConflict: if it is decided to capture or to cancel, or the payment is over.
             Exception: if something is not given up yet. The next call of any method goes on with that.
         """
-        with self._work() as work:
+        with self._work(timeout) as work:
             reopen_payment(work)
 
-    def capture(self, *, due: Money | None = None) -> None:
+    def capture(self, *, due: Money | None = None, timeout: float | None = None) -> None:
         """Take everything. The decision is committed first: from then on it goes forward only.
 
         A repeated call goes on where the one before stopped, and so do `resume` and `Gateway.recover`.
@@ -220,6 +230,7 @@ class Payment:
         Args:
             due: what other means pay, which must be equal to `Payment.due`. It is needed if the payment is short: it
                 says that other means pay what is missing.
+            timeout: how long this call may take in all, in seconds; None for no such limit.
 
         Raises:
             PaymentShort: if a leg is lost. Capture again with the new `Payment.due`, or cancel.
@@ -229,10 +240,12 @@ class Payment:
             OutcomeUnknown: if it is not known whether a leg was taken. Resume the payment later.
             Exception: what the other means raised, if it is not known whether it was captured. Resume it later.
         """
-        with self._work() as work:
+        with self._work(timeout) as work:
             capture_payment(work, due)
 
-    def cancel(self, *, accept_loss: bool = False, replace: ReplacementRule | None = None) -> Cancellation:
+    def cancel(
+        self, *, accept_loss: bool = False, replace: ReplacementRule | None = None, timeout: float | None = None
+    ) -> Cancellation:
         """Give everything back: release what is held, refund what is taken. The decision is committed first.
 
         A repeated call goes on where the one before stopped, and so do `resume` and `Gateway.recover`.
@@ -242,6 +255,7 @@ class Payment:
                 voucher was deleted.
             replace: where a new voucher is issued for such a leg; None for nowhere. `refunds` then has a refund with
                 the new voucher, and `replacement` returns it.
+            timeout: how long this call may take in all, in seconds; None for no such limit.
 
         Returns:
             what was given back, and when reserved value is free again. If it is not complete, `attention` says why.
@@ -250,7 +264,7 @@ class Payment:
             UnsupportedOperation: if the account of `replace` issues no vouchers.
             ConfigurationError: if the configuration does not have that account.
         """
-        with self._work() as work:
+        with self._work(timeout) as work:
             return cancel_payment(work, accept_loss=accept_loss, replace=replace)
 
     # --- refunds ---
@@ -279,6 +293,7 @@ class Payment:
         reference: str,
         strategy: RefundStrategy | StrategyName | RefundShares = RefundStrategy.PROPORTIONAL,
         replace: ReplacementRule | None = None,
+        timeout: float | None = None,
     ) -> PaymentRefund:
         """Give an amount of a captured payment back. Its parts are committed first, and then given back.
 
@@ -292,6 +307,7 @@ class Payment:
             strategy: ``proportional``, ``vouchers-first`` or ``other-first``; or what each leg gives back, by its
                 number, and the other means by ``"other"``.
             replace: where a new voucher is issued for a leg that cannot be given back; None for nowhere.
+            timeout: how long this call may take in all, in seconds; None for no such limit.
 
         Returns:
             what each leg gives back. What `PaymentRefund.other` says is given back by the other means: by the payment
@@ -308,7 +324,7 @@ class Payment:
             Exception: what the other means raised, if it is not known whether it gave its part back.
         """
         chosen = as_strategy(strategy)
-        with self._work() as work:
+        with self._work(timeout) as work:
             return refund_payment(work, money, reference=reference, strategy=chosen, replace=replace)
 
     def replacement(self, reference: str, leg: int) -> Voucher:
@@ -324,18 +340,21 @@ class Payment:
         with self._work() as work:
             return read_replacement(work, reference, leg)
 
-    def resume(self) -> None:
+    def resume(self, *, timeout: float | None = None) -> None:
         """Continue what another call or process began: an authorization, a capture, a cancellation or a refund.
+
+        Args:
+            timeout: how long this call may take in all, in seconds; None for no such limit.
 
         Raises:
             Exception: as `authorize` and `capture`.
         """
-        with self._work() as work:
+        with self._work(timeout) as work:
             resume_payment(work)
 
     @contextmanager
-    def _work(self) -> Iterator[PaymentWork]:
-        with lock_order(self._store, self.order, wait=self._wait):
+    def _work(self, timeout: float | None = None) -> Iterator[PaymentWork]:
+        with use_call_deadline(timeout), lock_order(self._store, self.order, wait=self._wait):
             record = self._store.get(self._record.id)
             if record is None:
                 raise PaymentConflict("the payment is not in this database")

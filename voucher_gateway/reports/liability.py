@@ -16,6 +16,7 @@ from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
 from voucher_gateway.reports.balances import BalanceReader, VoucherBalance
 from voucher_gateway.reports.snapshots import Snapshot, Snapshots
+from voucher_gateway.work_class import WorkClass, use_work_class
 
 NO_END: Final = "no end"
 """The expiry of a voucher without an end of validity."""
@@ -167,6 +168,7 @@ class Liability:
         )
 
 
+@use_work_class(WorkClass.RECONCILE)
 def read_liability(gateway: Gateway, accounts: Iterable[str]) -> Liability:
     """Read what accounts owe from their vendors, one account after the other. Nothing is changed.
 

@@ -26,6 +26,7 @@ from voucher_gateway.reports.movements import (
 )
 from voucher_gateway.reports.roll_forward import MOST_NAMED, CurrencyRollForward, Line, RollForward, Unexplained
 from voucher_gateway.reports.snapshots import Snapshot, Snapshots, to_second
+from voucher_gateway.work_class import WorkClass, use_work_class
 
 
 @attrs.frozen
@@ -53,6 +54,7 @@ class _VoucherLines:
     unreadable: bool = False
 
 
+@use_work_class(WorkClass.RECONCILE)
 def roll_forward(
     gateway: Gateway, snapshots: Snapshots, opening: Snapshot, closing: Snapshot, *, every_history: bool = False
 ) -> RollForward:

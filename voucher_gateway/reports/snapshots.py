@@ -24,6 +24,7 @@ from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.reports.balances import BalanceReader, VoucherBalance
 from voucher_gateway.reports.schema import SNAPSHOTS, balances, snapshots
 from voucher_gateway.storage.engine import Database
+from voucher_gateway.work_class import WorkClass, use_work_class
 
 log: Final = logging.getLogger("voucher_gateway.reports")
 
@@ -101,6 +102,7 @@ class Snapshots:
 
     # --- taking ---
 
+    @use_work_class(WorkClass.RECONCILE)
     def take(self, gateway: Gateway, account: str) -> Snapshot:
         """Read all balances of an account and store them as a snapshot.
 

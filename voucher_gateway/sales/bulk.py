@@ -12,6 +12,7 @@ from voucher_gateway.models.requests import NewVoucher, nfc
 from voucher_gateway.sales.desk import SalesDesk
 from voucher_gateway.sales.records import STOPPED
 from voucher_gateway.sales.sale import Sale
+from voucher_gateway.work_class import WorkClass, use_work_class
 
 MAX_BATCH_SIZE: Final = 1_000_000
 """The largest batch."""
@@ -107,13 +108,18 @@ def _sell_all(seller: _BatchSeller, count: int, workers: int) -> Iterator[Sale]:
     try:
         waiting: deque[Future[Sale]] = deque()
         for number in range(1, count + 1):
-            waiting.append(pool.submit(seller.sell, number))
+            waiting.append(pool.submit(_sell, seller, number))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@use_work_class(WorkClass.MIGRATE)
+def _sell(seller: _BatchSeller, number: int) -> Sale:
+    return seller.sell(number)
 
 
 def _check(new: NewVoucher, count: int, workers: int) -> None:

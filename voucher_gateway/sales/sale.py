@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, Self
 
+from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.errors import (
     DatabaseUnavailable,
     InvalidRequest,
@@ -138,17 +139,20 @@ class Sale:
 
     # --- what is done with it ---
 
-    def prepare(self) -> Self:
+    def prepare(self, *, timeout: float | None = None) -> Self:
         """Issue the voucher, inactive. Where the vendor cannot, nothing is sent, and `fulfil` issues it.
 
         Nothing of it can be spent before `fulfil`. If it was done before, nothing is sent.
+
+        Args:
+            timeout: how long this call may take in all, in seconds; None for no such limit.
 
         Raises:
             SaleConflict: if the sale is revoked.
         """
         self.refresh()._require_not_revoked()
         if self.state is SaleState.OPEN:
-            with self._work() as work:
+            with self._work(timeout) as work:
                 self._row = work.row
                 self._require_not_revoked()
                 if work.row.state is SaleState.OPEN:
@@ -157,17 +161,20 @@ class Sale:
                     work.update(state=SaleState.PREPARED, attention=self._lost_code(work.row))
         return self
 
-    def fulfil(self) -> Self:
+    def fulfil(self, *, timeout: float | None = None) -> Self:
         """Make the voucher spendable, once. Call it after the payment.
 
         The decision is committed first. From then on `fulfil`, `resume` and `Gateway.recover` go on until it is done.
+
+        Args:
+            timeout: how long this call may take in all, in seconds; None for no such limit.
 
         Raises:
             SaleConflict: if the sale is revoked; `restore` takes that back.
         """
         self.refresh()._require_not_revoked()
         if self.state not in _SPENDABLE:
-            with self._work() as work:
+            with self._work(timeout) as work:
                 self._row = work.row
                 self._require_not_revoked()
                 if work.row.state in (SaleState.OPEN, SaleState.PREPARED):
@@ -191,7 +198,7 @@ class Sale:
                     work.update(state=state, delivered_at=format_micros(now()), sealed_code=None, sealed_pin=None)
         return self
 
-    def revoke(self, reason: str) -> Revocation:
+    def revoke(self, reason: str, *, timeout: float | None = None) -> Revocation:
         """Stop the voucher from being spent, and return what was spent until then. Call it when the payment is revoked.
 
         The vendor deactivates the voucher, and what is left on it is frozen. A vendor that cannot do that has an
@@ -199,6 +206,7 @@ class Sale:
 
         Args:
             reason: why, for people. If the sale is revoked already, the first reason stays.
+            timeout: how long this call may take in all, in seconds; None for no such limit.
 
         Raises:
             UnsupportedOperation: if the account can neither deactivate nor redeem. Nothing is committed then.
@@ -206,7 +214,7 @@ class Sale:
         if not reason.strip():
             raise InvalidRequest("a revocation needs a reason", field="reason", rule="not empty")
         if self.refresh().state is not SaleState.REVOKED:
-            with self._work() as work:
+            with self._work(timeout) as work:
                 if work.row.state is not SaleState.REVOKED:
                     if work.row.state is not SaleState.REVOKING:
                         if work.may_be_issued():
@@ -217,18 +225,21 @@ class Sale:
         assert revocation is not None
         return revocation
 
-    def restore(self) -> Self:
+    def restore(self, *, timeout: float | None = None) -> Self:
         """Take a revocation back: make the voucher spendable again, such as after a chargeback that the shop won.
 
         What was frozen or taken is spendable again, and what its owner had spent stays spent. The decision is committed
         first, as in `fulfil`.
+
+        Args:
+            timeout: how long this call may take in all, in seconds; None for no such limit.
 
         Raises:
             SaleConflict: if the sale is not revoked.
             UnsupportedOperation: if the vendor cannot take it back. Nothing is committed then.
         """
         self.refresh()
-        with self._work() as work:
+        with self._work(timeout) as work:
             row = work.row
             if row.state is SaleState.REVOKED and row.method is not None:
                 work.require_restorable(RevocationMethod(row.method))
@@ -242,12 +253,15 @@ class Sale:
             self._complete(work)
         return self
 
-    def resume(self) -> Self:
+    def resume(self, *, timeout: float | None = None) -> Self:
         """Go on with a decision that is committed and not carried out yet. Without one, nothing is done.
 
         If a call that makes the voucher spendable was lost before the revocation, look whether it has arrived since.
+
+        Args:
+            timeout: how long this call may take in all, in seconds; None for no such limit.
         """
-        with self._work() as work:
+        with self._work(timeout) as work:
             self._complete(work)
         return self
 
@@ -295,9 +309,9 @@ class Sale:
         )
 
     @contextmanager
-    def _work(self) -> Iterator[SaleWork]:
+    def _work(self, timeout: float | None = None) -> Iterator[SaleWork]:
         """Work on the sale as its only worker, and note why the work had to stop."""
-        with self._store.lock_sale(self.name, wait_s=self._wait) as row:
+        with use_call_deadline(timeout), self._store.lock_sale(self.name, wait_s=self._wait) as row:
             work = SaleWork(self._verbs, self._store, self._codes, self._account(row), row)
             work.adopt_account_name()
             try:

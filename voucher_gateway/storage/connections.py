@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -106,24 +107,28 @@ class SharedConnection:
         return self._lock.locked()
 
     @contextmanager
-    def transaction(self, *, immediate: bool) -> Iterator[Connection]:
+    def transaction(self, *, immediate: bool, wait_s: float = BUSY_TIMEOUT_S) -> Iterator[Connection]:
         """Give the connection in a transaction; other threads wait.
 
         Args:
             immediate: whether to hold SQLite's write lock from the begin on. Otherwise SQLite begins no transaction,
                 so that a reader never waits for another process's writer.
+            wait_s: how long to wait for the other threads and for another process's writer, in seconds.
 
         Raises:
             DatabaseUnavailable: if the transaction cannot begin, a statement failed, or the commit failed.
         """
-        if not self._lock.acquire(timeout=BUSY_TIMEOUT_S):
+        began = time.monotonic()
+        if not self._lock.acquire(timeout=wait_s):
             raise DatabaseUnavailable(f"the database {self._safe_url} is kept busy by the other threads")
+        if wait_s < BUSY_TIMEOUT_S:
+            wait_s = max(0.0, wait_s - (time.monotonic() - began))
         try:
             self._thread = threading.get_ident()
             with database_errors(self._safe_url):
                 connection = None
                 try:
-                    connection = self._begin(immediate=immediate)
+                    connection = self._begin(immediate=immediate, wait_s=wait_s)
                     yield connection
                     renew_if_forked()
                     self._require_not_forked()
@@ -140,7 +145,7 @@ class SharedConnection:
             self._thread = 0
             self._lock.release()
 
-    def _begin(self, *, immediate: bool) -> Connection:
+    def _begin(self, *, immediate: bool, wait_s: float) -> Connection:
         if self._connection is None:
             self._require_not_forked()
             if self._closed:
@@ -150,7 +155,7 @@ class SharedConnection:
         connection = self._connection
         connection.begin()
         if immediate:
-            execute_on_sqlite(connection, "BEGIN IMMEDIATE")
+            _begin_immediate(connection, wait_s)
             self._check_locks()
         self._file.must_be_in_place()
         self._file.logs_must_be_in_place()
@@ -214,13 +219,29 @@ class SharedConnection:
         self._lock.release()
 
 
+def _begin_immediate(connection: Connection, wait_s: float) -> None:
+    """Take SQLite's write lock, and wait at most so long for another process that holds it."""
+    if wait_s >= BUSY_TIMEOUT_S:  # as the connection is set
+        execute_on_sqlite(connection, "BEGIN IMMEDIATE")
+        return
+    execute_on_sqlite(connection, f"PRAGMA busy_timeout = {int(wait_s * 1000)}")
+    try:
+        execute_on_sqlite(connection, "BEGIN IMMEDIATE")
+    finally:
+        execute_on_sqlite(connection, f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+
+
+_LOCK_TIMEOUT: Final = sa.text("SELECT set_config('lock_timeout', :milliseconds, true)")
+
+
 @contextmanager
-def pooled_transaction(engine: Engine, safe_url: str) -> Iterator[Connection]:
+def pooled_transaction(engine: Engine, safe_url: str, *, wait_s: float = BUSY_TIMEOUT_S) -> Iterator[Connection]:
     """Give a connection from the engine's pool in a transaction.
 
     Args:
         engine: the database.
         safe_url: its URL without the password, for messages.
+        wait_s: how long each statement waits for a lock, in seconds; from `BUSY_TIMEOUT_S` on, as the server is set.
 
     Raises:
         DatabaseUnavailable: if there is no connection, a statement failed, or the commit failed.
@@ -228,6 +249,8 @@ def pooled_transaction(engine: Engine, safe_url: str) -> Iterator[Connection]:
     with database_errors(safe_url), engine.connect() as connection:
         try:
             connection.begin()
+            if wait_s < BUSY_TIMEOUT_S:  # zero would stand for no limit
+                connection.execute(_LOCK_TIMEOUT, {"milliseconds": str(max(1, int(wait_s * 1000)))})
             yield connection
             renew_if_forked()
             _require_committable(connection)

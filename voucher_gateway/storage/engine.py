@@ -103,29 +103,36 @@ class Database:
             self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
             self._locks = AdvisoryLocks(self._engine, self.safe_url)
 
-    def write(self) -> AbstractContextManager[Connection]:
+    def write(self, *, wait_s: float = BUSY_TIMEOUT_S) -> AbstractContextManager[Connection]:
         """Give a connection in a transaction that is committed at the end.
 
         In SQLite the transaction holds the write lock from its begin on, and one thread of the process uses the file
         at a time.
+
+        Args:
+            wait_s: how long it waits for others, in seconds. In PostgreSQL each lock waits that long; by default it
+                waits as the server is set.
 
         Raises:
             DatabaseUnavailable: if the transaction cannot begin, a statement failed, or the commit failed.
         """
         renew_if_forked()
         if self.is_sqlite:
-            return self._shared.transaction(immediate=True)
-        return pooled_transaction(self._engine, self.safe_url)
+            return self._shared.transaction(immediate=True, wait_s=wait_s)
+        return pooled_transaction(self._engine, self.safe_url, wait_s=wait_s)
 
-    def read(self) -> AbstractContextManager[Connection]:
+    def read(self, *, wait_s: float = BUSY_TIMEOUT_S) -> AbstractContextManager[Connection]:
         """Give a connection for reading. Each statement sees everything that was committed before it.
+
+        Args:
+            wait_s: how long it waits for other threads on an SQLite file, in seconds.
 
         Raises:
             DatabaseUnavailable: if the database cannot be reached, or a statement failed.
         """
         renew_if_forked()
         if self.is_sqlite:
-            return self._shared.transaction(immediate=False)
+            return self._shared.transaction(immediate=False, wait_s=wait_s)
         return pooled_transaction(self._reader, self.safe_url)
 
     @contextmanager

@@ -23,6 +23,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from voucher_gateway.call_deadline import moment_within, seconds_within
 from voucher_gateway.errors import DatabaseUnavailable, OperationInProgress
 from voucher_gateway.fork_safety import call_after_fork, renew_if_forked
 from voucher_gateway.storage.connections import database_errors
@@ -85,7 +86,7 @@ class Locks(abc.ABC):
         """Hold the lock of a name against all other threads, processes and (PostgreSQL) machines.
 
         Raises:
-            OperationInProgress: if it cannot be acquired in that time.
+            OperationInProgress: if it cannot be acquired in that time, or before the call's deadline.
         """
         return _HeldLock(self, _NAMES + _lock_number(name), wait_s)
 
@@ -136,10 +137,10 @@ class _HeldLock:
 
     def __enter__(self) -> None:
         locks, number = self._locks, self._number
-        deadline = time.monotonic() + self._wait_s
+        deadline = moment_within(self._wait_s)
         lock = self._lock = locks._enter(number)
         try:
-            if not lock.acquire(timeout=self._wait_s):
+            if not lock.acquire(timeout=seconds_within(self._wait_s)):
                 raise OperationInProgress("another thread is changing this voucher now; try again")
             try:
                 while not locks._try(number):

@@ -23,7 +23,7 @@ from voucher_gateway.testing.harness.fault_injection import UNDOCUMENTED
 from voucher_gateway.testing.harness.reply_rewriting import Change, make_tamperable
 from voucher_gateway.testing.harness.vendor import ACCOUNT, FAST, account_table, select_settings, settings_for
 
-PATIENCE: Final = {"connect_timeout_s": 2.0, "read_timeout_s": 2.0, "total_timeout_s": 6.0}
+PATIENCE: Final = {"connect_timeout_s": 2.0, "read_timeout_s": 2.0, "total_timeout_s": 6.0, "batch_timeout_s": 6.0}
 """How long an account of a shop's test waits for its simulator, in seconds, so that a test with a hang ends soon."""
 
 _ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"

@@ -19,6 +19,7 @@ def check(
     pin: given.PinText = None,
     pin_file: given.PinFile = None,
     account: given.AccountOption = None,
+    timeout: given.ReadTimeout = None,
     caller: Annotated[
         str,
         typer.Option(
@@ -42,7 +43,7 @@ def check(
     session = cli_context_of(context)
     voucher_code, voucher_pin = require_code(code, code_file), parse_pin(pin, pin_file)
     with session.gateway(account) as gateway:
-        answer = gateway.check(voucher_code, voucher_pin, caller=caller, account=account)
+        answer = gateway.check(voucher_code, voucher_pin, caller=caller, account=account, timeout=timeout)
     if session.output.as_json:
         session.output.object(answer)
     elif answer.usable:

@@ -43,7 +43,7 @@ def doctor(
 
     All accounts are tested at the same time. Each test reads one voucher and changes nothing. The exit code is the one
     of the worst problem. A difference of more than 5 seconds between the clocks is a warning. If an account does not
-    answer, its test takes total_timeout_s (30 seconds by default).
+    answer, its test takes batch_timeout_s (30 seconds by default).
 
     Examples:
         voucher-gateway doctor

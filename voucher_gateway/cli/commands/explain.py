@@ -62,6 +62,7 @@ def explain(
         bool,
         typer.Option("--broadcast", help="Show the code also to vendors whose code_pattern does not match it."),
     ] = False,
+    timeout: given.ReadTimeout = None,
 ) -> None:
     """Say in one sentence why a voucher does not work, and tell its story.
 
@@ -79,7 +80,7 @@ def explain(
         raise InvalidRequest("give either CODE or --order", field="CODE", rule="one of CODE and --order")
     voucher_pin = parse_pin(pin, pin_file)
     with session.gateway() as gateway:
-        explanation = gateway.explain(voucher_code, voucher_pin, order=order, broadcast=broadcast)
+        explanation = gateway.explain(voucher_code, voucher_pin, order=order, broadcast=broadcast, timeout=timeout)
     if session.output.as_json:
         session.output.object(explanation)
     else:

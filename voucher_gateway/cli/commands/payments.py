@@ -129,7 +129,13 @@ def show_payment(context: typer.Context, order: OrderNumber, attempt: Attempt = 
     print_hints(output, hints)
 
 
-def resume(context: typer.Context, order: OrderNumber, attempt: Attempt = None, wait: given.Wait = 0) -> None:
+def resume(
+    context: typer.Context,
+    order: OrderNumber,
+    attempt: Attempt = None,
+    wait: given.Wait = 0,
+    timeout: given.Timeout = None,
+) -> None:
     """Continue what was begun with a payment: an authorization, a capture, a cancellation or a refund.
 
     It makes no decision. Exit code 0 if nothing is left to do, 1 if the payment is short, 3 if it has to be resumed
@@ -142,7 +148,7 @@ def resume(context: typer.Context, order: OrderNumber, attempt: Attempt = None, 
     with session.gateway() as gateway:
         payment = _find(gateway, order, attempt, wait)
         with session.changing(f"the payment of order {order}", _remedy(order)):
-            payment.resume()
+            payment.resume(timeout=timeout)
             _print_result(session, payment)
         code = payment_code(gateway, payment.record)
     raise typer.Exit(code)
@@ -157,6 +163,7 @@ def cancel(
     replace_at: ReplaceAt = None,
     attempt: Attempt = None,
     wait: given.Wait = 0,
+    timeout: given.Timeout = None,
 ) -> None:
     """Cancel a payment: release what is held, and give back what was taken.
 
@@ -171,7 +178,7 @@ def cancel(
         payment = _find(gateway, order, attempt, wait)
         with session.changing(f"the cancellation of the payment of order {order}", _remedy(order)):
             rule = None if replace_at is None else ReplacementRule(account=gateway.account(replace_at).name)
-            cancellation = payment.cancel(accept_loss=accept_loss, replace=rule)
+            cancellation = payment.cancel(accept_loss=accept_loss, replace=rule, timeout=timeout)
             if session.output.as_json:
                 session.output.object(payment_fields(payment.record) | {"cancellation": cancellation})
             else:
@@ -209,6 +216,7 @@ def refund(
     replace_at: ReplaceAt = None,
     attempt: Attempt = None,
     wait: given.Wait = 0,
+    timeout: given.Timeout = None,
 ) -> None:
     """Give an amount of a captured payment back, or go on with that.
 
@@ -229,7 +237,11 @@ def refund(
         rule = None if replace_at is None else ReplacementRule(account=gateway.account(replace_at).name)
         with session.changing(f"the refund {reference} of the payment of order {order}", _remedy(order)):
             refunded = payment.refund(
-                money, reference=reference, strategy=shares or RefundStrategy(strategy), replace=rule
+                money,
+                reference=reference,
+                strategy=shares or RefundStrategy(strategy),
+                replace=rule,
+                timeout=timeout,
             )
             if session.output.as_json:
                 session.output.object({"order": order, "attempt": payment.attempt, "refund": refunded})

@@ -79,6 +79,7 @@ def resolve(
             help="Instead, a file with the ticket that the failed command printed; - is stdin. Needs no journal.",
         ),
     ] = None,
+    timeout: given.ReadTimeout = None,
 ) -> None:
     """Find out what became of one operation.
 
@@ -101,7 +102,7 @@ def resolve(
         rule = "ACCOUNT VERB REFERENCE, or --ticket FILE"
         raise InvalidRequest(f"give {rule}", field="REFERENCE", rule=rule)
     with session.gateway(doubt.account) as gateway, advising(LOOK_INTO_THE_JOURNAL, "reference"):
-        resolution = gateway.resolve(doubt)
+        resolution = gateway.resolve(doubt, timeout=timeout)
         replaceable = is_replaceable(gateway, resolution.account, resolution.verb)
     print_one(session.output, resolution_fields(resolution), replaceable=replaceable)
     raise typer.Exit(_resolve_code([resolution]))

@@ -75,6 +75,7 @@ def prepare(
     campaign: CampaignOption = None,
     metadata: given.Metadata = None,
     wait: given.Wait = 0,
+    timeout: given.Timeout = None,
     reveal: given.Reveal = False,
 ) -> None:
     """Open the sale of a voucher, and issue the voucher inactive.
@@ -101,12 +102,18 @@ def prepare(
     )
 
     def call(gateway: Gateway) -> Sale:
-        return gateway.sale(name, account, new, order=order, wait=wait).prepare()
+        return gateway.sale(name, account, new, order=order, wait=wait).prepare(timeout=timeout)
 
     _run(session, name, "prepare", call, reveal=reveal)
 
 
-def fulfil(context: typer.Context, name: _SaleName, wait: given.Wait = 0, reveal: given.Reveal = False) -> None:
+def fulfil(
+    context: typer.Context,
+    name: _SaleName,
+    wait: given.Wait = 0,
+    timeout: given.Timeout = None,
+    reveal: given.Reveal = False,
+) -> None:
     """Make the voucher of a sale spendable, after the payment.
 
     It happens once, however often the command is given. If it fails, the decision stands: the same command, or
@@ -116,7 +123,11 @@ def fulfil(context: typer.Context, name: _SaleName, wait: given.Wait = 0, reveal
         voucher-gateway sell fulfil 1002-1 --reveal
     """
     session = cli_context_of(context)
-    _run(session, name, "fulfil", lambda gateway: _find(gateway, name, wait).fulfil(), reveal=reveal)
+
+    def call(gateway: Gateway) -> Sale:
+        return _find(gateway, name, wait).fulfil(timeout=timeout)
+
+    _run(session, name, "fulfil", call, reveal=reveal)
 
 
 def delivered(
@@ -158,6 +169,7 @@ def revoke(
         str, typer.Option("--reason", metavar="TEXT", help="Why, such as chargeback.", show_default=False)
     ],
     wait: given.Wait = 0,
+    timeout: given.Timeout = None,
 ) -> None:
     """Stop the voucher of a sale from being spent, and say what was spent until then: the shop's loss.
 
@@ -171,13 +183,13 @@ def revoke(
 
     def call(gateway: Gateway) -> Sale:
         sale = _find(gateway, name, wait)
-        sale.revoke(reason)
+        sale.revoke(reason, timeout=timeout)
         return sale
 
     _run(session, name, "revoke", call)
 
 
-def restore(context: typer.Context, name: _SaleName, wait: given.Wait = 0) -> None:
+def restore(context: typer.Context, name: _SaleName, wait: given.Wait = 0, timeout: given.Timeout = None) -> None:
     """Take a revocation back, such as after a chargeback that the shop won.
 
     What was frozen or taken can be spent again. A card that its vendor deactivates for ever cannot be restored.
@@ -186,7 +198,7 @@ def restore(context: typer.Context, name: _SaleName, wait: given.Wait = 0) -> No
         voucher-gateway sell restore 1002-1
     """
     session = cli_context_of(context)
-    _run(session, name, "restore", lambda gateway: _find(gateway, name, wait).restore())
+    _run(session, name, "restore", lambda gateway: _find(gateway, name, wait).restore(timeout=timeout))
 
 
 def show(context: typer.Context, name: _SaleName, reveal: given.Reveal = False) -> None:

@@ -94,6 +94,7 @@ def reserve(
     order: given.Order = None,
     if_held: given.IfHeld = None,
     wait: given.Wait = 0,
+    timeout: given.Timeout = None,
     option: given.CallOptions = None,
 ) -> None:
     """Reserve value, to be captured or released later (loosely: a hold).
@@ -104,11 +105,8 @@ def reserve(
     Examples:
         voucher-gateway reserve shop - 30.00 EUR --reference 1001-a < code.txt
     """
-    voucher_code, voucher_pin, money = (
-        require_code(code, code_file),
-        parse_pin(pin, pin_file),
-        parse_money(amount, currency),
-    )
+    voucher_code, voucher_pin = require_code(code, code_file), parse_pin(pin, pin_file)
+    money = parse_money(amount, currency)
 
     def call(gateway: Gateway) -> Reservation:
         held = _if_held(gateway, if_held)
@@ -125,7 +123,7 @@ def reserve(
             if_held=held,
         )
 
-    run_changing_call(cli_context_of(context), Operation.RESERVE, account, reference, order, call)
+    run_changing_call(cli_context_of(context), Operation.RESERVE, account, reference, order, call, timeout=timeout)
 
 
 def capture(
@@ -141,6 +139,7 @@ def capture(
     reserved_until: _ReservedUntil = None,
     order: given.Order = None,
     wait: given.Wait = 0,
+    timeout: given.Timeout = None,
     option: given.CallOptions = None,
 ) -> None:
     """Take the value that was reserved (JTL: charge).
@@ -176,7 +175,7 @@ def capture(
             options=options,
         )
 
-    run_changing_call(cli_context_of(context), Operation.CAPTURE, account, reference, order, call)
+    run_changing_call(cli_context_of(context), Operation.CAPTURE, account, reference, order, call, timeout=timeout)
 
 
 def release(
@@ -191,6 +190,7 @@ def release(
     reserved_until: _ReservedUntil = None,
     order: given.Order = None,
     wait: given.Wait = 0,
+    timeout: given.Timeout = None,
     option: given.CallOptions = None,
 ) -> None:
     """Give a reservation up.
@@ -228,7 +228,7 @@ def release(
             options=options,
         )
 
-    run_changing_call(cli_context_of(context), Operation.RELEASE, account, reference, order, call)
+    run_changing_call(cli_context_of(context), Operation.RELEASE, account, reference, order, call, timeout=timeout)
 
 
 def redeem(
@@ -252,6 +252,7 @@ def redeem(
         ),
     ] = False,
     wait: given.Wait = 0,
+    timeout: given.Timeout = None,
     option: given.CallOptions = None,
 ) -> None:
     """Take value in one step.
@@ -262,11 +263,8 @@ def redeem(
     Examples:
         voucher-gateway redeem shop - 10.53 EUR --reference 1002-a < code.txt
     """
-    voucher_code, voucher_pin, money = (
-        require_code(code, code_file),
-        parse_pin(pin, pin_file),
-        parse_money(amount, currency),
-    )
+    voucher_code, voucher_pin = require_code(code, code_file), parse_pin(pin, pin_file)
+    money = parse_money(amount, currency)
 
     def call(gateway: Gateway) -> Redemption:
         held = _if_held(gateway, if_held)
@@ -284,7 +282,7 @@ def redeem(
             partial=partial,
         )
 
-    run_changing_call(cli_context_of(context), Operation.REDEEM, account, reference, order, call)
+    run_changing_call(cli_context_of(context), Operation.REDEEM, account, reference, order, call, timeout=timeout)
 
 
 def refund(
@@ -302,6 +300,7 @@ def refund(
     voucher_id: given.VoucherOption = None,
     order: given.Order = None,
     wait: given.Wait = 0,
+    timeout: given.Timeout = None,
     option: given.CallOptions = None,
 ) -> None:
     """Give a redemption back, all of it or a part.
@@ -339,7 +338,7 @@ def refund(
             options=options,
         )
 
-    run_changing_call(cli_context_of(context), Operation.REFUND, account, reference, order, call)
+    run_changing_call(cli_context_of(context), Operation.REFUND, account, reference, order, call, timeout=timeout)
 
 
 def refundable(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import attrs
 import typer
 
+from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import DECLINED, NOT_DONE, cli_context_of
 from voucher_gateway.cli.errors import error_object
@@ -43,6 +44,7 @@ def show(
     code_file: given.CodeFile = None,
     pin: given.PinText = None,
     pin_file: given.PinFile = None,
+    timeout: given.ReadTimeout = None,
     reveal: given.Reveal = False,
 ) -> None:
     """Show everything that is known of one voucher, by --id or by --code.
@@ -58,7 +60,7 @@ def show(
     if (id is None) == (voucher_code is None):
         raise InvalidRequest("give either --id or --code", field="id", rule="one of --id and --code")
     voucher_pin = parse_pin(pin, pin_file)
-    with session.gateway(account, journal=False) as gateway:
+    with session.gateway(account, journal=False) as gateway, use_call_deadline(timeout):
         if voucher_code is None:
             assert id is not None
             voucher = _with_value(gateway, gateway.get(account, id, secrets=reveal))
@@ -96,12 +98,14 @@ def find(
         bool,
         typer.Option("--broadcast", help="Show the code also to vendors whose code_pattern does not match it."),
     ] = False,
+    timeout: given.ReadTimeout = None,
     reveal: given.Reveal = False,
 ) -> None:
     """Find out which account a code belongs to.
 
     All accounts whose code_pattern matches the code are asked. Exit code 0 if it is found, 1 if no account has it, 3
-    if not all could be asked. The time limit is that of each account (total_timeout_s, 30 seconds unless set).
+    if not all could be asked. The time limit is --timeout, and that of each account (total_timeout_s, 8 seconds unless
+    set).
 
     Examples:
         voucher-gateway find - < code.txt
@@ -110,7 +114,7 @@ def find(
     session = cli_context_of(context)
     voucher_code, voucher_pin = require_code(code, code_file), parse_pin(pin, pin_file)
     with session.gateway() as gateway:
-        lookup = gateway.find(voucher_code, voucher_pin, broadcast=broadcast)
+        lookup = gateway.find(voucher_code, voucher_pin, broadcast=broadcast, timeout=timeout)
     if session.output.as_json:
         session.output.object(_lookup_object(lookup), reveal=reveal)
     else:
@@ -149,6 +153,7 @@ def balance(
     code_file: given.CodeFile = None,
     pin: given.PinText = None,
     pin_file: given.PinFile = None,
+    timeout: given.ReadTimeout = None,
 ) -> None:
     """Show what a voucher is worth now, and until when.
 
@@ -160,14 +165,16 @@ def balance(
     session = cli_context_of(context)
     voucher_code, voucher_pin = require_code(code, code_file), parse_pin(pin, pin_file)
     with session.gateway(account) as gateway:
-        result = gateway.balance(account, voucher_code, voucher_pin)
+        result = gateway.balance(account, voucher_code, voucher_pin, timeout=timeout)
     if session.output.as_json:
         session.output.object(result)
     else:
         session.output.show(text_of(result.remaining), details(fields_of(result, without=("account", "remaining"))))
 
 
-def history(context: typer.Context, account: given.AccountName, id: given.VoucherId) -> None:
+def history(
+    context: typer.Context, account: given.AccountName, id: given.VoucherId, timeout: given.ReadTimeout = None
+) -> None:
     """List what happened to a voucher, the oldest first.
 
     JTL shows charges, ticketing shows transactions. Amounts are positive, in the voucher's currency; the kind says in
@@ -178,7 +185,7 @@ def history(context: typer.Context, account: given.AccountName, id: given.Vouche
     """
     session = cli_context_of(context)
     with session.gateway(account, journal=False) as gateway:
-        result = gateway.history(account, id)
+        result = gateway.history(account, id, timeout=timeout)
     if session.output.as_json:
         session.output.object(result)
         return
@@ -340,6 +347,7 @@ def presentation(
         str | None,
         typer.Option("--id", metavar="ID", help="The vendor's id of the voucher, where you know it: saves a look-up."),
     ] = None,
+    timeout: given.ReadTimeout = None,
     reveal: given.Reveal = False,
 ) -> None:
     """Show how the seller presents a voucher, for printing it.
@@ -354,7 +362,7 @@ def presentation(
     session = cli_context_of(context)
     voucher_code = require_code(code, code_file)
     with session.gateway(account, journal=False) as gateway:
-        result = gateway.presentation(account, voucher_code, id=id)
+        result = gateway.presentation(account, voucher_code, id=id, timeout=timeout)
     if session.output.as_json:
         session.output.object(result, reveal=reveal)
     else:

@@ -53,6 +53,7 @@ def issue(
     metadata: given.Metadata = None,
     order: given.Order = None,
     wait: given.Wait = 0,
+    timeout: given.Timeout = None,
     option: given.CallOptions = None,
     reveal: given.Reveal = False,
 ) -> None:
@@ -87,11 +88,13 @@ def issue(
         options = call_options(gateway, account, option, unless=Operation.ACTIVATE if activate else None)
         return gateway.issue(account, new, reference=reference, order=order, wait=wait, options=options)
 
-    voucher = run_changing_call(session, Operation.ISSUE, account, reference, order, call, reveal=reveal)
+    voucher = run_changing_call(
+        session, Operation.ISSUE, account, reference, order, call, timeout=timeout, reveal=reveal
+    )
     if new.code is None and voucher.code is not None and not reveal:
         session.output.note(f"Its code is masked: voucher-gateway show {account} --id {voucher.id} --reveal")
     if activate:
-        _activate_new(session, account, voucher, reference, order, wait, option, reveal=reveal)
+        _activate_new(session, account, voucher, reference, order, wait, option, timeout=timeout, reveal=reveal)
     if new.code is None and session.output.unread:
         _require_readable_code(session, account, voucher.id)
 
@@ -152,6 +155,7 @@ def _activate_new(
     wait: int,
     option: list[str] | None,
     *,
+    timeout: float | None,
     reveal: bool,
 ) -> None:
     if voucher.status in (None, Status.ACTIVE):
@@ -159,7 +163,9 @@ def _activate_new(
         session.output.note(f"The vendor {why}: the voucher can be spent.")
         return
     verb, id = Operation.ACTIVATE, voucher.id
-    _set_status(session, verb, account, id, reference, order, wait, option, after_issue=True, reveal=reveal)
+    _set_status(
+        session, verb, account, id, reference, order, wait, option, timeout=timeout, after_issue=True, reveal=reveal
+    )
 
 
 def activate(
@@ -169,6 +175,7 @@ def activate(
     reference: given.Reference,
     order: given.Order = None,
     wait: given.Wait = 0,
+    timeout: given.Timeout = None,
     option: given.CallOptions = None,
 ) -> None:
     """Make a voucher spendable (JTL: status).
@@ -179,7 +186,8 @@ def activate(
     Examples:
         voucher-gateway activate shop 4711 --reference order-7
     """
-    _set_status(cli_context_of(context), Operation.ACTIVATE, account, id, reference, order, wait, option)
+    session, verb = cli_context_of(context), Operation.ACTIVATE
+    _set_status(session, verb, account, id, reference, order, wait, option, timeout=timeout)
 
 
 def deactivate(
@@ -189,6 +197,7 @@ def deactivate(
     reference: given.Reference,
     order: given.Order = None,
     wait: given.Wait = 0,
+    timeout: given.Timeout = None,
     option: given.CallOptions = None,
 ) -> None:
     """Stop a voucher from being spent (JTL: status).
@@ -198,7 +207,8 @@ def deactivate(
     Examples:
         voucher-gateway deactivate shop 4711 --reference order-7
     """
-    _set_status(cli_context_of(context), Operation.DEACTIVATE, account, id, reference, order, wait, option)
+    session, verb = cli_context_of(context), Operation.DEACTIVATE
+    _set_status(session, verb, account, id, reference, order, wait, option, timeout=timeout)
 
 
 def _set_status(
@@ -211,6 +221,7 @@ def _set_status(
     wait: int,
     option: list[str] | None,
     *,
+    timeout: float | None,
     after_issue: bool = False,
     reveal: bool = False,
 ) -> None:
@@ -219,7 +230,7 @@ def _set_status(
         options = call_options(gateway, account, option, unless=Operation.ISSUE if after_issue else None)
         return change(account, id, reference=reference, order=order, wait=wait, options=options)
 
-    run_changing_call(session, verb, account, reference, order, call, reveal=reveal)
+    run_changing_call(session, verb, account, reference, order, call, timeout=timeout, reveal=reveal)
 
 
 def update(
@@ -239,6 +250,7 @@ def update(
     ] = None,
     order: given.Order = None,
     wait: given.Wait = 0,
+    timeout: given.Timeout = None,
     option: given.CallOptions = None,
 ) -> None:
     """Change the data of a voucher, never its value.
@@ -269,7 +281,7 @@ def update(
             options=options,
         )
 
-    run_changing_call(cli_context_of(context), Operation.UPDATE, account, reference, order, call)
+    run_changing_call(cli_context_of(context), Operation.UPDATE, account, reference, order, call, timeout=timeout)
 
 
 def top_up(
@@ -281,6 +293,7 @@ def top_up(
     reference: given.Reference,
     order: given.Order = None,
     wait: given.Wait = 0,
+    timeout: given.Timeout = None,
     option: given.CallOptions = None,
 ) -> None:
     """Add value to a voucher (JTL: recharge).
@@ -304,7 +317,7 @@ def top_up(
             options=options,
         )
 
-    run_changing_call(cli_context_of(context), Operation.TOP_UP, account, reference, order, call)
+    run_changing_call(cli_context_of(context), Operation.TOP_UP, account, reference, order, call, timeout=timeout)
 
 
 def delete(
@@ -318,6 +331,7 @@ def delete(
     reference: given.Reference,
     order: given.Order = None,
     wait: given.Wait = 0,
+    timeout: given.Timeout = None,
     option: given.CallOptions = None,
 ) -> None:
     """Delete a voucher permanently.
@@ -340,4 +354,4 @@ def delete(
             options=options,
         )
 
-    run_changing_call(cli_context_of(context), Operation.DELETE, account, reference, order, call)
+    run_changing_call(cli_context_of(context), Operation.DELETE, account, reference, order, call, timeout=timeout)

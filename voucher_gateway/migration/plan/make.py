@@ -27,11 +27,13 @@ from voucher_gateway.migration.plan.totals import TotalsBuilder
 from voucher_gateway.migration.schema import ids_of_moved_vouchers
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.work_class import WorkClass, use_work_class
 
 _PROBES: Final = 3
 _REPORT_EVERY: Final = 100
 
 
+@use_work_class(WorkClass.MIGRATE)
 def make_plan(
     gateway: Gateway,
     source: str,

@@ -19,6 +19,7 @@ from voucher_gateway.migration.run.rows import MoveResult, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.schema import PlanState, RowState
 from voucher_gateway.request_hooks import use_rate_limiter
+from voucher_gateway.work_class import WorkClass, use_work_class
 
 TICK_S: Final = 0.25
 """Results are written, a pause is noticed and progress is reported this often."""
@@ -188,7 +189,7 @@ class ProcessRun:
         if self._stop.is_set():
             return None
         began, processor = time.monotonic(), time.thread_time()
-        with use_rate_limiter(self._rates.wait):
+        with use_work_class(WorkClass.MIGRATE), use_rate_limiter(self._rates.wait):
             result = VoucherMover(self._context, self._state, row).run()
         return attrs.evolve(result, elapsed_s=time.monotonic() - began, processor_s=time.thread_time() - processor)
 

@@ -20,6 +20,7 @@ from voucher_gateway.migration.run.undo import CannotUndo, Undo
 from voucher_gateway.migration.run_records import record_run
 from voucher_gateway.migration.schema import PlanState, RowState, Work
 from voucher_gateway.money import Money
+from voucher_gateway.work_class import WorkClass, use_work_class
 
 _BATCH: Final = 64
 _POLL_S: Final = 0.25
@@ -53,6 +54,7 @@ class RollbackReport:
     error: VoucherGatewayError | None = attrs.field(default=None, eq=False)
 
 
+@use_work_class(WorkClass.MIGRATE)
 def rollback_plan(
     gateway: Gateway, plan: Path | Plan, *, by: str | None = None, on_progress: OnProgress | None = None
 ) -> RollbackReport:

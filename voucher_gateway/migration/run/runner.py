@@ -21,6 +21,7 @@ from voucher_gateway.migration.run.progress import OnProgress, RunReport, run_de
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run_records import record_run
 from voucher_gateway.migration.schema import RUNNABLE, PlanState, Work
+from voucher_gateway.work_class import WorkClass, use_work_class
 
 _ROLLED_BACK: Final = "this plan was rolled back and cannot be run again; make a new plan"
 _ONE_PROCESS: Final = (
@@ -28,6 +29,7 @@ _ONE_PROCESS: Final = (
 )
 
 
+@use_work_class(WorkClass.MIGRATE)
 def run_plan(
     gateway: Gateway,
     plan: Path | Plan,

@@ -28,6 +28,7 @@ from voucher_gateway.migration.verify.reading import read_source, read_target
 from voucher_gateway.migration.verify.shifted_ends import ShiftedEnd, ShiftedEnds, ShiftedEndStore
 from voucher_gateway.migration.verify.store import VerificationStore
 from voucher_gateway.money import Money
+from voucher_gateway.work_class import WorkClass, use_work_class
 
 
 @attrs.frozen(kw_only=True)
@@ -89,6 +90,7 @@ class Verification:
         return not self.differences
 
 
+@use_work_class(WorkClass.MIGRATE)
 def verify_plan(
     gateway: Gateway,
     plan: Path | Plan,

@@ -48,6 +48,7 @@ FAST: Final[Mapping[str, Any]] = {
     "connect_timeout_s": 5.0,
     "read_timeout_s": 5.0,
     "total_timeout_s": 10.0,
+    "batch_timeout_s": 10.0,
     "tries": 2,
     "max_reply_bytes": 1_000_000,
     "max_page_bytes": 1_000_000,
@@ -55,7 +56,12 @@ FAST: Final[Mapping[str, Any]] = {
 }
 """Settings of a contract run; those that the provider lacks are left out."""
 
-IMPATIENT: Final[Mapping[str, Any]] = {"read_timeout_s": 0.4, "total_timeout_s": 0.7, "tries": 1}
+IMPATIENT: Final[Mapping[str, Any]] = {
+    "read_timeout_s": 0.4,
+    "total_timeout_s": 0.7,
+    "batch_timeout_s": 0.7,
+    "tries": 1,
+}
 """Settings with which a provider gives up soon; those that it lacks are left out."""
 
 

@@ -1,0 +1,228 @@
+"""`timeout`: a call ends in time. What was sent is not called failed, and what was not sent is."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.support.shop import Shop
+from voucher_gateway import (
+    DatabaseUnavailable,
+    Gateway,
+    InvalidRequest,
+    Money,
+    NewVoucher,
+    OperationInProgress,
+    OutcomeUnknown,
+    Payment,
+    PaymentState,
+    ProviderUnavailable,
+    Sale,
+    SaleState,
+)
+from voucher_gateway.call_deadline import seconds_left, use_call_deadline
+
+TEN = Money("10.00", "EUR")
+PATIENT: dict[str, Any] = {"connect_timeout_s": 30.0, "read_timeout_s": 30.0, "total_timeout_s": 30.0}
+SHORT_S = 0.3
+"""The time-out of the calls."""
+SOON_S = 3.0
+"""Far longer than the time-out, and far shorter than those of the account."""
+
+
+@pytest.fixture
+def gateway(either_shop: Shop) -> Gateway:
+    """A gateway whose account waits for half a minute."""
+    return either_shop.another_gateway(**PATIENT)
+
+
+@contextmanager
+def ends_soon() -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < SOON_S
+
+
+@pytest.fixture
+def code(either_shop: Shop) -> str:
+    return either_shop.voucher()[1]
+
+
+def test_a_change_that_was_sent_is_unknown_and_the_same_reference_tells_its_outcome(
+    either_shop: Shop, gateway: Gateway, code: str
+) -> None:
+    either_shop.running.inject("commit-then-hang", "POST */charge", times=1)
+    with ends_soon(), pytest.raises(OutcomeUnknown):
+        gateway.redeem("shop", code, TEN, reference="1001-a", timeout=SHORT_S)
+    either_shop.running.clear_faults()
+    assert gateway.redeem("shop", code, TEN, reference="1001-a", timeout=10).money == TEN
+    assert either_shop.charges() == 1
+
+
+def test_a_change_that_was_not_sent_is_not_executed(either_shop: Shop, gateway: Gateway, code: str) -> None:
+    either_shop.running.inject("hang", "POST */reservations", times=1)
+    with ends_soon(), pytest.raises(ProviderUnavailable, match="nothing was taken"):
+        gateway.redeem("shop", code, TEN, reference="1001-a", timeout=SHORT_S)
+    assert either_shop.charges() == 0
+    either_shop.running.clear_faults()
+    assert gateway.redeem("shop", code, TEN, reference="1001-a").money == TEN
+
+
+def test_the_time_counts_for_all_requests_of_the_call_together(either_shop: Shop, gateway: Gateway, code: str) -> None:
+    either_shop.running.inject("slow", "* *", times=0, delay_s=SHORT_S * 0.7)
+    with ends_soon(), pytest.raises((ProviderUnavailable, OutcomeUnknown)):
+        gateway.redeem("shop", code, TEN, reference="1001-a", timeout=SHORT_S)
+
+
+def test_a_read_ends_in_time(either_shop: Shop, gateway: Gateway, code: str) -> None:
+    voucher_id = gateway.balance("shop", code, timeout=10).voucher_id
+    assert voucher_id is not None
+    either_shop.running.inject("hang", "* *", times=0)
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: gateway.balance("shop", code, timeout=SHORT_S),
+        lambda: gateway.get("shop", voucher_id, timeout=SHORT_S),
+        lambda: gateway.history("shop", voucher_id, timeout=SHORT_S),
+    )
+    for call in calls:
+        with ends_soon(), pytest.raises(ProviderUnavailable):
+            call()
+    with ends_soon():
+        assert gateway.find(code, broadcast=True, timeout=SHORT_S).state == "incomplete"
+
+
+def test_a_wait_for_another_worker_on_the_order_ends_in_time(either_shop: Shop, gateway: Gateway) -> None:
+    payment = gateway.payment("1001", total=TEN, wait=60)
+    locks = either_shop.journal.database.locks
+    with locks.hold("payment:1001", wait_s=1), ends_soon(), pytest.raises(OperationInProgress):
+        payment.cancel(timeout=SHORT_S)
+
+
+def test_a_wait_for_another_worker_on_the_call_ends_in_time(either_shop: Shop, gateway: Gateway, code: str) -> None:
+    either_shop.running.inject("slow", "POST */charge", delay_s=1.5)
+    with ThreadPoolExecutor(1) as other:
+        call = other.submit(either_shop.redeem, code)
+        while not either_shop.charges():
+            time.sleep(0.01)
+        began = time.monotonic()
+        with pytest.raises(OperationInProgress):
+            gateway.redeem("shop", code, TEN, reference="1001-a", wait=60, timeout=SHORT_S)
+        assert time.monotonic() - began < 1.2
+        assert call.result().money == TEN
+
+
+def test_a_busy_journal_ends_the_call_in_time_and_nothing_is_sent(
+    either_shop: Shop, gateway: Gateway, code: str
+) -> None:
+    gateway.balance("shop", code)
+    blocker = either_shop.another_gateway().journal
+    assert blocker is not None
+    with blocker.database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("LOCK TABLE voucher_gateway_operations IN EXCLUSIVE MODE")
+        with ends_soon(), pytest.raises((DatabaseUnavailable, ProviderUnavailable)) as refused:
+            gateway.redeem("shop", code, TEN, reference="1001-a", timeout=SHORT_S)
+        assert refused.value.outcome == "not_executed"
+    assert either_shop.charges() == 0
+    assert gateway.redeem("shop", code, TEN, reference="1001-a").money == TEN
+
+
+def test_a_captured_payment_that_runs_out_of_time_is_completed_by_the_next_call(
+    either_shop: Shop, gateway: Gateway, code: str
+) -> None:
+    payment = gateway.payment("1001", total=TEN, timeout=10)
+    payment.add(code, account="shop", timeout=10)
+    payment.authorize(timeout=10)
+    either_shop.running.inject("commit-then-hang", "POST */charge", times=1)
+    with ends_soon(), pytest.raises(OutcomeUnknown):
+        payment.capture(timeout=SHORT_S)
+    assert payment.state is PaymentState.CAPTURING
+    either_shop.running.clear_faults()
+    payment.resume(timeout=10)
+    assert payment.record.state is PaymentState.CAPTURED
+    assert either_shop.charges() == 1
+
+
+def test_an_authorization_that_runs_out_of_time_is_repeated_by_the_next_call(
+    either_shop: Shop, gateway: Gateway, code: str
+) -> None:
+    payment = gateway.payment("1001", total=TEN)
+    payment.add(code, account="shop")
+    either_shop.running.inject("hang", "POST */reservations", times=0)
+    with ends_soon(), pytest.raises(Exception):  # noqa: B017, PT011 - whichever; it must end, and go on afterwards
+        payment.authorize(timeout=SHORT_S)
+    either_shop.running.clear_faults()
+    payment.authorize(timeout=10)
+    payment.capture(timeout=10)
+    assert payment.state is PaymentState.CAPTURED
+    assert either_shop.charges() == 1
+
+
+def test_a_sale_that_runs_out_of_time_is_completed_by_the_next_call(either_shop: Shop, gateway: Gateway) -> None:
+    sale = gateway.sale("1002-1", "shop", NewVoucher(initial=TEN))
+    either_shop.running.inject("commit-then-hang", "POST */vouchers", times=1)
+    with ends_soon(), pytest.raises(OutcomeUnknown):
+        sale.fulfil(timeout=SHORT_S)
+    either_shop.running.clear_faults()
+    assert sale.fulfil(timeout=10).state is SaleState.FULFILLED
+    assert either_shop.changes().count("POST /vouchers") <= 1
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), True, "8"])
+def test_a_time_out_that_is_not_a_number_of_seconds_is_refused(shop: Shop, timeout: Any) -> None:
+    _, code = shop.voucher()
+    with pytest.raises(InvalidRequest) as refused:
+        shop.redeem(code, timeout=timeout)
+    assert refused.value.field == "timeout"
+    assert not shop.charges()
+
+
+def test_the_deadline_of_an_outer_call_is_not_moved_by_an_inner_one() -> None:
+    with use_call_deadline(0.1), use_call_deadline(60):
+        left = seconds_left()
+        assert left is not None
+        assert left <= 0.1
+    assert seconds_left() is None
+
+
+WITHOUT = {
+    # They read the configuration or the journal.
+    "account", "accounts", "capabilities", "check_limits", "close", "find_moved", "find_payment", "find_sale",
+    "from_config", "from_env", "journal", "operation", "operations", "other_means", "payments", "provider",
+    "redemption", "refundable", "reservation", "sale", "sales",
+    # They make many calls, each with the time-outs of the account for work without a customer.
+    "recover", "sell_many", "vouchers",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "without"),
+    [
+        (Gateway, WITHOUT),
+        (Payment, {"refresh", "remove", "replacement", "refunds", "refundable"}),
+        (Sale, {"refresh", "delivered"}),
+    ],
+)
+def test_every_verb_that_asks_a_vendor_has_a_time_out(kind: type, without: set[str]) -> None:
+    methods = {
+        name: method for name, method in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")
+    }
+    missing = {name for name, method in methods.items() if "timeout" not in inspect.signature(method).parameters}
+    assert missing - without == set()
+
+
+def test_a_short_time_out_of_a_caller_does_not_open_the_circuit(shop: Shop) -> None:
+    _, code = shop.voucher()
+    gateway = shop.another_gateway(**PATIENT, breaker_timeouts=2)
+    gateway.balance("shop", code)
+    shop.running.inject("hang", "* *", times=0)
+    for _ in range(4):
+        with pytest.raises(ProviderUnavailable):
+            gateway.balance("shop", code, timeout=0.05)
+    shop.running.clear_faults()
+    gateway.balance("shop", code)

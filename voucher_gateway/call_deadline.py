@@ -1,0 +1,65 @@
+"""The moment at which a call must end, whatever it does: requests, repeats, and waiting for locks.
+
+The gateway knows the time-out of a call. The HTTP client, the journal and the locks keep it. What is between them
+should not know it, so it is passed in a context variable.
+
+It ends waiting, never the record of what happened: the journal records an outcome although the time is over.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from voucher_gateway.errors import InvalidRequest
+
+_deadline: ContextVar[float | None] = ContextVar("call_deadline", default=None)
+
+
+@contextmanager
+def use_call_deadline(timeout: float | None) -> Iterator[None]:
+    """End the waiting of the block after so many seconds, or at an earlier deadline that it is in.
+
+    Args:
+        timeout: the seconds, above zero; None for no deadline.
+
+    Raises:
+        InvalidRequest: if it is not a number of seconds above zero.
+    """
+    if timeout is None:
+        yield
+        return
+    moment, outer = time.monotonic() + _check(timeout), _deadline.get()
+    token = _deadline.set(moment if outer is None else min(moment, outer))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def moment_within(seconds: float) -> float:
+    """Return the moment of ``time.monotonic`` in so many seconds, or the call's deadline if that is earlier."""
+    moment, deadline = time.monotonic() + seconds, _deadline.get()
+    return moment if deadline is None else min(moment, deadline)
+
+
+def seconds_within(seconds: float) -> float:
+    """Return the seconds, or what is left until the call's deadline if that is less; never below zero."""
+    deadline = _deadline.get()
+    return seconds if deadline is None else max(0.0, min(seconds, deadline - time.monotonic()))
+
+
+def seconds_left() -> float | None:
+    """Return what is left until the call's deadline, never below zero; None if it has none."""
+    deadline = _deadline.get()
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+
+def _check(timeout: object) -> float:
+    if isinstance(timeout, int | float) and timeout is not True and math.isfinite(timeout) and timeout > 0:
+        return timeout
+    rule = "a number of seconds above zero"
+    raise InvalidRequest(f"timeout must be {rule}", field="timeout", rule=rule)
