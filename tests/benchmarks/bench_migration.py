@@ -101,8 +101,8 @@ def _peak(vouchers: int) -> int:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def seconds(folder: Path, vouchers: int, *, latency_ms: float = LATENCY_MS) -> float:
-    """Return how long it takes to move so many vouchers."""
+def seconds(folder: Path, vouchers: int, *, latency_ms: float = LATENCY_MS, processes: int = 1) -> float:
+    """Return how long it takes to move so many vouchers, with processes of `WORKERS` workers each."""
     with ExitStack() as stack:
         base = stack.enter_context(serving_estate(latency_ms=latency_ms, vouchers=vouchers))
         journal = open_journal(f"sqlite:///{folder / 'journal.db'}", KEYS)
@@ -110,7 +110,7 @@ def seconds(folder: Path, vouchers: int, *, latency_ms: float = LATENCY_MS) -> f
         plan = folder / "plan.jsonl"
         write_plan(plan, gateway, journal, vouchers)
         start = time.perf_counter()
-        report = run_plan(gateway, plan)
+        report = run_plan(gateway, plan, processes=processes)
         took = time.perf_counter() - start
     assert report.counts == {RowState.MOVED: vouchers}, report
     return took

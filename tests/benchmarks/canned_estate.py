@@ -16,6 +16,12 @@ from tests.benchmarks.canned import ON_A_PAGE, voucher
 from tests.benchmarks.canned_server import arguments, message, serve, serving_module
 
 VALUE = "39.47"
+TARGET_ANSWERS = {
+    "/api/keys/": '{"sellerId": "a-seller"}',
+    "/api/sellers/": '{"currency": "EUR"}',
+    "/api/vouchers?": '{"docs": [], "total": 0}',
+}
+"""What the target says of its login, and of what it has, by the begin of the path."""
 
 
 def serving_estate(*, latency_ms: float, vouchers: int) -> AbstractContextManager[str]:
@@ -53,6 +59,8 @@ class Estate:
         parts = target.split("/")
         if target.startswith("/oauth/"):
             return message(self._token)
+        if target.startswith(tuple(TARGET_ANSWERS)):
+            return message(next(text for start, text in TARGET_ANSWERS.items() if target.startswith(start)))
         if target.startswith("/api/"):
             return message(self._at_target(json.loads(body)["code"] if method == "POST" else parts[3][1:]))
         if len(parts) == 3:
