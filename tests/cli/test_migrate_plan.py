@@ -219,3 +219,17 @@ def test_everything_that_is_wrong_with_a_policy_is_told_a_line_each(run: Run, es
     lines = refused.err.splitlines()
     assert lines[0].startswith("bad.toml: losses: ")
     assert lines[1].startswith("bad.toml: retire: ")
+
+
+def test_a_template_of_a_policy_is_written_once_and_taken_by_a_plan(run: Run, estates: Path) -> None:
+    written = run("migrate", "plan", "shop", "events", "--policy-template", "new.toml").done()
+    assert "new.toml" in written.out
+    made = run("migrate", "plan", "shop", "events", "--out", "a.plan", "--policy", "new.toml")
+    assert made.code in (0, 1), made.err
+    again = run("migrate", "plan", "shop", "events", "--policy-template", "new.toml")
+    assert again.code == 2
+    assert "new.toml cannot be written" in again.err
+
+
+def test_without_a_file_for_the_plan_nothing_is_read(run: Run, estates: Path) -> None:
+    assert "--out PLAN" in run("migrate", "plan", "shop", "events").err

@@ -72,6 +72,10 @@ _MIGRATE: Final[Panels] = {
             "migrate_certificate:certificate",
             "Certify a migration for people who sign: the whole source, the target, the difference, and who did what.",
         ),
+        "codes": (
+            "migrate_codes:codes",
+            "List the vouchers that were moved under another code, for letters to their owners.",
+        ),
         "rollback": (
             "migrate_run:rollback",
             "Bring back to the source what was moved, and list what cannot be brought back and why: spent since, say.",

@@ -1,6 +1,8 @@
 from voucher_gateway.migration.certificate.make import make_certificate as make_certificate
 from voucher_gateway.migration.certificate.model import Certificate as Certificate
 from voucher_gateway.migration.certificate.model import Verdict as Verdict
+from voucher_gateway.migration.certificate.new_codes import NewCode as NewCode
+from voucher_gateway.migration.certificate.new_codes import iterate_new_codes as iterate_new_codes
 from voucher_gateway.migration.certificate.seal import check_certificate as check_certificate
 from voucher_gateway.migration.file_accounts import add_file_accounts as add_file_accounts
 from voucher_gateway.migration.plan.losses import LOSSES as LOSSES

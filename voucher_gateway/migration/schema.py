@@ -130,6 +130,7 @@ class Work(enum.StrEnum):
     ROLLBACK = "rollback"
     VERIFY = "verify"
     CERTIFICATE = "certificate"
+    CODES = "codes"
 
 
 runs: Final = Table(

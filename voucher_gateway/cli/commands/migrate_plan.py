@@ -32,10 +32,20 @@ def plan(
     context: typer.Context,
     source: Annotated[str, typer.Argument(metavar="SOURCE", help=_END, show_default=False)],
     target: Annotated[str, typer.Argument(metavar="TARGET", help=_END, show_default=False)],
-    out: Annotated[Path, typer.Option("--out", metavar="PLAN", help="The plan's file, a new one.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="PLAN", help="The plan's file, a new one.", show_default=False)
+    ] = None,
     policy: Annotated[
         Path | None,
         typer.Option("--policy", metavar="FILE", help="What to do with which vouchers (TOML); the strictest without."),
+    ] = None,
+    policy_template: Annotated[
+        Path | None,
+        typer.Option(
+            "--policy-template",
+            metavar="FILE",
+            help="Write a policy with all that must be decided into this new file, and make no plan.",
+        ),
     ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a page for people there, too.")
@@ -75,13 +85,19 @@ def plan(
     its name in the policy, or it does not fit into the window.
 
     Examples:
-        voucher-gateway migrate plan shop events --out move.plan
+        voucher-gateway migrate plan shop events --policy-template policy.toml
+        voucher-gateway migrate plan shop events --out move.plan --policy policy.toml
     """
     from voucher_gateway.migration.file_accounts import add_file_accounts, is_file_name, problems_path
     from voucher_gateway.migration.plan.make import make_plan
     from voucher_gateway.migration.plan.policy import Policy, load_policy
 
     session = cli_context_of(context)
+    if policy_template is not None:
+        _write_template(session, source, target, policy_template)
+        return
+    if out is None:
+        raise InvalidRequest("name the plan's file: --out PLAN", field="--out", rule="given")
     length = None if window is None else length_from(window)
     rates = rates_from(rate or ())
     rules = Policy() if policy is None else load_policy(policy)
@@ -128,6 +144,30 @@ def plan(
         _write_page(summary, html, length)
     _print_plan(session, summary, length)
     raise typer.Exit(DONE if _all_well(summary, length) else DECLINED)
+
+
+def _write_template(session: CliContext, source: str, target: str, path: Path) -> None:
+    from voucher_gateway.atomic_file import atomic_write
+    from voucher_gateway.migration.file_accounts import add_file_accounts, is_file_name
+    from voucher_gateway.migration.plan.policy_template import policy_template
+
+    with (
+        session.gateway() as configured,
+        add_file_accounts(configured, source, target, reveal=True, settings={}) as gateway,
+    ):
+        copy = is_file_name(source) or is_file_name(target)
+        text = policy_template(source, target, gateway.capabilities(source), gateway.capabilities(target), copy=copy)
+    try:
+        atomic_write(path, text.encode(), replace=False)
+    except OSError as error:
+        reason = error.strerror or "the file cannot be written"
+    else:
+        if session.output.as_json:
+            session.output.object({"path": str(path)})
+        else:
+            session.output.show(f"policy with everything that must be decided written to {path}")
+        return
+    raise InvalidRequest(f"{path} cannot be written: {reason}", field="--policy-template", rule="a new file")
 
 
 def length_from(text: str) -> timedelta:

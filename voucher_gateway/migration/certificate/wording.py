@@ -62,6 +62,7 @@ _WORKS: Final[Mapping[Work, str]] = {
     Work.ROLLBACK: "rollback",
     Work.VERIFY: "verification",
     Work.CERTIFICATE: "certificate",
+    Work.CODES: "list of new codes",
 }
 
 
@@ -114,6 +115,9 @@ def result_text(record: RunRecord) -> str:
         return "in progress" if record.working else "no end: the process was killed"
     if "verdict" in record.details:
         return str(record.details["verdict"]).replace("-", " ")
+    if "revealed" in record.details:
+        shown = "revealed" if record.details["revealed"] else "masked"
+        return f"{record.details.get('vouchers', 0)} codes, {shown}"
     parts = [(record.result or "").replace("-", " ")]
     counts = record.details.get("counts")
     if isinstance(counts, dict):

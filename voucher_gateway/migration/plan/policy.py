@@ -73,7 +73,7 @@ class Recode(enum.StrEnum):
     NEW_CODE = "new-code"
 
 
-_CHOICES: Final[Mapping[Kind, Collection[Action]]] = {
+CHOICES: Final[Mapping[Kind, Collection[Action]]] = {
     Kind.INACTIVE: tuple(Action),
     Kind.EXPIRED: tuple(Action),
     Kind.EMPTY: tuple(Action),
@@ -83,6 +83,7 @@ _CHOICES: Final[Mapping[Kind, Collection[Action]]] = {
     Kind.DEACTIVATED: (Action.SKIP, Action.REFUSE),  # it has ended; at the target it could be activated
     Kind.BLOCKED: (Action.SKIP, Action.REFUSE),  # the source may end the block after the move
 }
+"""The actions that a policy can choose for a kind of voucher."""
 _FIELDS: Final[Mapping[Kind, str]] = {kind: kind.value.replace("-", "_") for kind in Kind}
 _ARTICLES: Final = {Kind.UNREADABLE: "an", Kind.DEACTIVATED: "a", Kind.BLOCKED: "a"}
 _CODES: Final = ("taken", "unfit")
@@ -130,7 +131,7 @@ class Policy:
 
     def __attrs_post_init__(self) -> None:
         problems = ConfigProblems("policy")
-        for kind, choices in _CHOICES.items():
+        for kind, choices in CHOICES.items():
             if self.action(kind) not in choices:
                 reason = f"must be skip or refuse: {_ARTICLES[kind]} {kind.value} voucher cannot be carried"
                 problems.add((kind.value,), reason)
@@ -151,7 +152,7 @@ class Policy:
             "losses": sorted(self.losses),
             "accept": sorted(self.accept),
             "retire": None if self.retire is None else self.retire.value,
-            "vouchers": {kind.value: self.action(kind).value for kind in _CHOICES},
+            "vouchers": {kind.value: self.action(kind).value for kind in CHOICES},
             "codes": {"taken": self.code_taken.value, "unfit": self.code_unfit.value},
         }
 
@@ -175,8 +176,8 @@ def load_policy(source: str | os.PathLike[str] | Mapping[str, Any]) -> Policy:
     if table.get("retire") is not None:
         given["retire"] = _one_of(table["retire"], tuple(Retire), problems, ("retire",))
     vouchers = _table(table.get("vouchers", {}), problems, ("vouchers",))
-    _check_keys(vouchers, [kind.value for kind in _CHOICES], problems, ("vouchers",))
-    for kind, choices in _CHOICES.items():
+    _check_keys(vouchers, [kind.value for kind in CHOICES], problems, ("vouchers",))
+    for kind, choices in CHOICES.items():
         if kind in vouchers:
             action = _one_of(vouchers[kind], choices, problems, ("vouchers", kind.value))
             given[kind.replace("-", "_")] = action
