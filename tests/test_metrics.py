@@ -49,6 +49,12 @@ def read_gauge(monkeypatch: pytest.MonkeyPatch, shop: Shop) -> Iterator[Callable
     provider.shutdown()
 
 
+def test_a_paused_account_is_shown(shop: Shop, read_gauge: Callable[[str], Values]) -> None:
+    assert read_gauge("account.paused") == {("shop",): 0}
+    shop.gateway.pause_account("shop")
+    assert read_gauge("account.paused") == {("shop",): 1}
+
+
 def test_operations_in_doubt_are_counted_by_account_and_age(shop: Shop, read_gauge: Callable[[str], Values]) -> None:
     assert set(read_gauge("operations.in_doubt").values()) == {0}
     code = shop.voucher()[1]

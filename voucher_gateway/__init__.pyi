@@ -20,6 +20,7 @@ from voucher_gateway.config.writer import NewLogin as NewLogin
 from voucher_gateway.config.writer import connect_account as connect_account
 from voucher_gateway.config.writer import write_first_config as write_first_config
 from voucher_gateway.errors import AccessDenied as AccessDenied
+from voucher_gateway.errors import AccountPaused as AccountPaused
 from voucher_gateway.errors import AccountsUnavailable as AccountsUnavailable
 from voucher_gateway.errors import AlreadyCaptured as AlreadyCaptured
 from voucher_gateway.errors import AlreadyRefunded as AlreadyRefunded
@@ -163,6 +164,7 @@ from voucher_gateway.sales.records import RevocationMethod as RevocationMethod
 from voucher_gateway.sales.records import SaleRecord as SaleRecord
 from voucher_gateway.sales.records import SaleState as SaleState
 from voucher_gateway.sales.sale import Sale as Sale
+from voucher_gateway.shared_limits import AccountPause as AccountPause
 from voucher_gateway.upkeep.forget import ForgetSummary as ForgetSummary
 from voucher_gateway.upkeep.prune import PruneSummary as PruneSummary
 from voucher_gateway.version import __version__ as __version__

@@ -292,6 +292,10 @@ class ProviderUnavailable(NotExecuted):
     """The vendor could not be reached, or a read got no usable answer in time."""
 
 
+class AccountPaused(ProviderUnavailable):
+    """A person has paused the account. Nothing was sent."""
+
+
 class DatabaseUnavailable(NotExecuted):
     """The database cannot be read or written: full, locked, read-only or not reachable. Nothing was sent."""
 

@@ -35,9 +35,10 @@ def observe_gateway(gateway: Gateway) -> None:
 
     - ``voucher_gateway.operations.in_doubt``: operations whose outcome is not known, by account and age.
     - ``voucher_gateway.payments.waiting``: payments that wait for a person or a look-up.
+    - ``voucher_gateway.account.paused``: 1 if a person has paused an account.
     - ``voucher_gateway.circuit.open``: 1 if the circuit breaker of an account is open in this process.
 
-    All processes with one journal show the same numbers for the first two. Call it once for each process.
+    All processes with one journal show the same numbers, except for the circuit. Call it once for each process.
 
     Args:
         gateway: a gateway with a journal.
@@ -55,6 +56,7 @@ def observe_gateway(gateway: Gateway) -> None:
     for name, description, read in (
         ("operations.in_doubt", "Operations whose outcome is not known, by account and age.", _count_in_doubt),
         ("payments.waiting", "Payments that wait for a person or a look-up.", _count_waiting),
+        ("account.paused", "Whether a person has paused an account.", _count_paused),
         ("circuit.open", "Whether requests to an account fail at once, because its vendor does not answer.", _circuits),
     ):
         meter.create_observable_gauge(f"{SCOPE}.{name}", [_callback(gateway, read)], description=description)
@@ -93,6 +95,12 @@ def _age_name(age: timedelta) -> str:
 
 def _count_waiting(gateway: Gateway) -> Iterator[Sample]:
     yield sum(1 for _ in gateway.payments(needs_attention=True)), {}
+
+
+def _count_paused(gateway: Gateway) -> Iterator[Sample]:
+    paused = {pause.account for pause in gateway.paused_accounts()}
+    for account in gateway.loaded_accounts:
+        yield int(account.name in paused), {f"{SCOPE}.account": account.name}
 
 
 def _circuits(gateway: Gateway) -> Iterator[Sample]:

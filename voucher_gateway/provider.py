@@ -21,6 +21,7 @@ from voucher_gateway.models.results import Balance, Deletion, History, Redemptio
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect, Intent, Outcome, option_notes, part_notes
+from voucher_gateway.shared_limits import SharedLimits
 
 if TYPE_CHECKING:
     from voucher_gateway.listing.listing import Listing
@@ -156,6 +157,9 @@ class VoucherProvider(abc.ABC):
             MalformedFile: if the account is a file that cannot be read, or that has no voucher.
         """
         return SourceForm()
+
+    def use_shared_limits(self, limits: SharedLimits) -> None:  # noqa: B027 - without requests there is nothing to limit
+        """Obey the limits that hold in all processes with one journal. A gateway with a journal calls it once."""
 
     def close(self) -> None:  # noqa: B027 - a provider without connections has nothing to close
         """Close the connections. The provider must not be used afterwards."""

@@ -16,6 +16,7 @@ from voucher_gateway.capabilities import RepeatSafety as RepeatSafety
 from voucher_gateway.capabilities import Support as Support
 from voucher_gateway.capabilities import native as native
 from voucher_gateway.errors import AccessDenied as AccessDenied
+from voucher_gateway.errors import AccountPaused as AccountPaused
 from voucher_gateway.errors import AccountsUnavailable as AccountsUnavailable
 from voucher_gateway.errors import AlreadyCaptured as AlreadyCaptured
 from voucher_gateway.errors import AlreadyRefunded as AlreadyRefunded

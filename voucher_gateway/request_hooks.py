@@ -7,14 +7,20 @@ knows requests. The adapter is between them and should know neither, so the hook
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Final, Protocol
 
 import attrs
 
+from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import AccessDenied, Declined, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.outcome import Effect, Intent, Leftover, voucher_id_of
+
+NEW_VERBS: Final = frozenset(
+    operation.value for operation in (Operation.ISSUE, Operation.RESERVE, Operation.REDEEM, Operation.TOP_UP)
+)
+"""The verbs that begin something new. The others end what was begun."""
 
 _MAY_HAPPEN: Final = (Effect.SUCCEEDED, Effect.UNKNOWN, Effect.PENDING)
 
@@ -151,8 +157,13 @@ def use_resolution() -> Iterator[None]:
         _resolving.reset(token)
 
 
+def use_completion() -> AbstractContextManager[None]:
+    """Send the requests of the block although an account is limited: they end what was begun, such as a capture."""
+    return use_resolution()
+
+
 def is_resolving() -> bool:
-    """Whether the requests of this context find out what became of a call."""
+    """Whether the requests of this context find out what became of a call, or end what was begun."""
     return _resolving.get()
 
 

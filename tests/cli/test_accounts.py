@@ -74,3 +74,31 @@ def test_a_renamed_account_shows_its_former_name_and_lists_its_operations(
     assert {one["account"] for one in told} == {"main-shop"}
     old = run("operations", "list", "--account", "shop")
     assert (old.code, "the account shop is called main-shop now" in old.err) == (2, True)
+
+
+def test_an_account_is_paused_for_all_commands_until_it_is_resumed(run: Any, kept: RunningSimulator, gift: str) -> None:
+    paused = run("--json", "accounts", "pause", "shop", "--for", "2h", "--reason", "maintenance", "--by", "Ann").done()
+    assert (paused.object["reason"], paused.object["by"], paused.object["everything"]) == ("maintenance", "Ann", False)
+    refused = run("--json", "balance", "shop", "JTL-7K2M-9QXD-4HTP")
+    assert (refused.code, refused.error["error"]) == (3, "AccountPaused")
+    assert run("--json", "accounts").done().object["paused"]["until"] == paused.object["until"]
+    assert "paused until" in run("accounts", "list").done().out
+    assert any("the account is paused until" in warning for warning in run("--json", "doctor").object["warnings"])
+    assert run("accounts", "resume", "shop").done().out == "shop: resumed\n"
+    assert run("accounts", "resume", "shop").done().out == "shop: was not paused\n"
+    run("balance", "shop", "JTL-7K2M-9QXD-4HTP").done()
+    assert run("--json", "accounts").done().object["paused"] is None
+
+
+def test_a_pause_of_an_unknown_length_or_account_is_refused(run: Any, kept: RunningSimulator) -> None:
+    assert "--for must be a time such as" in run("accounts", "pause", "shop", "--for", "soon").err
+    assert run("accounts", "pause", "nowhere").code == 2
+    assert run("--json", "accounts").done().object["paused"] is None
+
+
+def test_accounts_make_no_journal(run: Any, shop: RunningSimulator, tmp_path: Path) -> None:
+    path = tmp_path / "later.db"
+    config = tmp_path / "voucher-gateway.toml"
+    config.write_text(f'journal = "sqlite:///{path}"\n' + config.read_text())
+    assert run("--json", "accounts").done().object["paused"] is None
+    assert not path.exists()

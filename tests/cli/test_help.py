@@ -9,7 +9,6 @@ import pytest
 
 UNITS = {
     "demo": "major units",
-    "accounts": "limits",
     "providers": "decimals and their range",
     "doctor": "30 seconds",
     "connect": "30 minutes",

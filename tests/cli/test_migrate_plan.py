@@ -11,7 +11,8 @@ import pytest
 import requests
 
 from tests.cli.conftest import Configure, Run
-from voucher_gateway.cli.commands.migrate_plan import length_from, rates_from
+from voucher_gateway.cli.commands.migrate_plan import rates_from
+from voucher_gateway.cli.parsing import parse_length
 from voucher_gateway.migration import read_summary, read_vouchers
 from voucher_gateway.provider_api import InvalidRequest
 from voucher_gateway.simulator import RunningSimulator
@@ -183,13 +184,13 @@ def test_a_file_is_a_target_for_a_copy(run: Run, estates: Path) -> None:
     ],
 )
 def test_windows_are_read_as_people_write_them(text: str, length: timedelta) -> None:
-    assert length_from(text) == length
+    assert parse_length(text, "--window") == length
 
 
 @pytest.mark.parametrize("text", ["", "4", "h", "0h", "4 h", "-1h", "1h2d", "1.5h", "4h\n", "٤h"])
 def test_what_is_no_length_of_time_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest):
-        length_from(text)
+        parse_length(text, "--window")
 
 
 def test_rates_are_read_by_account() -> None:

@@ -103,7 +103,15 @@ _SELL: Final[Panels] = {
         ),
     }
 }
+_ACCOUNTS: Final[Panels] = {
+    "Commands": {
+        "list": ("accounts:accounts", "List the accounts of the configuration, with their providers and logins."),
+        "pause": ("pauses:pause", "Begin nothing new at the vendor of an account, in all processes."),
+        "resume": ("pauses:resume", "End the pause of an account."),
+    }
+}
 GROUPS: Final[Mapping[str, Panels]] = {
+    "accounts": _ACCOUNTS,
     "operations": _OPERATIONS,
     "journal": _JOURNAL,
     "payments": _PAYMENTS,
@@ -112,11 +120,14 @@ GROUPS: Final[Mapping[str, Panels]] = {
 }
 """Commands that have commands."""
 
+_DEFAULTS: Final = {"accounts": "list"}
+"""The command of a group that runs where none is given."""
+
 COMMANDS: Final[Panels] = {
     "Start here": {
         "demo": ("demo:demo", "Show the guarantees of this library with two simulated vendors, in a few seconds."),
         "init": ("accounts:init", "Write a first configuration, with comments."),
-        "accounts": ("accounts:accounts", "List the accounts of the configuration, with their providers and logins."),
+        "accounts": ("", "List the accounts of the configuration, and pause and resume them."),
         "providers": ("providers:providers", "List the installed providers, and what each vendor can do."),
         "doctor": ("doctor:doctor", "Test the accounts and the journal: reachable, credentials, rights, clock."),
         "connect": ("connect:connect", "Exchange the PIN that a vendor shows for a login, and print the account."),
@@ -242,12 +253,17 @@ class LazyGroup(TyperGroup):
     """A group of commands from a table."""
 
     panels: ClassVar[Panels] = {}
+    default: ClassVar[str | None] = None
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         for commands in self.panels.values():
             for name, (target, line) in commands.items():
                 self.add_command(_command(name, target, line))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Parse the arguments, with the default command of the group where none is given."""
+        return super().parse_args(ctx, [self.default] if self.default is not None and not args else args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's
         """Write the commands under their headings."""
@@ -264,8 +280,9 @@ class LazyGroup(TyperGroup):
 def _command(name: str, target: str, line: str) -> TyperCommand | TyperGroup:
     settings: dict[str, Any] = {"name": name, "help": line, "rich_markup_mode": None}
     if name in GROUPS and not target:
-        group = type("Group", (LazyGroup,), {"panels": GROUPS[name]})
-        return cast(TyperGroup, group(**settings, context_settings=HELP_OPTIONS, no_args_is_help=True))
+        default = _DEFAULTS.get(name)
+        group = type("Group", (LazyGroup,), {"panels": GROUPS[name], "default": default})
+        return cast(TyperGroup, group(**settings, context_settings=HELP_OPTIONS, no_args_is_help=default is None))
     command = LazyCommand(**settings)
     command.target = target
     return command

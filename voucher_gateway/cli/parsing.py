@@ -30,6 +30,7 @@ INSTANT: Final = "a moment with its offset from UTC, such as 2026-12-31T23:59:59
 
 _DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _DAY_OR_INSTANT: Final = f"a day, such as 2026-12-31, or {INSTANT}"
+_LENGTH: Final = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m(?:in)?)?(?:(\d{1,8})s)?", re.ASCII)
 _LONGEST_LINE: Final = 4096
 _LASTING: Final = re.compile(r"([0-9]{1,4}) *(days|weeks|months|years)", re.ASCII)
 
@@ -129,6 +130,20 @@ def _begin_of(text: str | None, option: str, *, next_day: bool = False) -> datet
     with suppress(ValueError, OverflowError):
         return datetime.combine(date.fromisoformat(text) + timedelta(days=next_day), time.min, UTC)
     raise InvalidRequest(f"{option} must be a day of the calendar", field=option, rule="a day of the calendar")
+
+
+def parse_length(text: str, option: str) -> timedelta:
+    """Read a length of time such as ``4h``, ``90m`` or ``1d12h``.
+
+    Raises:
+        InvalidRequest: if it is not one, or is nothing.
+    """
+    match = _LENGTH.fullmatch(text)
+    days, hours, minutes, seconds = (int(group or 0) for group in match.groups()) if match else (0, 0, 0, 0)
+    length = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if not length:
+        raise InvalidRequest(f"{option} must be a time such as 4h, 90m or 1d12h", field=option, rule="such as 4h")
+    return length
 
 
 def parse_validity(text: str | None) -> Validity | None:

@@ -25,6 +25,7 @@ from voucher_gateway.config.account_source import (
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.shared_limits import SharedLimits
 
 log: Final = logging.getLogger("voucher_gateway.config")
 
@@ -72,6 +73,7 @@ class AccountCache(Mapping[str, Account]):
         self._lifetime_s = lifetime_s
         self._capacity = capacity
         self._cached: dict[str, _CachedAccount] = {}
+        self._limits: SharedLimits | None = None
         self._dropped: weakref.WeakSet[VoucherProvider] = weakref.WeakSet()
         self.renew_after_fork()
         fork_safety.register(self)
@@ -124,6 +126,12 @@ class AccountCache(Mapping[str, Account]):
         with self._guard:
             return (*self.fixed.values(), *(cached.account for cached in self._cached.values()))
 
+    def share_limits(self, limits: SharedLimits) -> None:
+        """Give all accounts the limits that hold in all processes with one journal, also those that are found later."""
+        self._limits = limits
+        for account in self.loaded:
+            account.provider.use_shared_limits(limits)
+
     def close(self) -> None:
         """Close the connections of all accounts, also of those that were dropped and are still in use."""
         with self._guard:
@@ -164,7 +172,10 @@ class AccountCache(Mapping[str, Account]):
         for former in config.former_names or ():
             if former in self.fixed or ask_source(self._source, former) is not None:
                 raise ConfigurationError(f"former_names of {name}: {former} is still the name of an account")
-        return account_of(config)
+        account = account_of(config)
+        if self._limits is not None:
+            account.provider.use_shared_limits(self._limits)
+        return account
 
     def _drop(self, name: str, reason: str) -> None:
         with self._guard:

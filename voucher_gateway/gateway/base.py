@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast
 
 import attrs
@@ -28,6 +29,8 @@ from voucher_gateway.gateway.partial import (
 from voucher_gateway.masking import Code, hide_arguments
 from voucher_gateway.outcome import Result
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.request_hooks import NEW_VERBS, use_completion
+from voucher_gateway.shared_limits import SharedLimits
 from voucher_gateway.steps import Strategy
 from voucher_gateway.telemetry.calls import observe_call
 
@@ -245,7 +248,8 @@ class GatewayBase:
         with observe_call(
             command.account, command.operation, reference=command.reference, order=command.order, code=command.code
         ) as call:
-            result = self._executor.execute(command, provider, strategy)
+            with nullcontext() if command.operation.value in NEW_VERBS else use_completion():
+                result = self._executor.execute(command, provider, strategy)
             call.replayed = getattr(result, "replayed", False)
         return result
 
@@ -290,9 +294,13 @@ def _open_executor(journal: Journal | str, accounts: Mapping[str, Account]) -> J
 
     if isinstance(journal, str):
         journal = open_journal(journal)
+    limits = SharedLimits(pauses=journal.pauses)
     if isinstance(accounts, AccountCache):
+        accounts.share_limits(limits)
         journal.names.configure(accounts.fixed)
         journal.names.add_source(accounts)
     else:
+        for account in accounts.values():
+            account.provider.use_shared_limits(limits)
         journal.names.configure(accounts)
     return JournalExecutor(journal)

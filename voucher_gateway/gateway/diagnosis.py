@@ -18,9 +18,11 @@ from voucher_gateway.emulation.registry import emulated_operation
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.instants import format_seconds
 from voucher_gateway.journal.records import UNRESOLVED
 from voucher_gateway.journal.resolution_queries import fact_name, list_changed_reference_facts
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.shared_limits import AccountPause
 from voucher_gateway.storage.files import mode_warning
 from voucher_gateway.work_class import WorkClass, use_work_class
 
@@ -105,6 +107,7 @@ class JournalDiagnosis:
         error: why the journal cannot be used; None if it can.
         restored: whether it comes from a backup and still waits for `voucher-gateway recover --after-restore`.
         in_doubt: the number of open, unknown or pending operations by account.
+        paused: the accounts that a person has paused, with their pauses.
         warnings: what a person should know about its file, in sentences.
     """
 
@@ -112,11 +115,17 @@ class JournalDiagnosis:
     error: VoucherGatewayError | None = None
     restored: bool = False
     in_doubt: Mapping[str, int] = attrs.field(factory=dict, hash=False)
+    paused: Mapping[str, AccountPause] = attrs.field(factory=dict, hash=False)
     warnings: tuple[str, ...] = ()
     _changed_references: frozenset[str] = frozenset()
 
-    def vendor_warnings(self, provider: VoucherProvider) -> list[str]:
-        """Return what the journal has recorded about the vendor of an account that a person should know."""
+    def account_warnings(self, account: str, provider: VoucherProvider) -> list[str]:
+        """Return what the journal has recorded about an account and its vendor that a person should know."""
+        pause = self.paused.get(account)
+        paused = [] if pause is None else [f"{_describe_pause(pause)}: `voucher-gateway accounts resume {account}`"]
+        return paused + self._vendor_warnings(provider)
+
+    def _vendor_warnings(self, provider: VoucherProvider) -> list[str]:
         if fact_name(provider.name, provider.host, provider.login) not in self._changed_references:
             return []
         warning = (
@@ -124,6 +133,12 @@ class JournalDiagnosis:
             " vendor does not show it, its outcome stays unknown until you decide it by hand"
         )
         return [warning]
+
+
+def _describe_pause(pause: AccountPause) -> str:
+    until = "" if pause.until is None else f" until {format_seconds(pause.until)}"
+    reason = "" if pause.reason is None else f" ({pause.reason})"
+    return f"the account is paused{' for everything' if pause.everything else ''}{until}{reason}"
 
 
 def diagnose_accounts(gateway: Gateway, account: str | None = None) -> list[AccountDiagnosis]:
@@ -190,6 +205,7 @@ def diagnose_journal(source: str | os.PathLike[str] | Mapping[str, Any] | Config
                 database=journal.database.safe_url,
                 restored=journal.restoration.pending,
                 in_doubt=Counter(record.key.account for record in undecided),
+                paused={pause.account: pause for pause in journal.pauses.list_all()},
                 warnings=() if warning is None else (warning,),
                 changed_references=list_changed_reference_facts(journal),
             )

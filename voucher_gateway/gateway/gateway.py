@@ -6,10 +6,11 @@ Each public verb has its whole documentation where it is defined: see the module
 from __future__ import annotations
 
 from voucher_gateway.gateway.orders import OrderVerbs
+from voucher_gateway.gateway.pauses import PauseVerbs
 from voucher_gateway.gateway.upkeep_verbs import UpkeepVerbs
 
 
-class Gateway(OrderVerbs, UpkeepVerbs):
+class Gateway(OrderVerbs, PauseVerbs, UpkeepVerbs):
     """Every account of a shop behind one set of verbs. All threads of a process may share it.
 
         with Gateway.from_config("voucher-gateway.toml") as gateway:

@@ -1,10 +1,10 @@
-"""Keeps the threads of a shop from waiting for a vendor that does not answer.
+"""Keeps the threads of a shop from waiting for a vendor that does not answer, and from one that a person has paused.
 
 After several time-outs in a row, requests to an account fail at once for a while (a circuit breaker), and then one
 request tries whether the vendor answers again. A limit of the calls at the same time keeps threads for other work.
 
-Both hold for reads and for what begins something new: a reservation, a redemption, an issue, a top-up. They never hold
-for a capture, a release or a refund, nor for the look-ups that resolve an unknown outcome.
+All of them hold for reads and for what begins something new: a reservation, a redemption, an issue, a top-up. They
+never hold for a capture, a release or a refund, nor for the look-ups that resolve an unknown outcome.
 
 pybreaker and purgatory were considered: in the half-open state pybreaker lets every thread through, so that all of them
 would wait again, and purgatory keeps its state by the names of circuits outside of the client.
@@ -22,18 +22,16 @@ from typing import Final
 
 from voucher_gateway import fork_safety
 from voucher_gateway.call_deadline import seconds_within
-from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors import ProviderUnavailable
+from voucher_gateway.errors import AccountPaused, ProviderUnavailable
 from voucher_gateway.http.outcome_table import TransportFailure
-from voucher_gateway.request_hooks import is_resolving
+from voucher_gateway.instants import format_seconds
+from voucher_gateway.request_hooks import NEW_VERBS, is_resolving
+from voucher_gateway.shared_limits import AccountPause, PauseSource
 
 log: Final = logging.getLogger("voucher_gateway.http")
 
 _TIME_OUTS: Final = frozenset(
     {TransportFailure.TIMED_OUT, TransportFailure.CONNECT_TIMED_OUT, TransportFailure.HANDSHAKE_FAILED}
-)
-_NEW: Final = frozenset(
-    operation.value for operation in (Operation.ISSUE, Operation.RESERVE, Operation.REDEEM, Operation.TOP_UP)
 )
 _LONGEST_QUEUE_S: Final = 1.0
 """How long a call waits for another one to end, where an account has its limit of calls."""
@@ -61,9 +59,13 @@ class CallLimits:
         timeouts: after how many time-outs in a row the circuit opens; 0 for never.
         pause_s: how long it stays open, in seconds.
         calls: how many calls there can be at the same time; 0 for no limit.
+
+    Attributes:
+        pauses: where it is known which accounts a person has paused; None if that is not known.
     """
 
     def __init__(self, account: str, *, timeouts: int, pause_s: float, calls: int) -> None:
+        self.pauses: PauseSource | None = None
         self._account = account
         self._timeouts = timeouts
         self._pause_s = pause_s
@@ -95,9 +97,13 @@ class CallLimits:
             verb: the verb of a change; None for a read.
 
         Raises:
+            AccountPaused: if a person has paused the account. Nothing was sent.
             ProviderUnavailable: if the circuit is open, or too many calls are under way. Nothing was sent.
         """
-        if is_resolving() or (verb is not None and verb not in _NEW):
+        is_new = not is_resolving() and (verb is None or verb in NEW_VERBS)
+        if self.pauses is not None and (pause := self.pauses.find(self._account)) is not None:
+            _require_allowed(pause, is_new=is_new)
+        if not is_new:
             yield
             return
         fork_safety.renew_if_forked()
@@ -161,3 +167,19 @@ class CallLimits:
                 )
             self._is_trying = bool(self._open_until)
             return self._is_trying
+
+
+def _require_allowed(pause: AccountPause, *, is_new: bool) -> None:
+    """Check that a pause allows a call.
+
+    Raises:
+        AccountPaused: if it does not.
+    """
+    if not is_new and not pause.everything:
+        return
+    reason = "" if pause.reason is None else f" ({pause.reason})"
+    until = "" if pause.until is None else f" until {format_seconds(pause.until)}"
+    raise AccountPaused(
+        f"nothing was sent: the account {pause.account} is paused{until}{reason};"
+        " `voucher-gateway accounts resume` ends the pause"
+    )

@@ -15,6 +15,7 @@ from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.instants import now
 from voucher_gateway.masking import ErrorContext, drop_frames
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.shared_limits import SharedLimits
 
 T = TypeVar("T")
 
@@ -100,6 +101,10 @@ class HttpProvider(VoucherProvider):
     def host(self) -> str:
         """The host of the base URL."""
         return urlsplit(self.settings.base_url).netloc
+
+    def use_shared_limits(self, limits: SharedLimits) -> None:
+        """Obey the limits that hold in all processes with one journal."""
+        self.http.limits.pauses = limits.pauses
 
     def close(self) -> None:
         """Close the connections."""

@@ -307,6 +307,19 @@ for _name in ("mark", "result", "target"):
     _is_set = pruned.c[_name].is_not(None)
     Index(f"ix_voucher_gateway_pruned_{_name}", pruned.c[_name], sqlite_where=_is_set, postgresql_where=_is_set)
 
+# Accounts to which no new work is sent for a while; see `voucher_gateway.journal.pauses`.
+pauses: Final = Table(
+    "voucher_gateway_pauses",
+    metadata,
+    Column("account", String(255), primary_key=True),
+    Column("everything", Boolean, nullable=False),
+    # By the clock of the database.
+    Column("paused_at", String(32), nullable=False),
+    Column("ends_at", String(32)),
+    Column("reason", String(200)),
+    Column("paused_by", String(200)),
+)
+
 JOURNAL: Final = Schema(
     subject="journal",
     scripts=Path(__file__).parent / "migrations",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from voucher_gateway.cli.commands.pauses import pause_text, read_pauses
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.options import complete_provider
 from voucher_gateway.cli.tables import TableColumn, print_rows
 
 if TYPE_CHECKING:
     from voucher_gateway.config.account import AccountConfig
+    from voucher_gateway.shared_limits import AccountPause
 
 
 def init(
@@ -57,18 +60,20 @@ def init(
 def accounts(context: typer.Context) -> None:
     """List the accounts of the configuration, with their providers and logins.
 
-    Each account is shown with its host, the codes it owns and the risks that it accepts. Nothing is sent; `doctor`
-    tests the accounts. For the amounts and limits of each provider see `providers`.
+    Each account is shown with its host, the codes it owns, the risks that it accepts, and its pause. Nothing is sent;
+    `doctor` tests the accounts. For the amounts and limits of each provider see `providers`.
 
     Examples:
         voucher-gateway accounts
+        voucher-gateway accounts list --json
         voucher-gateway --config shop.toml accounts
     """
     session = cli_context_of(context)
     # Without a gateway, whose import costs as much as the rest of this command.
     config = session.load_config()
     with session.reading_config():
-        described = [_describe(account) for account in config.iterate_accounts()]
+        paused = read_pauses(session, config)
+        described = [_describe(account, paused.get(account.name)) for account in config.iterate_accounts()]
     if session.output.as_json:
         for description in described:
             session.output.object(description)
@@ -76,7 +81,11 @@ def accounts(context: typer.Context) -> None:
         print_rows(session.output, described, _ACCOUNT_COLUMNS)
 
 
-_ACCOUNT_COLUMNS = (
+def _pause_text(described: Mapping[str, Any]) -> str:
+    return pause_text(described["paused"])
+
+
+_ACCOUNT_COLUMNS: tuple[TableColumn[dict[str, Any]], ...] = (
     TableColumn("account", itemgetter("account")),
     TableColumn("provider", itemgetter("provider")),
     TableColumn("host", itemgetter("host")),
@@ -85,10 +94,11 @@ _ACCOUNT_COLUMNS = (
     TableColumn("codes normalized", itemgetter("normalize_codes"), optional=True),
     TableColumn("accepted risks", itemgetter("accept_risks"), optional=True),
     TableColumn("former names", itemgetter("former_names"), optional=True),
+    TableColumn("paused", _pause_text, optional=True),
 )
 
 
-def _describe(account: AccountConfig) -> dict[str, Any]:
+def _describe(account: AccountConfig, pause: AccountPause | None) -> dict[str, Any]:
     with account.make_provider() as provider:
         return {
             "account": account.name,
@@ -99,4 +109,5 @@ def _describe(account: AccountConfig) -> dict[str, Any]:
             "normalize_codes": sorted(account.normalize_codes),
             "accept_risks": sorted(account.accept_risks),
             "former_names": list(account.former_names or ()),
+            "paused": pause,
         }

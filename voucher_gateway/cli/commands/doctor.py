@@ -107,7 +107,9 @@ def _journal_object(journal: JournalDiagnosis, account: str) -> dict[str, Any]:
 
 
 def _warnings(diagnosis: AccountDiagnosis, journal: JournalDiagnosis | None) -> list[str]:
-    return diagnosis.warnings + ([] if journal is None else journal.vendor_warnings(diagnosis.account.provider))
+    if journal is None:
+        return diagnosis.warnings
+    return diagnosis.warnings + journal.account_warnings(diagnosis.account.name, diagnosis.account.provider)
 
 
 def _print_account(output: Output, diagnosis: AccountDiagnosis, journal: JournalDiagnosis | None) -> None:

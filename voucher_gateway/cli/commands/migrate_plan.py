@@ -14,6 +14,7 @@ import typer
 
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import DECLINED, DONE, CliContext, cli_context_of
+from voucher_gateway.cli.parsing import parse_length
 from voucher_gateway.cli.progress import print_file_form, progress_printer
 from voucher_gateway.cli.tables import count_text, print_rows, tally_columns
 from voucher_gateway.errors import InvalidRequest
@@ -22,7 +23,6 @@ from voucher_gateway.migration.plan.model import Action
 if TYPE_CHECKING:
     from voucher_gateway.migration.plan.plan_file import PlanSummary
 
-_LENGTH: Final = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m(?:in)?)?(?:(\d{1,8})s)?", re.ASCII)
 _RATE: Final = re.compile(r"(.+)=([0-9]{1,6}(?:\.[0-9]{1,3})?)", re.ASCII)
 
 _END: Final = "An account of the config, or the path of a file that ends in .jsonl or .csv."
@@ -98,7 +98,7 @@ def plan(
         return
     if out is None:
         raise InvalidRequest("name the plan's file: --out PLAN", field="--out", rule="given")
-    length = None if window is None else length_from(window)
+    length = None if window is None else parse_length(window, "--window")
     rates = rates_from(rate or ())
     rules = Policy() if policy is None else load_policy(policy)
     form = given.file_settings(
@@ -168,20 +168,6 @@ def _write_template(session: CliContext, source: str, target: str, path: Path) -
             session.output.show(f"policy with everything that must be decided written to {path}")
         return
     raise InvalidRequest(f"{path} cannot be written: {reason}", field="--policy-template", rule="a new file")
-
-
-def length_from(text: str) -> timedelta:
-    """Read a length of time such as ``4h``, ``90m`` or ``1d12h``.
-
-    Raises:
-        InvalidRequest: if it is none, or nothing.
-    """
-    match = _LENGTH.fullmatch(text)
-    days, hours, minutes, seconds = (int(group or 0) for group in match.groups()) if match else (0, 0, 0, 0)
-    length = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    if not length:
-        raise InvalidRequest("--window must be a time such as 4h, 90m or 1d12h", field="--window", rule="such as 4h")
-    return length
 
 
 def rates_from(given: Iterable[str]) -> dict[str, float]:

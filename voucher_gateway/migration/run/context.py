@@ -10,7 +10,14 @@ from typing import Any, Final, ParamSpec, TypeVar
 import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation
-from voucher_gateway.errors import ConfigurationError, MalformedResponse, NotExecuted, OperationInProgress, RateLimited
+from voucher_gateway.errors import (
+    AccountPaused,
+    ConfigurationError,
+    MalformedResponse,
+    NotExecuted,
+    OperationInProgress,
+    RateLimited,
+)
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.iteration import ordered_map
 from voucher_gateway.journal.journal import Journal
@@ -165,6 +172,7 @@ class MigrationContext:
             **kwargs: its keyword arguments.
 
         Raises:
+            AccountPaused: if a person has paused the account.
             NotExecuted, OperationInProgress, MalformedResponse: if the last attempt fails, too.
         """
         for pause in _PAUSES_S:
@@ -174,6 +182,8 @@ class MigrationContext:
                 wait = min(error.retry_after or pause, _LONGEST_PAUSE_S)
                 if self.stop.wait(wait):
                     raise
+            except AccountPaused:
+                raise
             except (NotExecuted, OperationInProgress, MalformedResponse):
                 if self.stop.wait(pause):
                     raise

@@ -11,7 +11,13 @@ from typing import Final, Protocol
 
 import attrs
 
-from voucher_gateway.errors import AccessDenied, ConfigurationError, DatabaseUnavailable, VoucherGatewayError
+from voucher_gateway.errors import (
+    AccessDenied,
+    AccountPaused,
+    ConfigurationError,
+    DatabaseUnavailable,
+    VoucherGatewayError,
+)
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.mover import VoucherMover
 from voucher_gateway.migration.run.progress import log, log_result
@@ -222,7 +228,7 @@ class ProcessRun:
         if result.state is RowState.PLANNED and not self._stop.is_set():
             self._deferred_error = self._deferred_error or error
         concerns_all = not isinstance(error, VoucherGatewayError) or isinstance(
-            error, AccessDenied | ConfigurationError
+            error, AccessDenied | AccountPaused | ConfigurationError
         )
         if concerns_all or self._consecutive_failures >= 2 * self._workers:  # the other vouchers would fail as well
             self._give_up(error)

@@ -164,6 +164,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account", "voucher_id", name="pk_voucher_gateway_moved"),
     )
     op.create_table(
+        "voucher_gateway_pauses",
+        sa.Column("account", sa.String(length=255), nullable=False),
+        sa.Column("everything", sa.Boolean(), nullable=False),
+        sa.Column("paused_at", sa.String(length=32), nullable=False),
+        sa.Column("ends_at", sa.String(length=32), nullable=True),
+        sa.Column("reason", sa.String(length=200), nullable=True),
+        sa.Column("paused_by", sa.String(length=200), nullable=True),
+        sa.PrimaryKeyConstraint("account", name="pk_voucher_gateway_pauses"),
+    )
+    op.create_table(
         "voucher_gateway_requests",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("operation_id", sa.String(length=32), nullable=False),

@@ -1,0 +1,196 @@
+"""The pauses of accounts: written by one process, and obeyed by all that share the journal.
+
+Each process reads them at most every two seconds, so that a call does not read the database for them. Moments are by
+the clock of the database, and what is left of a pause is counted by the clock that runs in each process: machines whose
+clocks differ end a pause at the same time.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from voucher_gateway.errors import DatabaseUnavailable, InvalidRequest
+from voucher_gateway.fork_safety import register, renew_if_forked
+from voucher_gateway.instants import format_micros, parse_instant
+from voucher_gateway.journal.schema import pauses
+from voucher_gateway.shared_limits import AccountPause
+from voucher_gateway.storage.clock import read_clock
+from voucher_gateway.storage.engine import Database
+from voucher_gateway.storage.locks import lock_in_transaction
+
+log: Final = logging.getLogger("voucher_gateway.journal")
+
+READ_EVERY_S: Final = 2.0
+"""How old the pauses can be that a process obeys, in seconds."""
+
+_LONGEST_READ_S: Final = 1.0
+_LONGEST: Final = timedelta(days=3650)
+_LONGEST_TEXT: Final = 200
+
+_ALL: Final = sa.select(pauses).order_by(pauses.c.account)
+
+
+@attrs.frozen
+class _KnownPause:
+    pause: AccountPause
+    ends: float | None
+    """The moment of ``time.monotonic``."""
+
+
+class Pauses:
+    """The pauses of accounts in a journal.
+
+    Args:
+        database: the journal's.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: Mapping[str, _KnownPause] | None = None
+        self._read_at = 0.0
+        self.renew_after_fork()
+        register(self)
+
+    def renew_after_fork(self) -> None:
+        """Make a new lock: another thread of the parent may have held it."""
+        self._reading = threading.Lock()
+
+    def find(self, account: str) -> AccountPause | None:
+        """Return the pause of an account, as it was at most two seconds ago; None if it is not paused.
+
+        If the database cannot be read, what was read last stays in force.
+        """
+        renew_if_forked()
+        if self._known is None or time.monotonic() - self._read_at > READ_EVERY_S:
+            self._refresh()
+        known = None if self._known is None else self._known.get(account)
+        if known is None or (known.ends is not None and time.monotonic() >= known.ends):
+            return None
+        return known.pause
+
+    def list_all(self) -> list[AccountPause]:
+        """Return the pauses that are in force now, by account.
+
+        Raises:
+            DatabaseUnavailable: if they cannot be read.
+        """
+        with self._database.read() as connection:
+            return [known.pause for known in _read(connection).values()]
+
+    def pause(
+        self,
+        account: str,
+        *,
+        duration: timedelta | None = None,
+        reason: str | None = None,
+        by: str | None = None,
+        everything: bool = False,
+    ) -> AccountPause:
+        """Pause an account, or change its pause, and return the pause.
+
+        Raises:
+            InvalidRequest: if the duration is not above zero, or a text is too long.
+            DatabaseUnavailable: if it cannot be committed.
+        """
+        _check(duration, {"reason": reason, "by": by})
+        with self._database.write() as connection:
+            lock_in_transaction(connection, "account pauses")
+            at = read_clock(connection)
+            pause = AccountPause(
+                account=account,
+                everything=everything,
+                since=at,
+                until=None if duration is None else at + duration,
+                reason=reason,
+                by=by,
+            )
+            connection.execute(sa.delete(pauses).where(pauses.c.account == account))
+            connection.execute(sa.insert(pauses), _row_of(pause))
+        self._read_at = 0.0
+        log.warning("%s: paused%s", account, " for everything" if everything else "")
+        return pause
+
+    def resume(self, account: str) -> bool:
+        """End the pause of an account, and return whether there was one in force.
+
+        Raises:
+            DatabaseUnavailable: if it cannot be committed.
+        """
+        with self._database.write() as connection:
+            lock_in_transaction(connection, "account pauses")
+            was_paused = account in _read(connection)
+            connection.execute(sa.delete(pauses).where(pauses.c.account == account))
+        self._read_at = 0.0
+        log.warning("%s: resumed", account)
+        return was_paused
+
+    def _refresh(self) -> None:
+        """Read the pauses again. One thread does so; the others go on with what is known."""
+        if not self._reading.acquire(blocking=self._known is None):
+            return
+        try:
+            if self._known is None or time.monotonic() - self._read_at > READ_EVERY_S:
+                began = time.monotonic()
+                with self._database.read(wait_s=_LONGEST_READ_S) as connection:
+                    self._known = _read(connection)
+                self._read_at = began
+        except DatabaseUnavailable as error:
+            log.debug("the pauses of accounts could not be read: %s", error)
+        finally:
+            self._reading.release()
+
+
+def _read(connection: Connection) -> dict[str, _KnownPause]:
+    rows: Sequence[Mapping[str, object]] = connection.execute(_ALL).mappings().all()  # type: ignore[assignment]
+    if not rows:
+        return {}
+    at, clock = read_clock(connection), time.monotonic()
+    found = {}
+    for row in rows:
+        pause = _pause_of(row)
+        left = None if pause.until is None else (pause.until - at).total_seconds()
+        if left is None or left > 0:
+            found[pause.account] = _KnownPause(pause, None if left is None else clock + left)
+    return found
+
+
+def _row_of(pause: AccountPause) -> dict[str, object]:
+    return {
+        "account": pause.account,
+        "everything": pause.everything,
+        "paused_at": format_micros(pause.since),
+        "ends_at": None if pause.until is None else format_micros(pause.until),
+        "reason": pause.reason,
+        "paused_by": pause.by,
+    }
+
+
+def _pause_of(row: Mapping[str, object]) -> AccountPause:
+    reason, by, until = row["reason"], row["paused_by"], row["ends_at"]
+    return AccountPause(
+        account=str(row["account"]),
+        everything=bool(row["everything"]),
+        since=parse_instant(str(row["paused_at"])),
+        until=None if until is None else parse_instant(str(until)),
+        reason=None if reason is None else str(reason),
+        by=None if by is None else str(by),
+    )
+
+
+def _check(duration: timedelta | None, texts: Mapping[str, str | None]) -> None:
+    if duration is not None and not timedelta(0) < duration <= _LONGEST:
+        rule = f"above zero and at most {_LONGEST.days} days"
+        raise InvalidRequest(f"the duration of a pause must be {rule}", field="duration", rule=rule)
+    for name, text in texts.items():
+        if text is not None and not (0 < len(text) <= _LONGEST_TEXT and text.isprintable()):
+            rule = f"a text of 1 to {_LONGEST_TEXT} printable characters"
+            raise InvalidRequest(f"{name} must be {rule}", field=name, rule=rule)
