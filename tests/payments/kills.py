@@ -46,14 +46,14 @@ class KillPoints:
         self.count += 1
 
     @contextmanager
-    def _counted_write(self) -> Iterator[Any]:
+    def _counted_write(self, **options: Any) -> Iterator[Any]:
         self.note()
-        with self._write() as connection:
+        with self._write(**options) as connection:
             yield connection
         self.note()
 
-    def _checked_read(self) -> AbstractContextManager[Any]:
+    def _checked_read(self, **options: Any) -> AbstractContextManager[Any]:
         if self._is_dead:
             raise Killed
-        read: AbstractContextManager[Any] = self._read()
+        read: AbstractContextManager[Any] = self._read(**options)
         return read

@@ -171,21 +171,19 @@ class LocalVendor:
 
         return commit_once
 
-    def _struck(
-        self, real: Callable[[Database], AbstractContextManager[Any]]
-    ) -> Callable[[Database], AbstractContextManager[Any]]:
+    def _struck(self, real: Callable[..., AbstractContextManager[Any]]) -> Callable[..., AbstractContextManager[Any]]:
         @contextmanager
-        def transaction(database: Database) -> Iterator[Any]:
+        def transaction(database: Database, **options: Any) -> Iterator[Any]:
             label = getattr(_here, "label", None)
             if label == "" or database.safe_url != self._shown:
-                with real(database) as connection:
+                with real(database, **options) as connection:
                     yield connection
                 return
             if label != _CHANGE:
                 _here.fault = self._arrive(label or "GET vouchers")
                 if _here.fault == "error-before":
                     raise _lost(_here.fault)
-            with real(database) as connection:
+            with real(database, **options) as connection:
                 yield connection
                 if _here.fault == "error-at-commit":
                     raise _lost(_here.fault)

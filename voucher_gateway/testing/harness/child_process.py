@@ -131,8 +131,8 @@ class CrashPoints:
         write, send = Database.write, Transport.send
 
         @contextmanager
-        def write_and_count(database: Database) -> Iterator[Connection]:
-            with write(database) as connection:
+        def write_and_count(database: Database, **options: Any) -> Iterator[Connection]:
+            with write(database, **options) as connection:
                 yield connection
                 if journal is None or database is journal.database:
                     self.reach(BEFORE_COMMIT)
