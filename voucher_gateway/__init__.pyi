@@ -94,6 +94,7 @@ from voucher_gateway.journal.records import OperationRecord as OperationRecord
 from voucher_gateway.journal.records import OperationState as OperationState
 from voucher_gateway.listing.listing import Listing as Listing
 from voucher_gateway.listing.page import ListingReport as ListingReport
+from voucher_gateway.listing.unreadable import UnreadableEntry as UnreadableEntry
 from voucher_gateway.masking import Code as Code
 from voucher_gateway.masking import Pin as Pin
 from voucher_gateway.masking import Secret as Secret

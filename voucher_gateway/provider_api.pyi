@@ -84,6 +84,7 @@ from voucher_gateway.listing.cursors import follow_cursors as follow_cursors
 from voucher_gateway.listing.listing import Listing as Listing
 from voucher_gateway.listing.page import ListingReport as ListingReport
 from voucher_gateway.listing.page import Page as Page
+from voucher_gateway.listing.unreadable import UnreadableEntry as UnreadableEntry
 from voucher_gateway.masking import Code as Code
 from voucher_gateway.masking import ErrorContext as ErrorContext
 from voucher_gateway.masking import Masked as Masked
@@ -161,8 +162,10 @@ from voucher_gateway.wire.converter import unstructure as unstructure
 from voucher_gateway.wire.json import decode as decode
 from voucher_gateway.wire.json import encode as encode
 from voucher_gateway.wire.scalars import Currency as Currency
+from voucher_gateway.wire.validation import map_entries as map_entries
 from voucher_gateway.wire.validation import map_page as map_page
 from voucher_gateway.wire.validation import money_from as money_from
 from voucher_gateway.wire.validation import structure as structure
+from voucher_gateway.wire.validation import structure_page as structure_page
 
 __all__: list[str]

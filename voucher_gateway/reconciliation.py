@@ -22,6 +22,7 @@ from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.leftovers import iterate_leftovers
 from voucher_gateway.journal.records import UNRESOLVED, OperationRecord, OperationState
 from voucher_gateway.journal.search import OperationFilter, iterate_operations, operation_ids_sent_since
+from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.models.results import History, Movement
 from voucher_gateway.models.voucher import MovementState
 from voucher_gateway.money import Money
@@ -167,7 +168,7 @@ def reconcile(
     findings = [*_orphan_holds(journal, provider), *_leftovers(journal, provider)]
     operations = pruned = 0
     unchecked: list[tuple[str, str]] = []
-    ids = _all_ids(provider, touched) if everything else list(touched)
+    ids = _all_ids(provider, touched, unchecked) if everything else list(touched)
     for looked_at, voucher_id in enumerate(ids, 1):
         known = [*_operations_of(journal, provider, voucher_id), *unnamed.get(voucher_id, ())]
         operations += len(known)
@@ -268,10 +269,15 @@ def _with_names(journal: Journal, entry: OperationRecord) -> _OperationWithNames
     return _OperationWithNames(entry, names, entry.voucher_id or (ids[-1] if ids else None))
 
 
-def _all_ids(provider: VoucherProvider, touched: Iterable[str]) -> list[str]:
+def _all_ids(provider: VoucherProvider, touched: Iterable[str], unchecked: list[tuple[str, str]]) -> list[str]:
+    """Return the ids of all vouchers, and add those whose id cannot be read to `unchecked`, by their places."""
     ids = dict.fromkeys(touched)
     with provider.vouchers() as vouchers:
-        ids.update((voucher.id, None) for voucher in vouchers)
+        for entry in vouchers.entries():
+            if entry.id is not None:  # the history may be readable, though the voucher is not
+                ids[entry.id] = None
+            elif isinstance(entry, UnreadableEntry):
+                unchecked.append((entry.name, entry.reason))
     return list(ids)
 
 

@@ -188,12 +188,13 @@ class VoucherFile:
         self._problems = settings.problems
         self._account = account
         self._private = settings.reveal
+        self._skips_unreadable = settings.skip_unreadable
         self.renew_after_fork()
         fork_safety.register(self)
 
     def renew_after_fork(self) -> None:
         """Make a new lock and an empty index: a thread of the parent may have held the lock, or loaded a part."""
-        self.index = FileIndex(self._account, self._new_form, self._problems)
+        self.index = FileIndex(self._account, self._new_form, self._problems, skips_unreadable=self._skips_unreadable)
         self._thread_lock = threading.Lock()
 
     @property

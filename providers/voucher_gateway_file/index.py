@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import os
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from voucher_gateway.provider_api import Code, DuplicateCode, Voucher
+from voucher_gateway.provider_api import Code, DuplicateCode, UnreadableEntry, Voucher
 from voucher_gateway_file.formats import FileFormat
 from voucher_gateway_file.place_map import PlaceMap
 from voucher_gateway_file.problems import ProblemList
@@ -40,6 +40,7 @@ class FileIndex:
         masked: the line of a voucher whose code is masked; None if there is none.
         readable: the line of a voucher whose code is not masked; None if there is none.
         on_read: is called repeatedly with the number of records that were read; None for no such calls.
+        unreadable: why a record cannot be read, by its place, if such records are passed over.
     """
 
     form: FileFormat
@@ -50,14 +51,20 @@ class FileIndex:
     masked: int | None
     readable: int | None
 
-    def __init__(self, account: str, form: FileFormat, problems: Path | None = None) -> None:
+    unreadable: dict[int, str]
+
+    def __init__(
+        self, account: str, form: FileFormat, problems: Path | None = None, *, skips_unreadable: bool = False
+    ) -> None:
         """Make the index of an empty file.
 
         Args:
             account: the account's name.
             form: the format of a new file.
             problems: the file that lists all problems; None for no such file.
+            skips_unreadable: whether records that cannot be read are passed over. Otherwise the file is refused.
         """
+        self._skips_unreadable = skips_unreadable
         self._account = account
         self._new_form = form
         self._problems_path = problems
@@ -74,6 +81,8 @@ class FileIndex:
         self._lines = array("Q")
         self._ids = PlaceMap()
         self._codes = PlaceMap()
+        self.unreadable = {}
+        self._duplicated: list[tuple[int, Problem]] = []
         self._loaded: tuple[int, ...] = ()
         self._digest, self._digested = _new_digest(), 0
 
@@ -98,7 +107,7 @@ class FileIndex:
             self.clear()  # only a part of it was read
             raise
 
-    def page(self, file: BinaryIO, first: int, count: int) -> list[Voucher]:
+    def page(self, file: BinaryIO, first: int, count: int) -> list[Voucher | UnreadableEntry]:
         """Return some vouchers in the order of the file."""
         last = min(first + count, len(self))
         if first >= last:
@@ -106,19 +115,28 @@ class FileIndex:
         begin = self._starts[first]
         body = os.pread(file.fileno(), self._end_of(last - 1) - begin, begin)
         return [
-            self._voucher(body[self._starts[place] - begin : self._end_of(place) - begin], self._lines[place])
+            self._unreadable_entry(place)
+            if place in self.unreadable
+            else self._voucher(body[self._starts[place] - begin : self._end_of(place) - begin], self._lines[place])
             for place in range(first, last)
         ]
 
+    def _unreadable_entry(self, place: int) -> UnreadableEntry:
+        return UnreadableEntry.of(None, (self.unreadable[place],), id=_id_of(self._lines[place]))
+
     def with_id(self, file: BinaryIO, id: str) -> Voucher | None:
         """Return the voucher with an id."""
-        vouchers = (self.page(file, place, 1)[0] for place in self._ids.candidates(id))
+        vouchers = self._readable(file, self._ids.candidates(id))
         return next((voucher for voucher in vouchers if voucher.id == id), None)
 
     def with_code(self, file: BinaryIO, code: Code) -> Voucher | None:
         """Return the voucher with a code."""
-        vouchers = (self.page(file, place, 1)[0] for place in self._codes.candidates(code.reveal()))
+        vouchers = self._readable(file, self._codes.candidates(code.reveal()))
         return next((voucher for voucher in vouchers if voucher.code == code), None)
+
+    def _readable(self, file: BinaryIO, places: Iterable[int]) -> Iterator[Voucher]:
+        entries = (self.page(file, place, 1)[0] for place in places)
+        return (entry for entry in entries if not isinstance(entry, UnreadableEntry))
 
     def check_free(self, file: BinaryIO, voucher: Voucher) -> None:
         """Check that no voucher of the file has the id or the code of this one.
@@ -175,7 +193,9 @@ class FileIndex:
                     continue
                 if rule := self._endless_rule(record):
                     problems.add(record.line, [("", rule)])
+                    self._note_unreadable(self._append_place(record), [("", rule)])
                     if b"\n" not in record.body:
+                        self._pass(record)
                         break
                     self._pass(first_line(record))  # the next line may be a record again
                     records = self._records(file)
@@ -185,10 +205,21 @@ class FileIndex:
                 rules = [*parsed.problems, *self._add(file, record, parsed)]
                 if rules:
                     # One cell can be wrong for two fields: both amounts of a row have its one currency.
-                    problems.add(record.line, list(dict.fromkeys((self.form.place(at), rule) for at, rule in rules)))
+                    rules = list(dict.fromkeys((self.form.place(at), rule) for at, rule in rules))
+                    problems.add(record.line, rules)
+                    self._note_unreadable(len(self) - 1, rules)
                 if self.on_read is not None and not len(self) % _REPORT_EVERY:
                     self.on_read(len(self))
-            problems.raise_if_any()
+            for place, (at, rule) in self._duplicated:  # which of both is right is not known
+                self._note_unreadable(place, [(self.form.place(at), rule)])
+            self._duplicated.clear()
+            if len(self.unreadable) == len(self) or not self._skips_unreadable:
+                problems.raise_if_any()
+
+    def _note_unreadable(self, place: int, rules: Sequence[Problem]) -> None:
+        if self._skips_unreadable:
+            text = "; ".join(f"{at}{at and ': '}{rule}" for at, rule in rules)
+            self.unreadable.setdefault(place, text)
 
     def _is_cut_off(self, record: Record) -> bool:
         """Return whether a record that is not closed is the part of a record that a killed writer left."""
@@ -223,9 +254,7 @@ class FileIndex:
 
     def _add(self, file: BinaryIO, record: Record, parsed: ParsedRecord) -> list[Problem]:
         """Add a record. Return problems that say which earlier line has the same id or code."""
-        place, fields = len(self._starts), parsed.fields
-        self._starts.append(record.start)
-        self._lines.append(record.line)
+        place, fields = self._append_place(record), parsed.fields
         self._pass(record)
         id, code = fields.get("id") or _id_of(record.line), fields.get("code")
         problems: list[Problem] = []
@@ -239,6 +268,11 @@ class FileIndex:
         elif parsed.given.get("code") is not None:
             self.masked = self.masked or record.line
         return problems
+
+    def _append_place(self, record: Record) -> int:
+        self._starts.append(record.start)
+        self._lines.append(record.line)
+        return len(self._starts) - 1
 
     def _duplicate(
         self, file: BinaryIO, places: PlaceMap, name: str, text: str, place: int, earlier: int | None
@@ -256,6 +290,9 @@ class FileIndex:
         unequal = 0
         while earlier is not None:
             if self._text_at(file, earlier, name) == text:
+                if self._skips_unreadable:
+                    rule = f"duplicate {name}: line {self._lines[place]} has the same {name}"
+                    self._duplicated.append((earlier, (name, rule)))
                 return [(name, f"duplicate {name}: line {self._lines[earlier]} has the same {name}")]
             unequal += 1
             earlier = places.add(text, place, unequal=unequal)

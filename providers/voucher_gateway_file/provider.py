@@ -23,6 +23,7 @@ from voucher_gateway.provider_api import (
     Page,
     Pin,
     SourceForm,
+    UnreadableEntry,
     UnsupportedOperation,
     Voucher,
     VoucherGatewayError,
@@ -125,13 +126,13 @@ class FileProvider(VoucherProvider):
         matches = predicate(query)
         store, size = self._file, PAGE_SIZE if matches is None else FILTERED_SIZE
 
-        def fetch(number: int) -> Page[Voucher]:
-            vouchers: list[Voucher] = []
+        def fetch(number: int) -> Page[Voucher | UnreadableEntry]:
+            vouchers: list[Voucher | UnreadableEntry] = []
             with store.open(Operation.VOUCHERS) as file:
                 index = store.index
                 for first in range(number * size, (number + 1) * size, PAGE_SIZE):
                     part = [] if file is None else index.page(file, first, PAGE_SIZE)
-                    vouchers += part if matches is None else filter(matches, part)
+                    vouchers += (entry for entry in part if _passes(entry, matches))
                 count, cut_off = len(index), index.cut_off is not None
             # The number of vouchers that match is only known at the end of the list.
             total = count + cut_off if matches is None else None
@@ -166,7 +167,14 @@ class FileProvider(VoucherProvider):
                 if not len(index):
                     cut_off = index.cut_off and f"line {index.cut_off} is incomplete, and the file has no other voucher"
                     raise file_error(f"{path.name} cannot be imported", (cut_off or "the file has no voucher",))
-                return SourceForm(sentences=index.form.sentences(index.header), settings=index.form.settings())
+                sentences, settings = index.form.sentences(index.header), index.form.settings()
+                if self.settings.skip_unreadable:
+                    settings["skip_unreadable"] = True
+                    if index.unreadable:
+                        listed_in = self.settings.problems and f"; {self.settings.problems} lists them"
+                        records = "1 record" if len(index.unreadable) == 1 else f"{len(index.unreadable)} records"
+                        sentences += (f"{records} cannot be read{listed_in or ''}",)
+                return SourceForm(sentences=sentences, settings=settings)
         finally:
             store.index.on_read = None
 
@@ -273,6 +281,10 @@ class FileProvider(VoucherProvider):
         if (voucher.initial, written_at) != (intent.money, intent.notes.get("written_at")):
             return _unknown("the file has a voucher with this id that was written at another time")
         return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason="it is in the file")
+
+
+def _passes(entry: Voucher | UnreadableEntry, matches: Callable[[Voucher], bool] | None) -> bool:
+    return matches is None or isinstance(entry, UnreadableEntry) or matches(entry)
 
 
 class _FileListing(Listing[Voucher]):

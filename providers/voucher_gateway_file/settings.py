@@ -74,6 +74,8 @@ class FileSettings:
         columns: CSV: the fields of columns with other names, such as ``["Card number=code", "Note=-"]``. A hyphen
             leaves the column out.
         problems: the file to write if the vouchers cannot be read. It lists every problem, one a line.
+        skip_unreadable: whether the records that cannot be read are passed over, and named. By default the whole file
+            is refused.
     """
 
     path: Path = attrs.field(converter=Path, validator=_plain_path)
@@ -89,6 +91,7 @@ class FileSettings:
     currency: str | None = None
     columns: tuple[str, ...] = attrs.field(default=(), converter=tuple, validator=_column_names)
     problems: Path | None = None
+    skip_unreadable: bool = False
 
     def __attrs_post_init__(self) -> None:
         if self.format is None and self.path.suffix.lower() not in _SUFFIXES:

@@ -18,8 +18,10 @@ from voucher_gateway.provider_api import (
     Path,
     Request,
     Response,
+    UnreadableEntry,
     Voucher,
     VoucherQuery,
+    map_entries,
     map_page,
 )
 from voucher_gateway_jtl import mapping, wire
@@ -45,18 +47,19 @@ def list_vouchers(
     ]
     make, has_currency = partial(mapping.voucher, account, query.code), currency_filter(query)
 
-    def read(index: int, reply: Response) -> Page[Voucher]:
+    def read(index: int, reply: Response) -> Page[Voucher | UnreadableEntry]:
         with calls.error_context(Operation.VOUCHERS):
-            page = wire.read_vouchers(reply)
-            vouchers = map_page(make, page.data, page.raw, what="voucher list", at="data")
+            page = wire.read_entries(reply)
+            vouchers = map_entries(make, page.data, page.raw)
         size_used = page.meta.per_page or size
         if has_currency is None:
             return Page(items=vouchers, total=page.meta.total, pages=page.meta.last_page, size=size_used)
         # The vendor counts the vouchers of other currencies as well, so its total proves nothing here.
         pages = page.meta.last_page or (index + 2 if vouchers else index)
-        return Page(items=list(filter(has_currency, vouchers)), pages=pages, size=size_used)
+        items = [entry for entry in vouchers if isinstance(entry, UnreadableEntry) or has_currency(entry)]
+        return Page(items=items, pages=pages, size=size_used)
 
-    def fetch(index: int) -> Callable[[], Page[Voucher]]:
+    def fetch(index: int) -> Callable[[], Page[Voucher | UnreadableEntry]]:
         query = [("page", str(index + 1)), *constant]
         request = Request(method="GET", path=Path.of("/vouchers"), query=query, returns_page=True)
         return partial(read, index, calls.read(Operation.VOUCHERS, request, whole_reply))

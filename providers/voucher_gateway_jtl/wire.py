@@ -25,8 +25,10 @@ from voucher_gateway.provider_api import (
     RawObject,
     Response,
     Secret,
+    UnreadableEntry,
     strict_converter,
     structure,
+    structure_page,
 )
 
 AMOUNT: Final = DecimalText(places=2, integer_digits_out=5, integer_digits_in=6)
@@ -178,9 +180,16 @@ def read_client(reply: Response) -> JtlClient:
 
 
 def read_vouchers(reply: Response) -> JtlPage[JtlVoucher]:
-    """Read a page of vouchers."""
+    """Read a page of vouchers, all of which must be readable."""
     page, raw = _read(reply, _VoucherPage, "voucher list")
     return JtlPage(data=page.data, raw=raw["data"], meta=page.meta, date=reply.date)
+
+
+def read_entries(reply: Response) -> JtlPage[JtlVoucher | UnreadableEntry]:
+    """Read a page of the list of vouchers, some of which may not be readable."""
+    raw: Any = _decode(reply, "voucher list")
+    page, entries = structure_page(CONVERTER, _VoucherPage, raw, array="data", what="voucher list")
+    return JtlPage(data=entries, raw=raw["data"], meta=page.meta, date=reply.date)
 
 
 def read_charges(reply: Response) -> JtlPage[JtlCharge]:
@@ -189,8 +198,12 @@ def read_charges(reply: Response) -> JtlPage[JtlCharge]:
     return JtlPage(data=page.data, raw=raw["data"], meta=page.meta, date=reply.date)
 
 
-def _read(reply: Response, cls: type[W], what: str) -> tuple[W, Any]:
+def _decode(reply: Response, what: str) -> object:
     if not reply.body:
         raise MalformedResponse(f"the {what} is missing: the reply is empty")
-    raw = reply.json()
+    return reply.json()
+
+
+def _read(reply: Response, cls: type[W], what: str) -> tuple[W, Any]:
+    raw = _decode(reply, what)
     return structure(CONVERTER, cls, raw, what=what), raw

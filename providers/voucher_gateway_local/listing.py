@@ -9,7 +9,16 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.provider_api import InvalidRequest, Listing, Page, Voucher, VoucherQuery, format_micros
+from voucher_gateway.provider_api import (
+    InvalidRequest,
+    Listing,
+    MalformedResponse,
+    Page,
+    UnreadableEntry,
+    Voucher,
+    VoucherQuery,
+    format_micros,
+)
 from voucher_gateway_local import validation
 from voucher_gateway_local.capabilities import NATIVE_FILTERS
 from voucher_gateway_local.open import OpenDatabase
@@ -102,7 +111,7 @@ class Pages:
         self._ends: dict[int, int] = {}
         self._expected: int | None = None
 
-    def page(self, index: int) -> Page[Voucher]:
+    def page(self, index: int) -> Page[Voucher | UnreadableEntry]:
         """Read one page. The first page, and pages from the expected end on, count the vouchers again."""
         book = self._open()
         clauses = conditions(self._query, book.vault)
@@ -114,7 +123,14 @@ class Pages:
                 total = self._expected = connection.scalar(count, {"now": self._now()}) or 0
         if rows:
             self._ends = {index: rows[-1]["number"]}
-        return Page(items=[self._map_row(book.vault, row) for row in rows], total=total, size=self._size)
+        items = [self._entry(book.vault, row) for row in rows]
+        return Page(items=items, total=total, size=self._size)
+
+    def _entry(self, vault: Vault, row: Row) -> Voucher | UnreadableEntry:
+        try:
+            return self._map_row(vault, row)
+        except (MalformedResponse, InvalidRequest) as error:
+            return UnreadableEntry.of(None, (error.message,), id=row["id"])
 
     def _rows(self, connection: Connection, index: int, clauses: list[sa.ColumnElement[bool]]) -> list[Row]:
         newest_first = bool(self._query.newest_first)

@@ -40,6 +40,7 @@ from voucher_gateway.provider_api import (
     Rejected,
     Request,
     TopUp,
+    UnreadableEntry,
     UnsupportedOperation,
     Voucher,
     VoucherChanges,
@@ -48,7 +49,7 @@ from voucher_gateway.provider_api import (
     VoucherNotFound,
     VoucherQuery,
     hide_arguments,
-    map_page,
+    map_entries,
     money_from,
     positive,
 )
@@ -122,18 +123,16 @@ class PretixProvider(HttpProvider):
         params = [*_filters(query), *self._reads.accepted()]
         size = min(self.settings.page_size, query.limit or self.settings.page_size)
 
-        def fetch(index: int) -> Page[Voucher]:
-            page, raws = self._reads.page(Operation.VOUCHERS, index, size, params)
+        def fetch(index: int) -> Page[Voucher | UnreadableEntry]:
+            page = self._reads.entries(Operation.VOUCHERS, index, size, params)
             entries = [
-                (card, raw) for card, raw in zip(page.results, raws, strict=True) if query.code in (None, card.secret)
+                (card, raw)
+                for card, raw in zip(page.cards, page.raws, strict=True)
+                if isinstance(card, UnreadableEntry) or query.code in (None, card.secret)
             ]
             with self.calls.error_context(Operation.VOUCHERS):
-                items = map_page(
-                    partial(mapping.voucher, self.account),
-                    [card for card, _ in entries],
-                    [raw for _, raw in entries],
-                    what="list",
-                    at="results",
+                items = map_entries(
+                    partial(mapping.voucher, self.account), [card for card, _ in entries], [raw for _, raw in entries]
                 )
             # With a code, the vendor counts those that differ in case as well.
             total = page.count if query.code is None else None

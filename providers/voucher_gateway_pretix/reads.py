@@ -113,10 +113,16 @@ class PretixReads(ApiCalls):
     def page(
         self, operation: Operation, index: int, size: int, params: list[Param]
     ) -> tuple[wire.PretixPage, list[RawObject]]:
-        """Return a page of cards."""
+        """Return a page of cards, all of which must be readable."""
+        return self.send_read(operation, self._page_request(index, size, params), wire.read_cards)
+
+    def entries(self, operation: Operation, index: int, size: int, params: list[Param]) -> wire.PretixEntries:
+        """Return a page of the list of cards, some of which may not be readable."""
+        return self.send_read(operation, self._page_request(index, size, params), wire.read_entries)
+
+    def _page_request(self, index: int, size: int, params: list[Param]) -> Request:
         query = [("page", str(index + 1)), ("page_size", str(size)), *params]
-        request = Request(method="GET", path=self.path(), query=query, returns_page=True)
-        return self.send_read(operation, request, wire.read_cards)
+        return Request(method="GET", path=self.path(), query=query, returns_page=True)
 
     def transactions(self, operation: Operation, id: str) -> Transactions:
         """Return all transactions of a card, in the order in which the vendor made them."""

@@ -19,11 +19,13 @@ from voucher_gateway.provider_api import (
     Money,
     RawObject,
     Response,
+    UnreadableEntry,
     configure,
     format_instant,
     rename_to_camel,
     strict_converter,
     structure,
+    structure_page,
 )
 
 AMOUNT: Final = DecimalText(places=2, integer_digits_out=11, integer_digits_in=13)
@@ -89,6 +91,15 @@ class PretixPage:
 
 
 @attrs.define(kw_only=True)
+class PretixEntries:
+    """A page of cards, some of which may not be readable, with the vendor's own objects, and the total of the list."""
+
+    count: int
+    cards: list[PretixCard | UnreadableEntry]
+    raws: list[RawObject]
+
+
+@attrs.define(kw_only=True)
 class PretixTransactionPage:
     """A page of transactions, and the total of the list."""
 
@@ -105,9 +116,16 @@ def read_card(reply: Response) -> tuple[PretixCard, RawObject]:
 
 
 def read_cards(reply: Response) -> tuple[PretixPage, list[RawObject]]:
-    """Read a page of cards, and keep the vendor's own objects beside it."""
+    """Read a page of cards, all of which must be readable, and keep the vendor's own objects beside it."""
     page, raw = _read(reply, PretixPage, "list of gift cards")
     return page, raw["results"]
+
+
+def read_entries(reply: Response) -> PretixEntries:
+    """Read a page of the list of cards, some of which may not be readable."""
+    raw: Any = reply.json()
+    page, cards = structure_page(_CONVERTER, PretixPage, raw, array="results", what="list of gift cards")
+    return PretixEntries(count=page.count, cards=cards, raws=raw["results"])
 
 
 def read_transactions(reply: Response) -> tuple[PretixTransactionPage, list[RawObject], datetime | None]:

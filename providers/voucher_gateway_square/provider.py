@@ -47,13 +47,14 @@ from voucher_gateway.provider_api import (
     Response,
     Status,
     TopUp,
+    UnreadableEntry,
     Voucher,
     VoucherGatewayError,
     VoucherInactive,
     VoucherNotFound,
     VoucherQuery,
     hide_arguments,
-    map_page,
+    map_entries,
     positive,
 )
 from voucher_gateway_square import mapping, resolution, wire
@@ -125,7 +126,7 @@ class SquareProvider(HttpProvider):
         size = min(self.settings.page_size, query.limit or self.settings.page_size)
         make = partial(mapping.voucher_of, self.account)
 
-        def fetch(cursor: str | None) -> CursorPage[Voucher]:
+        def fetch(cursor: str | None) -> CursorPage[Voucher | UnreadableEntry]:
             if params is None:
                 return CursorPage(items=[], next_cursor=None)
             position = [] if cursor is None else [("cursor", cursor)]
@@ -133,7 +134,7 @@ class SquareProvider(HttpProvider):
             request = Request(method="GET", path=Path.of(_CARDS), query=page_query, returns_page=True)
             cards, raws, following = self.calls.send_read(Operation.VOUCHERS, request, wire.read_cards)
             with self.calls.error_context(Operation.VOUCHERS):
-                items = map_page(make, cards, raws, what="list of gift cards", at="gift_cards")
+                items = map_entries(make, cards, raws)
             return CursorPage(items=items, next_cursor=following)
 
         return CursorListing(

@@ -19,9 +19,11 @@ from voucher_gateway.provider_api import (
     Money,
     RawObject,
     Response,
+    UnreadableEntry,
     WireError,
     strict_converter,
     structure,
+    structure_page,
 )
 
 AMOUNT: Final = MinorUnits()
@@ -109,11 +111,11 @@ def read_card(reply: Response) -> tuple[SquareCard, RawObject]:
     return structure(_CONVERTER, _CardReply, raw, what="gift card").gift_card, raw["gift_card"]
 
 
-def read_cards(reply: Response) -> tuple[list[SquareCard], list[RawObject], str | None]:
+def read_cards(reply: Response) -> tuple[list[SquareCard | UnreadableEntry], list[RawObject], str | None]:
     """Read a page of cards, the vendor's own objects, and the cursor of the next page."""
     raw: Any = reply.json()
-    page = structure(_CONVERTER, _CardPage, raw, what="list of gift cards")
-    return page.gift_cards, raw.get("gift_cards", []), page.cursor
+    page, cards = structure_page(_CONVERTER, _CardPage, raw, array="gift_cards", what="list of gift cards")
+    return cards, raw.get("gift_cards", []), page.cursor
 
 
 def read_activity(reply: Response) -> tuple[SquareActivity, RawObject]:

@@ -19,8 +19,11 @@ from voucher_gateway.provider_api import (
     Page,
     Path,
     ProviderUnavailable,
+    RawObject,
     Rejected,
     Request,
+    Response,
+    UnreadableEntry,
     VoucherNotFound,
     fork_safety,
 )
@@ -110,18 +113,32 @@ class TicketingReads(ApiCalls):
             voucher, raw = self.send_read(operation, request, wire.read_voucher)
         return mapping.with_id(voucher, id), raw
 
-    def list_slice(self, operation: str, first: int, size: int, params: list[Param]) -> wire.TicketingPage:
+    def list_slice(
+        self,
+        operation: str,
+        first: int,
+        size: int,
+        params: list[Param],
+        read: Callable[[Response], wire.TicketingPage] = wire.read_vouchers,
+    ) -> wire.TicketingPage:
         """Return a slice of the list.
 
         It takes several requests if the vendor returns fewer vouchers than requested: its pages name 1000 and 100 as
         the maximum, and a reply does not tell the limit.
+
+        Args:
+            operation: for errors.
+            first: the number of the first voucher, from 0.
+            size: the number of vouchers.
+            params: the filters.
+            read: reads a reply; by default all of its vouchers must be readable.
         """
         slice_ = wire.TicketingPage(docs=[], raw=[], total=0)
         while True:
             count = len(slice_.docs)
             query = [("top", str(size - count)), ("skip", str(first + count)), *params]
             request = Request(method="GET", path=Path.of("/api/vouchers"), query=query, returns_page=True)
-            page = self.send_read(operation, request, wire.read_vouchers)
+            page = self.send_read(operation, request, read)
             slice_.docs += page.docs
             slice_.raw += page.raw
             slice_.total = page.total
@@ -151,6 +168,17 @@ class TicketingReads(ApiCalls):
         if len(vouchers) > 1:
             raise MalformedResponse("several vouchers have this code", account=self._account, operation=operation)
         return vouchers[0]
+
+    def entry_with_id(
+        self, operation: str, entry: wire.TicketingVoucher | UnreadableEntry, raw: RawObject
+    ) -> wire.TicketingVoucher | UnreadableEntry:
+        """Return an entry of a list with its id. If the vendor does not show the id, the entry is unreadable."""
+        if isinstance(entry, UnreadableEntry):
+            return entry
+        try:
+            return self.with_id(operation, entry)
+        except MalformedResponse as error:
+            return UnreadableEntry.of(raw, error.problems or (error.message,))
 
     def with_id(self, operation: str, voucher: wire.TicketingVoucher) -> wire.TicketingVoucher:
         """Return the voucher with its id. If the vendor did not send it, it is looked up by the code.

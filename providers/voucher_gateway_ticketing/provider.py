@@ -37,13 +37,14 @@ from voucher_gateway.provider_api import (
     Rejected,
     Request,
     Response,
+    UnreadableEntry,
     ValueReading,
     Voucher,
     VoucherChanges,
     VoucherGatewayError,
     VoucherQuery,
     hide_arguments,
-    map_page,
+    map_entries,
 )
 from voucher_gateway_ticketing import mapping, request_bodies, resolution, wire
 from voucher_gateway_ticketing.capabilities import DECLARED
@@ -160,14 +161,18 @@ class TicketingProvider(HttpProvider):
         overlap = 0 if query.code is not None else min(OVERLAP, size // _MIN_OVERLAP_PAGE)
         step = size - overlap
 
-        def fetch(index: int) -> Page[Voucher]:
+        def fetch(index: int) -> Page[Voucher | UnreadableEntry]:
             currency = self._reads.currency(Operation.VOUCHERS)
-            page = self._reads.list_slice(Operation.VOUCHERS, index * step, size, params)
-            entries = [(entry, raw) for entry, raw in page.entries if query.code in (None, entry.code)]
-            vouchers = [self._reads.with_id(Operation.VOUCHERS, entry) for entry, _ in entries]
+            page = self._reads.list_slice(Operation.VOUCHERS, index * step, size, params, wire.read_entries)
+            entries = [
+                (entry, raw)
+                for entry, raw in zip(page.docs, page.raw, strict=True)
+                if isinstance(entry, UnreadableEntry) or query.code in (None, entry.code)
+            ]
+            vouchers = [self._reads.entry_with_id(Operation.VOUCHERS, entry, raw) for entry, raw in entries]
             make = partial(mapping.voucher, self.account, currency)
             with self._reads.error_context(Operation.VOUCHERS):
-                items = map_page(make, vouchers, [raw for _, raw in entries], what="voucher list", at="docs")
+                items = map_entries(make, vouchers, [raw for _, raw in entries])
             # With a code, the vendor may count other codes as well, so its total proves nothing.
             total = page.total if query.code is None else None
             pages = None if query.code is None else -(-page.total // size)

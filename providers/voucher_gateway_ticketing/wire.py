@@ -20,10 +20,12 @@ from voucher_gateway.provider_api import (
     MalformedResponse,
     RawObject,
     Response,
+    UnreadableEntry,
     configure,
     rename_to_camel,
     strict_converter,
     structure,
+    structure_page,
 )
 
 AMOUNT: Final = JsonNumber()
@@ -119,14 +121,16 @@ class _VoucherPage:
 class TicketingPage:
     """A part of the voucher list: the objects, parsed and as the vendor sent them, and the total of the list."""
 
-    docs: list[TicketingVoucher]
+    docs: list[TicketingVoucher | UnreadableEntry]
     raw: list[RawObject]
     total: int
 
     @property
     def entries(self) -> list[VoucherEntry]:
-        """Each voucher, parsed and as the vendor sent it."""
-        return list(zip(self.docs, self.raw, strict=True))
+        """Each voucher that can be read, parsed and as the vendor sent it."""
+        return [
+            (doc, raw) for doc, raw in zip(self.docs, self.raw, strict=True) if not isinstance(doc, UnreadableEntry)
+        ]
 
 
 @attrs.define(kw_only=True)
@@ -150,9 +154,16 @@ def read_voucher(reply: Response) -> VoucherEntry:
 
 
 def read_vouchers(reply: Response) -> TicketingPage:
-    """Read a part of the voucher list."""
+    """Read a part of the voucher list, all of which must be readable."""
     page, raw = read_object(reply, _VoucherPage, "voucher list")
-    return TicketingPage(docs=page.docs, raw=raw["docs"], total=page.total)
+    return TicketingPage(docs=[*page.docs], raw=raw["docs"], total=page.total)
+
+
+def read_entries(reply: Response) -> TicketingPage:
+    """Read a part of the voucher list, some of which may not be readable."""
+    raw: Any = _decode(reply, "voucher list")
+    page, docs = structure_page(CONVERTER, _VoucherPage, raw, array="docs", what="voucher list")
+    return TicketingPage(docs=docs, raw=raw["docs"], total=page.total)
 
 
 def read_transactions(reply: Response) -> TicketingHistory:
@@ -176,9 +187,13 @@ def read_seller(reply: Response) -> TicketingSeller:
     return read_object(reply, TicketingSeller, "seller")[0]
 
 
-def read_object(reply: Response, cls: type[W], what: str) -> tuple[W, Any]:
-    """Return an object, parsed and as the vendor sent it. `what` names it in error messages."""
+def _decode(reply: Response, what: str) -> object:
     if not reply.body:
         raise MalformedResponse(f"the {what} is missing: the reply is empty")
-    raw = reply.json()
+    return reply.json()
+
+
+def read_object(reply: Response, cls: type[W], what: str) -> tuple[W, Any]:
+    """Return an object, parsed and as the vendor sent it. `what` names it in error messages."""
+    raw = _decode(reply, what)
     return structure(CONVERTER, cls, raw, what=what), raw

@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable, InvalidRequest
+from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable, InvalidRequest, MalformedResponse
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.restore_guard import RESTORED
@@ -60,7 +60,13 @@ def import_missing_movements(
     for provider in providers:
         vouchers = count = 0
         with provider.vouchers() as listing:
-            for voucher in listing:
+            for voucher in listing.entries():
+                if voucher.id is None:
+                    raise MalformedResponse(
+                        "a voucher of the list cannot be read, so it is not known what was charged to it",
+                        problems=(voucher.reason,),
+                        account=provider.account,
+                    )
                 history = provider.history(voucher.id)
                 with journal.database.write() as connection:
                     count += journal.restoration.import_movements(

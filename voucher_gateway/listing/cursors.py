@@ -10,24 +10,26 @@ import attrs
 from voucher_gateway.errors import MalformedResponse, Rejected
 from voucher_gateway.listing.listing import MAX_STALLED_PAGES_WITHIN, Listing
 from voucher_gateway.listing.page import Page
+from voucher_gateway.listing.unreadable import UnreadableEntry
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _CIRCLE: Final = "the vendor named a cursor twice, so the list would never end"
 
 
 @attrs.frozen(kw_only=True)
-class CursorPage(Generic[T]):
+class CursorPage(Generic[T_co]):
     """One page of a list that is paged by cursor.
 
     Attributes:
-        items: its entries, in the vendor's order. A page before the last one may have fewer entries than the others,
-            or none.
+        items: its entries, in the vendor's order. An entry that cannot be read is an `UnreadableEntry` in its place.
+            A page before the last one may have fewer entries than the others, or none.
         next_cursor: the cursor of the next page; None or an empty text on the last page.
         total: how many entries the whole query has; None if the vendor does not say it.
     """
 
-    items: Sequence[T]
+    items: Sequence[T_co]
     next_cursor: str | None
     total: int | None = None
 
@@ -96,7 +98,7 @@ class CursorListing(Listing[T]):
 
     def __init__(
         self,
-        fetch: Callable[[str | None], CursorPage[T]],
+        fetch: Callable[[str | None], CursorPage[T | UnreadableEntry]],
         *,
         key: Callable[[T], str],
         size: int,

@@ -12,6 +12,7 @@ from voucher_gateway.digest_set import DigestSet
 from voucher_gateway.errors import InvalidRequest, MalformedResponse
 from voucher_gateway.listing.page import ListingReport, Page, ResumePoint, key_digest
 from voucher_gateway.listing.prefetch import InContext, Prefetcher
+from voucher_gateway.listing.unreadable import UnreadableEntries, UnreadableEntry, require_readable_entries
 
 T = TypeVar("T")
 
@@ -48,6 +49,9 @@ class Listing(Iterator[T]):
     detects this by the total and by the overlap. As many deletions between two pages as they have entries in common
     hide nothing.
 
+    An entry that cannot be read does not end the list. The iterator passes it over, a line of the log names it, and so
+    does `unreadable`. `entries` yields it in its place.
+
     An error of `fetch` is raised after the entries before it. The iterator is finished then, and `resume_token` leads
     to a new one that continues.
 
@@ -65,14 +69,14 @@ class Listing(Iterator[T]):
 
     Raises:
         InvalidRequest: if `resume` is not a token of this scope, or `workers`, `limit` or `size` is below one.
-        MalformedResponse: while iterating, when pages repeat without end.
+        MalformedResponse: while iterating, when pages repeat without end, or none of many first entries can be read.
     """
 
     _max_stalled_beyond_end: ClassVar[int] = MAX_STALLED_PAGES_BEYOND_END
 
     def __init__(
         self,
-        fetch: Callable[[int], Fetched[T]],
+        fetch: Callable[[int], Fetched[T | UnreadableEntry]],
         *,
         key: Callable[[T], str],
         workers: int = 4,
@@ -95,11 +99,11 @@ class Listing(Iterator[T]):
         self._workers = workers
         self._left = limit
         self._prefetcher = Prefetcher(fetch)
-        self._pending: deque[tuple[int, Future[Fetched[T]]]] = deque()
+        self._pending: deque[tuple[int, Future[Fetched[T | UnreadableEntry]]]] = deque()
         self._closed = False
         # The current page.
-        self._page: Page[T] | None = None
-        self._rest: Iterator[T] = iter(())
+        self._page: Page[T | UnreadableEntry] | None = None
+        self._rest: Iterator[T | UnreadableEntry] = iter(())
         self._index = 0
         self._offset = 0
         self._expected = 0  # entries of the current page that the page before it ended with
@@ -115,17 +119,32 @@ class Listing(Iterator[T]):
         self._duplicates = point.duplicates
         self._pages = point.pages
         self._total = point.total
+        self._unreadable = UnreadableEntries(point.unreadable)
         self._problems = point.problems
         self._finished = False
 
     def __next__(self) -> T:
+        while isinstance(entry := self._next_entry(), UnreadableEntry):
+            pass
+        return entry
+
+    def entries(self) -> Iterator[T | UnreadableEntry]:
+        """Yield the entries in the order of the list, and those that cannot be read in their places."""
+        while True:
+            try:
+                entry = self._next_entry()
+            except StopIteration:
+                return
+            yield entry
+
+    def _next_entry(self) -> T | UnreadableEntry:
         if self._closed:
             raise StopIteration
         try:
             while True:
                 for item in self._rest:
                     if self._is_new(item):
-                        return item
+                        return self._with_place(item)
                 if not self._take_next_page():
                     break
         except BaseException as error:  # an interrupt too: no thread must go on reading
@@ -150,6 +169,11 @@ class Listing(Iterator[T]):
         self._prefetcher.stop()
 
     @property
+    def unreadable(self) -> tuple[UnreadableEntry, ...]:
+        """The first entries that could not be read, at most a thousand. The report counts all."""
+        return tuple(self._unreadable.kept)
+
+    @property
     def report(self) -> ListingReport:
         """The report up to now."""
         consistent: bool | None = None
@@ -163,6 +187,7 @@ class Listing(Iterator[T]):
             finished=self._finished,
             consistent=consistent,
             problems=tuple(self._problems.values()),
+            unreadable=self._unreadable.count,
         )
 
     @property
@@ -183,14 +208,15 @@ class Listing(Iterator[T]):
             duplicates=duplicates,
             pages=self._pages,
             total=self._total,
+            unreadable=self._unreadable.count,
             problems=self._problems,
         )
         return point.to_text(self._scope)
 
-    def _is_new(self, item: T) -> bool:
-        """Pass an entry of the current page, and return whether the caller gets it."""
+    def _is_new(self, item: T | UnreadableEntry) -> bool:
+        """Pass an entry of the current page, and return whether it has not come before."""
         self._offset += 1
-        identity = key_digest(self._key(item))
+        identity = self._identity(item)
         if identity in self._known:
             if self._offset <= self._expected:
                 return False
@@ -199,15 +225,25 @@ class Listing(Iterator[T]):
             return False
         self._known.add(identity)
         self._fresh = True
-        self._seen += 1
         assert self._page is not None
         self._place = (self._index, self._offset, identity, self._duplicates)
         self._place_size = self._page.size
+        if isinstance(item, UnreadableEntry):
+            return True
+        self._seen += 1
         if self._left is not None:
             self._left -= 1
             if not self._left:
                 self.close()
         return True
+
+    def _identity(self, item: T | UnreadableEntry) -> int:
+        return key_digest(item.key if isinstance(item, UnreadableEntry) else self._key(item))
+
+    def _with_place(self, item: T | UnreadableEntry) -> T | UnreadableEntry:
+        if isinstance(item, UnreadableEntry):
+            return self._unreadable.add(item, page=self._index + 1, position=self._offset)
+        return item
 
     def _take_next_page(self) -> bool:
         """Make the next page the current one; return False at the end of the list."""
@@ -222,6 +258,8 @@ class Listing(Iterator[T]):
                 return False
             (index, page), offset = taken, 0
         self._record_page(index, page)
+        if not self._seen:
+            require_readable_entries(page.items)
         if not self._overlaps(index, page):
             self._problems.setdefault("shifted", "entries moved from one page to another")
         self._expected = self._count_shared(index)
@@ -234,7 +272,7 @@ class Listing(Iterator[T]):
                 self._next += 1
         return True
 
-    def _first_page(self) -> tuple[int, Page[T], int]:
+    def _first_page(self) -> tuple[int, Page[T | UnreadableEntry], int]:
         """Return the first page, or that where an earlier listing stopped: its index, the page, the entries to skip."""
         index, passed, anchor, _ = self._place
         if anchor is None:
@@ -256,10 +294,10 @@ class Listing(Iterator[T]):
         self._known.update(digests[:offset])
         return index, page, offset
 
-    def _digests(self, items: Iterable[T]) -> list[int]:
-        return [key_digest(self._key(item)) for item in items]
+    def _digests(self, items: Iterable[T | UnreadableEntry]) -> list[int]:
+        return [self._identity(item) for item in items]
 
-    def _next_page(self) -> tuple[int, Page[T]] | None:
+    def _next_page(self) -> tuple[int, Page[T | UnreadableEntry]] | None:
         while self._pending:
             index, coming = self._pending.popleft()
             try:
@@ -276,7 +314,7 @@ class Listing(Iterator[T]):
         self._next += 1
         return index, _materialize(self._fetch(index))
 
-    def _fits(self, index: int, page: Page[T]) -> bool:
+    def _fits(self, index: int, page: Page[T | UnreadableEntry]) -> bool:
         """Return whether a page that was fetched ahead continues the current page.
 
         It may show an older state of the list than the current page does. Entries that were inserted in between moved
@@ -287,7 +325,7 @@ class Listing(Iterator[T]):
             return self._overlaps(index, page)
         return self._page.total is None or page.total is None or page.total >= self._page.total
 
-    def _read_again(self, index: int) -> Page[T]:
+    def _read_again(self, index: int) -> Page[T | UnreadableEntry]:
         """Return the page as it is now: after the current page was read, as without workers."""
         log.info("page %d was fetched before page %d and does not fit it: it is read again", index, self._index)
         self._pages += 1
@@ -301,7 +339,7 @@ class Listing(Iterator[T]):
         coming = len(self._page.items) - self._offset + len(self._pending) * self._page.size
         return self._left is None or coming < self._left
 
-    def _record_page(self, index: int, page: Page[T]) -> None:
+    def _record_page(self, index: int, page: Page[T | UnreadableEntry]) -> None:
         """Record from a page where the list ends, and whether it is still the same list."""
         self._pages += 1
         if page.total is not None:
@@ -326,7 +364,7 @@ class Listing(Iterator[T]):
             return 0
         return max(len(page.items) - page.size, 0)
 
-    def _overlaps(self, index: int, page: Page[T]) -> bool:
+    def _overlaps(self, index: int, page: Page[T | UnreadableEntry]) -> bool:
         """Return whether a page begins with the entries with which the current page ends."""
         shared = self._count_shared(index)
         if self._page is None or not shared:
@@ -346,7 +384,7 @@ class Listing(Iterator[T]):
     def _finish(self) -> None:
         self.close()
         self._finished = True
-        came = self._seen + self._duplicates
+        came = self._seen + self._duplicates + self._unreadable.count
         if self._total not in (None, came):
             self._problems.setdefault("count", f"{came} entries came, the vendor counts {self._total}")
 

@@ -12,15 +12,15 @@ import attrs
 
 from voucher_gateway.errors import InvalidRequest, MalformedResponse
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @attrs.frozen(kw_only=True)
-class Page(Generic[T]):
+class Page(Generic[T_co]):
     """One page of a list.
 
     Attributes:
-        items: its entries, in the vendor's order.
+        items: its entries, in the vendor's order. An entry that cannot be read is an `UnreadableEntry` in its place.
         total: how many entries the whole query has; None if the vendor does not say it.
         pages: how many pages it has; None if the vendor does not say it.
         size: entries from the beginning of one page to that of the next, as the vendor counts them, which may
@@ -32,7 +32,7 @@ class Page(Generic[T]):
         MalformedResponse: if one of the numbers makes no sense.
     """
 
-    items: Sequence[T]
+    items: Sequence[T_co]
     total: int | None = None
     pages: int | None = None
     size: int
@@ -66,6 +66,7 @@ class ListingReport:
         seen: entries that the caller got.
         vendor_total: the vendor's latest total; None if it has none.
         duplicates: entries that came again and were dropped.
+        unreadable: entries that could not be read. `Listing.unreadable` names them.
         pages: pages read.
         finished: whether the vendor's list was read to its end; a limit, an error or `close` leaves it False.
         consistent: False when something contradicts that every entry was seen once: the total or the page size
@@ -82,6 +83,7 @@ class ListingReport:
     finished: bool
     consistent: bool | None
     problems: tuple[str, ...]
+    unreadable: int = 0
 
 
 _CHECK: Final = 12  # bytes
@@ -101,6 +103,7 @@ class ResumePoint:
         duplicates: as in the report, up to that entry.
         pages: as in the report.
         total: the vendor's latest total.
+        unreadable: as in the report.
         problems: the report's sentences, by kind.
     """
 
@@ -112,6 +115,7 @@ class ResumePoint:
     duplicates: int = 0
     pages: int = 0
     total: int | None = None
+    unreadable: int = 0
     problems: dict[str, str] = attrs.field(factory=dict)
 
     def to_text(self, scope: str) -> str:
@@ -131,7 +135,8 @@ class ResumePoint:
         except ValueError:
             sealed = b""
         body = sealed[_CHECK:]
-        if sealed[:_CHECK] != _check(body, scope):
+        exact = base64.urlsafe_b64encode(sealed).decode() == text  # the last character has bits that count for nothing
+        if not exact or sealed[:_CHECK] != _check(body, scope):
             raise InvalidRequest(
                 "the resume token is not from this listing", field="resume", rule="resume_token of the same listing"
             )

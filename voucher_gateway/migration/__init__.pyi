@@ -49,6 +49,7 @@ from voucher_gateway.migration.verify.compare import changes_since_plan as chang
 from voucher_gateway.migration.verify.shifted_ends import Shift as Shift
 from voucher_gateway.migration.verify.shifted_ends import ShiftedEnd as ShiftedEnd
 from voucher_gateway.migration.verify.shifted_ends import ShiftedEnds as ShiftedEnds
+from voucher_gateway.migration.verify.store import UnreadableVoucher as UnreadableVoucher
 from voucher_gateway.migration.verify.verify import Total as Total
 from voucher_gateway.migration.verify.verify import Verification as Verification
 from voucher_gateway.migration.verify.verify import verify_plan as verify_plan

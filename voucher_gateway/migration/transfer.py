@@ -27,7 +27,7 @@ from voucher_gateway.migration.file_accounts import (
 from voucher_gateway.migration.plan.losses import LOSSES, find_unaccepted_risks, require_accepted_risks
 from voucher_gateway.migration.plan.make import make_plan
 from voucher_gateway.migration.plan.model import Action
-from voucher_gateway.migration.plan.plan_file import Plan, PlanSummary, open_plan
+from voucher_gateway.migration.plan.plan_file import Plan, PlanSummary, open_plan, read_summary
 from voucher_gateway.migration.plan.policy import Policy
 from voucher_gateway.migration.run.progress import OnProgress, RunReport
 from voucher_gateway.migration.run.runner import run_plan
@@ -193,7 +193,9 @@ def import_vouchers(
     """
     _require_format(file, file_format)
     source = str(file.absolute())
-    settings = {source: {"problems": problems_path(source), **(file_settings or {})}}
+    plan = plan or Path(f"{source}.{account}.plan.jsonl")
+    own_settings = {"problems": problems_path(source), "skip_unreadable": _skips_unreadable(policy, plan)}
+    settings = {source: {**own_settings, **(file_settings or {})}}
     accounts = add_file_accounts(gateway, account, source, file_format=file_format, settings=settings)
     with accounts as extended, ExitStack() as stack:
         form = _prepare_source(extended, source, file, on_file_read)
@@ -203,7 +205,6 @@ def import_vouchers(
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="voucher-gateway-"))
             transfer = _Transfer(extended, source, account, Path(folder) / "plan.jsonl", workers, on_read)
             return TransferReport(plan=transfer.make_plan(policy or Policy()), dry_run=True)
-        plan = plan or Path(f"{source}.{account}.plan.jsonl")
         transfer = _Transfer(extended, source, account, plan, workers, on_read)
         return transfer.carry_out(policy, Policy(), on_progress, readable=True)
 
@@ -336,6 +337,13 @@ def _require_format(file: Path, file_format: FileFormat | None) -> None:
             field="file_format",
             rule=f"given, unless the name ends in {' or '.join(FILE_SUFFIXES)}",
         )
+
+
+def _skips_unreadable(policy: Policy | None, plan: Path) -> bool:
+    """Return whether lines that cannot be read are passed over: by the policy, or by the plan that is continued."""
+    if policy is not None or not plan.exists():
+        return policy is not None and policy.unreadable is Action.SKIP
+    return read_summary(plan).header.source.settings.get("skip_unreadable") is True
 
 
 def _prepare_source(

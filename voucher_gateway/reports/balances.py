@@ -15,6 +15,7 @@ from voucher_gateway.instants import now
 from voucher_gateway.iteration import ordered_map
 from voucher_gateway.listing.listing import Listing
 from voucher_gateway.listing.page import ListingReport
+from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
@@ -22,6 +23,8 @@ from voucher_gateway.provider import VoucherProvider
 WORKERS: Final = 8
 """The number of threads, if each voucher has to be read by itself."""
 _CHUNK: Final = 200
+MOST_UNREADABLE: Final = 100
+"""The largest number of unreadable vouchers that are named."""
 
 
 @attrs.frozen(kw_only=True)
@@ -81,7 +84,7 @@ class BalanceReader:
     """Yields the balances of all vouchers of an account, once. Memory holds a few pages.
 
     If the list does not show the remaining value of a voucher, the voucher is read by itself. If that does not show it
-    either, its balance has no `remaining`.
+    either, its balance has no `remaining`. So it is with a voucher that cannot be read at all.
 
     Args:
         gateway: has the account.
@@ -109,11 +112,19 @@ class BalanceReader:
         """The report of the listing so far."""
         return self._listing.report
 
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """The first vouchers that could not be read so far, each with the reason."""
+        return tuple(f"{entry.name}: {entry.reason}" for entry in self._listing.unreadable[:MOST_UNREADABLE])
+
     def __iter__(self) -> Iterator[VoucherBalance]:
         began = now()
         chunk: list[Voucher] = []
         with self._listing as vouchers:
-            for voucher in vouchers:
+            for voucher in vouchers.entries():
+                if isinstance(voucher, UnreadableEntry):
+                    yield VoucherBalance(id=voucher.name)
+                    continue
                 if self._listing.report.seen == 1:
                     # The clock of the vendor is known from its first response.
                     self.began_at = self._provider.vendor_now() - _since(began)

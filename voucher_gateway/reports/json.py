@@ -21,6 +21,7 @@ def account_object(liability: AccountLiability) -> dict[str, Any]:
         "snapshot_at": liability.snapshot_at,
         "consistent": liability.consistent,
         "problems": liability.problems,
+        "unreadable": liability.unreadable,
         "listing": liability.listing,
         "vouchers": liability.vouchers,
         "unknown": liability.unknown,

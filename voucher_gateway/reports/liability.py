@@ -92,6 +92,7 @@ class AccountLiability:
         consistent: whether the list was complete: False if vouchers may be missing or counted twice, None if the vendor
             gives no total to compare with.
         problems: why the list may be incomplete.
+        unreadable: the first vouchers that cannot be read, each with the reason. No sum contains them.
     """
 
     account: str
@@ -101,6 +102,7 @@ class AccountLiability:
     snapshot_at: datetime | None = None
     consistent: bool | None = None
     problems: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     @property
     def currencies(self) -> tuple[str, ...]:
@@ -188,6 +190,7 @@ def _read(gateway: Gateway, account: str) -> AccountLiability:
         listing=reading.listing,
         consistent=reading.listing.consistent,
         problems=reading.listing.problems,
+        unreadable=reading.unreadable,
     )
 
 
@@ -212,6 +215,7 @@ def _liability_of_snapshot(gateway: Gateway, snapshots: Snapshots, snapshot: Sna
         snapshot_at=snapshot.began_at,
         consistent=snapshot.consistent,
         problems=snapshot.problems,
+        unreadable=snapshot.unreadable,
     )
 
 

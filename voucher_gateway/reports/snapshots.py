@@ -61,6 +61,7 @@ class Snapshot:
         unknown: the number of vouchers whose remaining value is not known.
         consistent: whether the list was complete; None if the vendor gives no total to compare with.
         problems: why the list may be incomplete.
+        unreadable: the first vouchers that could not be read, each with the reason.
     """
 
     id: int
@@ -73,6 +74,7 @@ class Snapshot:
     unknown: int | None = None
     consistent: bool | None = None
     problems: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 @hide_init_arguments  # the URL may hold a password
@@ -170,7 +172,7 @@ class Snapshots:
                     "vouchers": count,
                     "unknown": unknown,
                     "consistent": listing.consistent,
-                    "problems": json.dumps(listing.problems, ensure_ascii=False),
+                    "problems": _write_problems(listing.problems, reading.unreadable),
                 },
             )
             if done.rowcount != 1:
@@ -308,6 +310,16 @@ def _position(row: Mapping[str, Any]) -> VoucherBalance:
     )
 
 
+def _write_problems(problems: tuple[str, ...], unreadable: tuple[str, ...]) -> str:
+    return json.dumps({"problems": problems, "unreadable": unreadable} if unreadable else problems, ensure_ascii=False)
+
+
+def _read_problems(text: str | None) -> dict[str, tuple[str, ...]]:
+    stored = json.loads(text or "[]")
+    lists = {"problems": stored} if isinstance(stored, list) else stored
+    return {name: tuple(sentences) for name, sentences in lists.items()}
+
+
 def _snapshot(row: Mapping[str, Any]) -> Snapshot:
     return Snapshot(
         id=row["id"],
@@ -319,7 +331,7 @@ def _snapshot(row: Mapping[str, Any]) -> Snapshot:
         vouchers=row["vouchers"],
         unknown=row["unknown"],
         consistent=row["consistent"],
-        problems=tuple(json.loads(row["problems"] or "[]")),
+        **_read_problems(row["problems"]),
     )
 
 

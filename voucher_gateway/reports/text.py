@@ -254,10 +254,9 @@ def incomplete_snapshot_notes(unfinished: Iterable[Snapshot]) -> list[str]:
 def snapshot_warnings(snapshot: Snapshot) -> list[str]:
     """Return why a new snapshot may be wrong."""
     sentences = [list_changed_warning(snapshot.account, snapshot.problems)] if snapshot.consistent is False else []
-    return [
-        *sentences,
-        *([_unknown_value_warning(f"{snapshot.account}:", snapshot.unknown)] if snapshot.unknown else []),
-    ]
+    if snapshot.unknown:
+        sentences.append(_unknown_value_warning(f"{snapshot.account}:", snapshot.unknown))
+    return [*sentences, *_unreadable_warnings(snapshot.account, snapshot.unreadable)]
 
 
 def list_changed_warning(what: str, problems: Iterable[str]) -> str:
@@ -273,6 +272,13 @@ def _account_warnings(liability: AccountLiability) -> Iterator[str]:
         yield list_changed_warning(liability.account, liability.problems)
     if liability.unknown:
         yield _unknown_value_warning(f"{liability.account}:", liability.unknown)
+    yield from _unreadable_warnings(liability.account, liability.unreadable)
+
+
+def _unreadable_warnings(account: str, unreadable: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence for each of the first vouchers that cannot be read."""
+    for reason in unreadable[:MOST_NAMED]:
+        yield f"{account}: this voucher cannot be read: {reason}."
 
 
 def _unknown_value_warning(beginning: str, unknown: int) -> str:

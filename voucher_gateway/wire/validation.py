@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 import cattrs
 from cattrs.errors import ClassValidationError, IterableValidationError
 
 from voucher_gateway.errors import MalformedResponse
+from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.models.voucher import RawObject
 from voucher_gateway.money import Money
 from voucher_gateway.wire.amounts import AmountFormat, NotRepresentable, WireError
@@ -101,6 +102,71 @@ def map_page(
             where = f"{at}[{index}]"
             problems += [f"{where}.{problem}" for problem in error.problems] or [f"{where}: {error.message}"]
     raise malformed_error(what, problems)
+
+
+def structure_page(
+    converter: cattrs.Converter, cls: type[T], payload: object, *, array: str, what: str
+) -> tuple[T, list[Any]]:
+    """Return the payload of a page as an object of a wire class, and its entries.
+
+    An entry that breaks the contract is an `UnreadableEntry` in its place, and the others are read all the same. So use
+    it for a list of vouchers, and not for movements of money, which must be complete.
+
+    Args:
+        converter: from `strict_converter`.
+        cls: a class of attrs with a field ``array`` of the type ``list[...]``.
+        payload: what `decode` returned.
+        array: the name of the array of the entries.
+        what: what the payload is, for the message.
+
+    Raises:
+        MalformedResponse: if something else than an entry is wrong.
+    """
+    try:
+        page = structure(converter, cls, payload, what=what)
+        return page, list(getattr(page, array))
+    except MalformedResponse as error:
+        whole = error
+    entries = payload.get(array) if isinstance(payload, dict) else None
+    if not isinstance(entries, list) or not isinstance(payload, dict):
+        del payload, entries
+        raise whole
+    page = structure(converter, cls, {**payload, array: []}, what=what)
+    entry_type = get_args(get_type_hints(cls)[array])[0]
+    return page, [_structure_entry(converter, entry_type, entry) for entry in entries]
+
+
+def _structure_entry(converter: cattrs.Converter, cls: type[Any], entry: object) -> Any:
+    try:
+        return structure(converter, cls, entry, what="entry")
+    except MalformedResponse as error:
+        return UnreadableEntry.of(entry, error.problems)
+
+
+def map_entries(
+    make: Callable[[Wire, RawObject], Made], wires: Sequence[Wire | UnreadableEntry], raws: Sequence[RawObject]
+) -> list[Made | UnreadableEntry]:
+    """Return what `make` makes of each entry of a page and the vendor's own object.
+
+    Where `make` raises MalformedResponse, it is an `UnreadableEntry`. So use it for a list of vouchers, and `map_page`
+    for movements of money.
+
+    Args:
+        make: makes one; may raise MalformedResponse.
+        wires: the wire objects, and entries that could not be read, in the order of `raws`.
+        raws: the vendor's own objects.
+    """
+    return [
+        wire if isinstance(wire, UnreadableEntry) else _map_entry(make, wire, raw)
+        for wire, raw in zip(wires, raws, strict=True)
+    ]
+
+
+def _map_entry(make: Callable[[Wire, RawObject], Made], wire: Wire, raw: RawObject) -> Made | UnreadableEntry:
+    try:
+        return make(wire, raw)
+    except MalformedResponse as error:
+        return UnreadableEntry.of(raw, error.problems or (error.message,))
 
 
 def malformed_error(what: str, problems: Sequence[str]) -> MalformedResponse:

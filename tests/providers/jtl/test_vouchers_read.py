@@ -204,17 +204,29 @@ def test_all_wrong_fields_are_named_at_once(vendor: responses.RequestsMock, lone
     assert [problem.partition(":")[0] for problem in caught.value.problems] == ["amount", "taxable", "created_at"]
 
 
-def test_a_page_names_the_wrong_fields_of_all_its_vouchers(
+def test_a_list_passes_over_its_unreadable_vouchers_and_names_them(
     vendor: responses.RequestsMock, lone_adapter: JtlProvider
 ) -> None:
-    page = {"data": [SHOWN, {**SHOWN, "amount": "1"}, {**SHOWN, "currency": None}], "meta": {"total": 3}}
+    wrong = [{**SHOWN, "id": "wrong-1", "amount": "1"}, {**SHOWN, "id": "wrong-2", "currency": None}, {"id": 7}, "a"]
+    page = {"data": [*wrong[:2], SHOWN, *wrong[2:]], "meta": {"total": 5}}
     vendor.get(f"{PRODUCTION}/vouchers", json=page)
-    with pytest.raises(MalformedResponse) as caught:
-        next(lone_adapter.vouchers())
-    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["data[1] (id AB12CD34).amount"]
-    vendor.replace("GET", f"{PRODUCTION}/vouchers", json={**page, "data": [SHOWN, {**SHOWN, "currency": None}]})
-    with pytest.raises(MalformedResponse, match=r"data\[1\]\.currency: is missing"):
-        next(lone_adapter.vouchers())
+    listing = lone_adapter.vouchers()
+    assert [voucher.id for voucher in listing] == ["AB12CD34"]
+    assert [(entry.name, entry.reason.partition(":")[0]) for entry in listing.unreadable] == [
+        ("wrong-1", "amount"),
+        ("wrong-2", "currency"),
+        ("7", "id"),
+        ("entry 5 of page 1", "the whole"),
+    ]
+    assert (listing.report.seen, listing.report.unreadable, listing.report.consistent) == (1, 4, True)
+
+
+def test_a_voucher_is_found_only_if_all_that_the_filter_returns_is_readable(
+    vendor: responses.RequestsMock, lone_adapter: JtlProvider
+) -> None:
+    vendor.get(f"{PRODUCTION}/vouchers", json={"data": [{**SHOWN, "currency": "ZZZ"}], "meta": {"total": 1}})
+    with pytest.raises(MalformedResponse, match="currency"):
+        lone_adapter.find("C-1")
 
 
 def test_the_links_of_a_page_are_not_even_looked_at(vendor: responses.RequestsMock, lone_adapter: JtlProvider) -> None:

@@ -112,6 +112,7 @@ def plan(
     )
     if is_file_name(source):
         form["problems"] = problems_path(source)
+        form["skip_unreadable"] = rules.unreadable is Action.SKIP
     elif form:
         raise InvalidRequest(
             f"--{next(iter(form)).replace('_', '-')} is for a source that is a CSV file",

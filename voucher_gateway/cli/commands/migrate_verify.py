@@ -29,6 +29,13 @@ _DIFFERENCES: Final = (
 )
 
 
+_UNREADABLE: Final = (
+    TableColumn("at", attrgetter("account")),
+    TableColumn("voucher", attrgetter("name")),
+    TableColumn("because", attrgetter("reason")),
+)
+
+
 def verify(context: typer.Context, plan: PlanFile, by: ByName = None) -> None:
     """Read both sides again and prove it, without asking the run's own records.
 
@@ -78,6 +85,9 @@ def print_verification(output: Output, verification: Verification, shifted: Sequ
         output.show(f"{note_text}: the journal says which voucher is which")
     print_source(output, summarize(verification.parts), verification.parts, list(verification.totals.values()))
     print_shifted_ends(output, verification.shifted_ends)
+    if verification.unreadable:
+        output.show("", "Vouchers that cannot be read")
+        print_rows(output, verification.unreadable, _UNREADABLE)
     if verification.differences:
         output.show("")
         print_rows(output, verification.differences, _DIFFERENCES)

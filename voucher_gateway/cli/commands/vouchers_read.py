@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import attrs
@@ -24,6 +24,7 @@ from voucher_gateway.cli.tables import (
     voucher_columns,
 )
 from voucher_gateway.errors import InvalidRequest
+from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.serialization import to_json
@@ -280,7 +281,7 @@ def list_vouchers(
         finally:
             # a reader that closed the pipe wants no report either
             if not output.unread:
-                _report(output, listing.report, delivery.token)
+                _report(output, listing.report, delivery.token, listing.unreadable)
 
 
 class _ResumableRows:
@@ -313,11 +314,16 @@ class _ResumableRows:
             self.token = self._listing.resume_token
 
 
-def _report(output: Output, report: ListingReport, resume_token: str) -> None:
+def _report(
+    output: Output, report: ListingReport, resume_token: str, unreadable: Sequence[UnreadableEntry] = ()
+) -> None:
     token = None if report.finished else resume_token
     if output.as_json:
-        output.error_object({"report": {**to_json(report), "resume_token": token}})
+        told = {**to_json(report), "resume_token": token, "unreadable_entries": to_json(unreadable)}
+        output.error_object({"report": told})
         return
+    for entry in unreadable:
+        output.note(f"This voucher cannot be read: {entry.name}: {entry.reason}", style="yellow")
     if not report.seen and token is not None:
         return  # the error that follows says it all
     output.notes(_sentences(report))
@@ -328,6 +334,8 @@ def _report(output: Output, report: ListingReport, resume_token: str) -> None:
 
 def _sentences(report: ListingReport) -> list[str]:
     seen = count_text(report.seen, "voucher")
+    if report.unreadable:
+        seen += f" and {group_number(report.unreadable)} that cannot be read"
     if not report.finished:
         total = "" if report.vendor_total is None else f" of {group_number(report.vendor_total)}"
         return [f"{seen}{total}; the list was not read to its end."]

@@ -64,7 +64,8 @@ class Kind(enum.StrEnum):
     """What a voucher is at the source. If several kinds apply, it is the first of them.
 
     Attributes:
-        UNREADABLE: its remaining value is not known, or it would be carried and its code is not known.
+        UNREADABLE: it cannot be read, or its remaining value is not known, or it would be carried and its code is not
+            known.
         EMPTY: it has no value left.
         DEACTIVATED: it cannot be spent and cannot be activated again.
         EXPIRED: its validity has ended.
@@ -132,7 +133,7 @@ class PlannedVoucher:
 
     Attributes:
         number: its number in the plan, from 1.
-        source_id: its id at the source.
+        source_id: its id at the source; its place in the list if the id cannot be read.
         code: its masked code. Codes are read only of vouchers that may be carried.
         fingerprint: the fingerprint of its code, under a key of the journal; None if the code was not read.
         key_id: the id of that key.

@@ -17,6 +17,7 @@ from voucher_gateway.iteration import ordered_map
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.listing.listing import Listing
 from voucher_gateway.listing.page import ListingReport, key_digest
+from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.plan.assess import Assessment, Target, assess, kind_of
 from voucher_gateway.migration.plan.code_index import SourceCodes, TargetCodes, fingerprint
@@ -158,8 +159,8 @@ class IdSet:
         """Return the ids of the vouchers of an account that plans move or have moved."""
         return cls(journal.list_moved_ids(account))
 
-    def __contains__(self, id: str) -> bool:
-        return bool(self._known) and key_digest(id) in self._known
+    def __contains__(self, id: str | None) -> bool:
+        return id is not None and bool(self._known) and key_digest(id) in self._known
 
 
 class SourceScanner:
@@ -219,7 +220,7 @@ class SourceScanner:
             dated: whether the clock of the source is known.
         """
         with listing_of(self._source, dated=dated) as listing:
-            wanted = enumerate((voucher for voucher in listing if voucher.id not in self._left_out), 1)
+            wanted = enumerate((entry for entry in listing.entries() if entry.id not in self._left_out), 1)
             for planned in self._map(self._plan_voucher, wanted):
                 if planned.fingerprint is not None:
                     self.codes.add(planned.fingerprint)
@@ -237,16 +238,20 @@ class SourceScanner:
         return attrs.evolve(planned, losses=losses, destination=attrs.evolve(planned.destination, new_code=True))
 
     def _map(
-        self, fn: Callable[[tuple[int, Voucher]], PlannedVoucher], items: Iterable[tuple[int, Voucher]]
+        self,
+        fn: Callable[[tuple[int, Voucher | UnreadableEntry]], PlannedVoucher],
+        items: Iterable[tuple[int, Voucher | UnreadableEntry]],
     ) -> Iterator[PlannedVoucher]:
         """Call a function for each item; on several threads if it sends requests."""
         if self._source.capabilities.record and not self._taken.looks_up:
             return map(fn, items)
         return ordered_map(fn, items, self._header.workers)
 
-    def _plan_voucher(self, numbered: tuple[int, Voucher]) -> PlannedVoucher:
+    def _plan_voucher(self, numbered: tuple[int, Voucher | UnreadableEntry]) -> PlannedVoucher:
         """Return the planned voucher of a number and a voucher. Several threads call this."""
         number, voucher = numbered
+        if isinstance(voucher, UnreadableEntry):
+            return self._unreadable_line(number, voucher)
         kind = kind_of(voucher, self._header.made_at)
         if kind is Kind.UNREADABLE or self._policy.action(kind) is Action.CARRY:
             voucher = self._secrets.complete(voucher)
@@ -269,6 +274,15 @@ class SourceScanner:
     def _assess(self, voucher: Voucher, *, held: bool, taken: bool = False) -> Assessment:
         at = self._header.made_at
         return assess(voucher, self._goal, self._policy, at=at, retire=self._retire, held=held, taken=taken)
+
+    def _unreadable_line(self, number: int, entry: UnreadableEntry) -> PlannedVoucher:
+        return PlannedVoucher(
+            number=number,
+            source_id=entry.name,
+            kind=Kind.UNREADABLE,
+            action=self._policy.unreadable,
+            reasons=(f"it cannot be read: {entry.reason}",),
+        )
 
     def _line(self, number: int, voucher: Voucher, assessment: Assessment, mark: str | None) -> PlannedVoucher:
         return PlannedVoucher(

@@ -88,6 +88,8 @@ def restart_sentence(totals: Totals) -> str:
 def listing_sentences(report: ListingReport) -> list[str]:
     """Return whether all vouchers of the source were listed."""
     seen = "1 listed voucher" if report.seen == 1 else f"{report.seen} listed vouchers"
+    if report.unreadable:
+        seen += f" and {report.unreadable} that cannot be read"
     if report.consistent:
         return [f"{seen}, as many as the vendor counts, and the list did not change."]
     if report.consistent is None:

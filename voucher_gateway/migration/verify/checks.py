@@ -66,6 +66,7 @@ class DifferenceKind(enum.StrEnum):
         EXPIRY: it ends too early, or never.
         STATUS: it is active and should not be, or it is inactive and should be active.
         SOURCE: at the source it is not as expected.
+        UNREADABLE: it cannot be read, so it is not known whether it is as expected.
         TOTAL: the sums of a currency do not add up.
     """
 
@@ -78,6 +79,7 @@ class DifferenceKind(enum.StrEnum):
     EXPIRY = "expiry"
     STATUS = "status"
     SOURCE = "source"
+    UNREADABLE = "unreadable"
     TOTAL = "total"
 
 
@@ -151,7 +153,11 @@ class _VoucherChecks:
             yield DifferenceKind.DOUBLED, _duplicate_text(at_target)
         else:
             yield from self._at_target(planned, at_target[0])
-        if self._context.leaves_source or listed is None:
+        if self._context.leaves_source:
+            return
+        if listed is None:
+            if at_target:
+                yield from self._unreadable_at_source(planned)
             return
         if _has_spendable_value(listed, self._source_now):
             if at_target:
@@ -164,6 +170,11 @@ class _VoucherChecks:
 
     def _not_there(self, planned: PlannedVoucher, listed: ListedVoucher | None) -> tuple[DifferenceKind, str]:
         """Return the difference of a voucher that is not at the target."""
+        context, store = self._context, self._store
+        if reason := store.why_unreadable(context.target, store.issued_id(planned.number)):
+            return DifferenceKind.UNREADABLE, f"at the target it cannot be read: {reason}"
+        if listed is None and (reason := store.why_unreadable(context.source, planned.source_id)):
+            return DifferenceKind.UNREADABLE, f"{self._absent}, and at the source it cannot be read: {reason}"
         if listed is None:
             return DifferenceKind.LOST, f"{self._absent}, and it is not at the source either"
         emptied = self._empties and not listed.remaining and bool(planned.remaining)
@@ -175,6 +186,11 @@ class _VoucherChecks:
             DifferenceKind.NOT_MOVED,
             f"it is still at the source, with {listed.remaining} and not {planned.remaining}",
         )
+
+    def _unreadable_at_source(self, planned: PlannedVoucher) -> _Problems:
+        reason = self._store.why_unreadable(self._context.source, planned.source_id)
+        if reason is not None:
+            yield DifferenceKind.UNREADABLE, f"at the source it cannot be read: {reason}"
 
     @property
     def _absent(self) -> str:
@@ -273,7 +289,8 @@ class _VoucherChecks:
 
     def _at_source(self, planned: PlannedVoucher, listed: ListedVoucher | None) -> _Problems:
         if listed is None:
-            yield DifferenceKind.SOURCE, "it is not at the source any more"
+            unreadable = list(self._unreadable_at_source(planned))
+            yield from unreadable or [(DifferenceKind.SOURCE, "it is not at the source any more")]
             return
         problems = list(self._differs(planned, listed))
         yield from ((DifferenceKind.SOURCE, difference) for difference in problems)

@@ -11,6 +11,7 @@ import attrs
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.listing.page import key_digest
+from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.migration.plan.code_index import fingerprint
 from voucher_gateway.migration.plan.model import PlannedVoucher
 from voucher_gateway.migration.plan.plan_file import Plan
@@ -49,7 +50,12 @@ def changes_since_plan(gateway: Gateway, plan: Plan) -> Iterator[SourceChange]:
     keys = journal_of(gateway).keys
     known = {key_digest(voucher.source_id): _hash_fields(_planned_fields(voucher, keys)) for voucher in plan.vouchers()}
     with gateway.provider(plan.header.source.account).vouchers() as listing:
-        for voucher in listing:
+        for voucher in listing.entries():
+            if isinstance(voucher, UnreadableEntry):
+                before = known.get(key_digest(voucher.name))
+                if before is None or "value" in before:  # it was planned as a readable one
+                    yield SourceChange(source_id=voucher.id, explanation=f"it cannot be read: {voucher.reason}")
+                continue
             code = None if voucher.code is None else str(voucher.code)
             before = known.get(key_digest(voucher.id))
             if before is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from voucher_gateway.errors import VoucherNotFound
+from voucher_gateway.errors import MalformedResponse, VoucherNotFound
+from voucher_gateway.listing.listing import Listing
+from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.migration.plan.code_index import fingerprint
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
 from voucher_gateway.migration.verify.parts import SourcePart
@@ -22,7 +24,7 @@ def read_target(context: MigrationContext, store: VerificationStore) -> None:
     """Read all vouchers of the target that may be those of the plan, with their codes."""
     store.add_issued_ids(_issued_by_plan(context))
     with context.gateway.vouchers(context.target, _created_since_plan(context)) as listing:
-        store.target(_with_codes(context, listing, store.key_id))
+        store.target(_with_codes(context, listing, store))
     store.match_vouchers()
 
 
@@ -39,39 +41,60 @@ def _created_since_plan(context: MigrationContext) -> VoucherQuery | None:
     return VoucherQuery(created_from=context.header.made_at - _CLOCKS_APART)
 
 
-def _with_codes(
-    context: MigrationContext, listed: Iterable[Voucher], key_id: str | None
-) -> Iterator[tuple[ListedVoucher, str | None]]:
-    keys = context.journal.keys
+def _readable(listing: Listing[Voucher], store: VerificationStore, account: str) -> Iterator[Voucher]:
+    """Yield the vouchers of a listing, and store those that cannot be read."""
+    for entry in listing.entries():
+        if isinstance(entry, UnreadableEntry):
+            store.add_unreadable(account, entry.name, entry.reason)
+        else:
+            yield entry
 
-    def read_with_code(voucher: Voucher) -> tuple[ListedVoucher, str | None] | None:
+
+def _with_codes(
+    context: MigrationContext, listing: Listing[Voucher], store: VerificationStore
+) -> Iterator[tuple[ListedVoucher, str | None]]:
+    keys, key_id = context.journal.keys, store.key_id
+
+    def read_with_code(voucher: Voucher) -> tuple[ListedVoucher, str | None] | UnreadableEntry | None:
         seen = VoucherReading(voucher=voucher, remaining=voucher.remaining)
         if (voucher.code is None and context.target_can.codes.readable) or voucher.remaining is None:
             try:
                 seen = context.read(context.target, voucher.id)
             except VoucherNotFound:
                 return None
+            except MalformedResponse as error:
+                return UnreadableEntry.of(None, error.problems or (error.message,), id=voucher.id)
         code = seen.voucher.code
         mark = None if code is None else fingerprint(keys, code, key_id)
         return _listed_voucher(seen), mark
 
-    yield from (reading for reading in context.ordered_map(read_with_code, listed) if reading is not None)
+    for reading in context.ordered_map(read_with_code, _readable(listing, store, context.target)):
+        if isinstance(reading, UnreadableEntry):
+            store.add_unreadable(context.target, reading.name, reading.reason)
+        elif reading is not None:
+            yield reading
 
 
 def read_source(context: MigrationContext, store: VerificationStore) -> None:
     """Read the vouchers of the source: from its list, and one by one if they are planned and not in it."""
     with context.gateway.vouchers(context.source) as listing:
-        seen = (VoucherReading(voucher=voucher, remaining=voucher.remaining) for voucher in listing)
+        readable = _readable(listing, store, context.source)
+        seen = (VoucherReading(voucher=voucher, remaining=voucher.remaining) for voucher in readable)
         store.source(_listed_voucher(reading) for reading in seen)
 
-    def read_one(id: str) -> ListedVoucher | None:
+    def read_one(id: str) -> ListedVoucher | UnreadableEntry | None:
         try:
             return _listed_voucher(context.read(context.source, id))
         except VoucherNotFound:
             return None  # deleted, so it cannot be spent
+        except MalformedResponse as error:
+            return UnreadableEntry.of(None, error.problems or (error.message,), id=id)
 
-    missing = context.ordered_map(read_one, store.not_at_source())
-    store.source(voucher for voucher in missing if voucher is not None)
+    missing = list(context.ordered_map(read_one, store.not_at_source()))
+    store.source(voucher for voucher in missing if isinstance(voucher, ListedVoucher))
+    for entry in missing:
+        if isinstance(entry, UnreadableEntry):
+            store.add_unreadable(context.source, entry.name, entry.reason)
     store.name_parts_of_added(_moved_by_another_plan(context, store))
 
 

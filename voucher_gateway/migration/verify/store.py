@@ -36,6 +36,7 @@ CREATE INDEX by_code ON target (fingerprint);
 CREATE TABLE stays (number INTEGER PRIMARY KEY, source_id TEXT UNIQUE, currency TEXT, minor INTEGER, part TEXT);
 CREATE TABLE source (id TEXT PRIMARY KEY, currency TEXT, remaining INTEGER, listed INTEGER, ends TEXT, status TEXT,
     added TEXT);
+CREATE TABLE unreadable (account TEXT, name TEXT, reason TEXT, PRIMARY KEY (account, name));
 CREATE TABLE joined (number INTEGER, id TEXT, PRIMARY KEY (number, id));
 """
 
@@ -57,6 +58,21 @@ class ListedVoucher:
     remaining: Money | None = None
     ends: str | None = None
     status: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class UnreadableVoucher:
+    """A voucher that cannot be read.
+
+    Attributes:
+        account: the account.
+        name: its id, or its place in the list if the id cannot be read either.
+        reason: the fields that are wrong, each with the rule that it breaks.
+    """
+
+    account: str
+    name: str
+    reason: str
 
 
 class VerificationStore:
@@ -123,6 +139,26 @@ class VerificationStore:
                 for row in rows
             ),
         )
+
+    def add_unreadable(self, account: str, name: str, reason: str) -> None:
+        """Store that a voucher of an account cannot be read."""
+        self._connection.execute("INSERT OR REPLACE INTO unreadable VALUES (?, ?, ?)", (account, name, reason))
+
+    def why_unreadable(self, account: str, id: str | None) -> str | None:
+        """Return why a voucher of an account cannot be read; None if it can be, or the account does not have it."""
+        query = "SELECT reason FROM unreadable WHERE account = ? AND name = ?"
+        row = self._connection.execute(query, (account, id)).fetchone()
+        return None if row is None else str(row[0])
+
+    def issued_id(self, number: int) -> str | None:
+        """Return the id at the target of the voucher that was issued for a planned one; None if none is recorded."""
+        row = self._connection.execute("SELECT target_id FROM planned WHERE number = ?", (number,)).fetchone()
+        return None if row is None else row[0]
+
+    def unreadable(self, most: int) -> tuple[UnreadableVoucher, ...]:
+        """Return the first vouchers of both accounts that cannot be read."""
+        rows = self._connection.execute("SELECT account, name, reason FROM unreadable ORDER BY rowid LIMIT ?", (most,))
+        return tuple(UnreadableVoucher(account=row[0], name=row[1], reason=row[2]) for row in rows)
 
     def not_at_source(self) -> list[str]:
         """Return the source ids of the vouchers of the plan whose value at the source is not stored yet."""

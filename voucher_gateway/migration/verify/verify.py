@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -26,9 +27,11 @@ from voucher_gateway.migration.verify.checks import Difference, check_all
 from voucher_gateway.migration.verify.parts import PartTotal
 from voucher_gateway.migration.verify.reading import read_source, read_target
 from voucher_gateway.migration.verify.shifted_ends import ShiftedEnd, ShiftedEnds, ShiftedEndStore
-from voucher_gateway.migration.verify.store import VerificationStore
+from voucher_gateway.migration.verify.store import UnreadableVoucher, VerificationStore
 from voucher_gateway.money import Money
 from voucher_gateway.work_class import WorkClass, use_work_class
+
+_MOST_UNREADABLE: Final = 1000
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +74,7 @@ class Verification:
         totals: the sums of the carried vouchers, by currency.
         parts: the whole source in parts, by part and currency, with the vouchers that are not carried.
         shifted_ends: the carried vouchers that end at another time than before, by account, shift and currency.
+        unreadable: the first vouchers of both accounts that cannot be read, at most a thousand.
         differences: all differences.
     """
 
@@ -82,6 +86,7 @@ class Verification:
     totals: Mapping[str, Total] = attrs.field(hash=False)
     parts: tuple[PartTotal, ...] = ()
     shifted_ends: tuple[ShiftedEnds, ...] = ()
+    unreadable: tuple[UnreadableVoucher, ...] = ()
     differences: tuple[Difference, ...]
 
     @property
@@ -167,5 +172,6 @@ def read_and_compare(
         totals=totals,
         parts=store.parts(format_micros(context.gateway.provider(context.source).vendor_now())),
         shifted_ends=ends.groups(),
+        unreadable=store.unreadable(_MOST_UNREADABLE),
         differences=differences + unbalanced,
     )

@@ -1,0 +1,100 @@
+"""One voucher that cannot be read stops neither a plan, nor a run, nor a verification: it is named."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from tests.migration.run.vendor_pair import ANYTHING, SpendableValues, VendorPair
+from tests.support.ledger import Ledger
+from tests.support.unreadable import make_unreadable
+from voucher_gateway.migration import (
+    Action,
+    DifferenceKind,
+    Kind,
+    PlannedVoucher,
+    RowState,
+    changes_since_plan,
+    read_vouchers,
+    rollback_plan,
+    verify_plan,
+)
+from voucher_gateway.migration.plan.plan_file import open_plan
+from voucher_gateway.migration.plan.text import listing_sentences
+
+
+def planned_of(pair: VendorPair, id: str) -> PlannedVoucher:
+    return next(planned for planned in read_vouchers(pair.path) if planned.source_id == id)
+
+
+def carried_ids(pair: VendorPair) -> list[str]:
+    return [planned.source_id for planned in read_vouchers(pair.path) if planned.action is Action.CARRY]
+
+
+@pytest.mark.parametrize("action", [Action.SKIP, Action.REFUSE])
+def test_a_plan_names_it_and_carries_the_others(pair: VendorPair, action: Action) -> None:
+    pair.plan()
+    unreadable = carried_ids(pair)[1]
+    make_unreadable(pair.source, unreadable)
+    summary = pair.plan(attrs.evolve(ANYTHING, unreadable=action))
+    planned = planned_of(pair, unreadable)
+    assert (planned.kind, planned.action, planned.remaining) == (Kind.UNREADABLE, action, None)
+    assert planned.reasons[0].startswith("it cannot be read: currency: ")
+    totals = summary.totals
+    assert (totals.all.count, totals.listing.unreadable, totals.listing.consistent) == (30, 1, True)
+    assert (
+        "29 listed vouchers and 1 that cannot be read, as many as the vendor counts"
+        in listing_sentences(totals.listing)[0]
+    )
+    before = SpendableValues.of(pair)
+    report = pair.run()
+    assert set(report.counts) == {RowState.MOVED}
+    assert SpendableValues.of(pair).all == before.all
+    verification = verify_plan(pair.gateway, pair.path)
+    assert verification.proved, verification.differences
+    assert [(voucher.account, voucher.name) for voucher in verification.unreadable] == [("source", unreadable)]
+
+
+def test_one_that_cannot_be_read_any_more_is_not_moved_and_stays_spendable(pair: VendorPair) -> None:
+    pair.plan()
+    unreadable = carried_ids(pair)[0]
+    make_unreadable(pair.source, unreadable)
+    code = Ledger(pair.source).codes()[unreadable]
+    report = pair.run()
+    (noted,) = (noted for noted in report.noted if noted.source_id == unreadable)
+    assert noted.state is RowState.REFUSED
+    assert "currency" in noted.reason
+    assert Ledger(pair.source).vouchers()[code].spendable
+    with open_plan(pair.path) as plan:
+        changes = {change.source_id: change.explanation for change in changes_since_plan(pair.gateway, plan)}
+    assert changes[unreadable].startswith("it cannot be read: currency")
+
+
+def test_a_verification_says_which_moved_voucher_cannot_be_read_at_the_source(pair: VendorPair) -> None:
+    pair.move()
+    unreadable = carried_ids(pair)[0]
+    make_unreadable(pair.source, unreadable)
+    verification = verify_plan(pair.gateway, pair.path)
+    assert [(one.kind, one.source_id) for one in verification.differences] == [(DifferenceKind.UNREADABLE, unreadable)]
+    assert verification.as_expected == verification.vouchers - 1
+
+
+def test_a_verification_says_which_voucher_cannot_be_read_at_the_target(reverse_pair: VendorPair) -> None:
+    pair = reverse_pair
+    pair.move()
+    planned = next(planned for planned in read_vouchers(pair.path) if planned.action is Action.CARRY)
+    moved = pair.gateway.find_moved("source", planned.source_id)
+    assert moved is not None
+    assert moved.to_voucher_id is not None
+    make_unreadable(pair.target, moved.to_voucher_id)
+    kinds = [one.kind for one in verify_plan(pair.gateway, pair.path).differences if one.number == planned.number]
+    assert kinds == [DifferenceKind.UNREADABLE]
+
+
+def test_after_a_rollback_too(pair: VendorPair) -> None:
+    pair.move()
+    rollback_plan(pair.gateway, pair.path)
+    unreadable = carried_ids(pair)[0]
+    make_unreadable(pair.source, unreadable)
+    kinds = [one.kind for one in verify_plan(pair.gateway, pair.path).differences if one.source_id == unreadable]
+    assert kinds == [DifferenceKind.UNREADABLE]
