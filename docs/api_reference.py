@@ -56,6 +56,9 @@ GATEWAY: Final = (
     "mark_restored",
     "import_missing_movements",
     "RestoreSummary",
+    "PruneSummary",
+    "ForgetSummary",
+    "AccountPause",
     "observe_gateway",
     "scrub_attributes",
     "scrub_url",
@@ -77,6 +80,7 @@ RESULTS: Final = (
     "MovementState",
     "Listing",
     "ListingReport",
+    "UnreadableEntry",
 )
 PRESENTATION: Final = ("Presentation", "Seller", "Branding", "DocumentLayout", "FooterColumn")
 CAPABILITIES: Final = (
