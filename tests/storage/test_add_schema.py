@@ -32,9 +32,9 @@ def test_a_schema_is_looked_up_once_for_each_object_and_its_forked_children(
 ) -> None:
     upgraded: list[str] = []
 
-    def upgrade(schema: Schema, *arguments: Any) -> None:
+    def upgrade(schema: Schema, *arguments: Any, **options: Any) -> None:
         upgraded.append(schema.subject)
-        upgrade_schema(schema, *arguments)
+        upgrade_schema(schema, *arguments, **options)
 
     monkeypatch.setattr("voucher_gateway.storage.engine.upgrade_schema", upgrade)
     database = Database(sqlite_url, JOURNAL)

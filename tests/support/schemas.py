@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
+from alembic.migration import MigrationContext
+
+from voucher_gateway.storage.schema_upgrade import Schema, schemas
 
 
 @contextmanager
@@ -36,6 +40,17 @@ def repeated_schemas() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "upgrade", upgrade_or_repeat)
         yield
+
+
+def table_differences(connection: sa.Connection, schema: Schema) -> list[Any]:
+    """Return how the tables of a database that has only this schema differ from it."""
+    options = {"version_table": schema.version_table, "include_name": _is_of_a_schema}
+    differences: list[Any] = compare_metadata(MigrationContext.configure(connection, opts=options), schema.metadata)
+    return differences
+
+
+def _is_of_a_schema(name: str | None, kind: str, _: Any) -> bool:
+    return kind != "table" or name != schemas.name
 
 
 def _has_tables(connection: sa.Connection, schema: Any) -> bool:

@@ -32,6 +32,7 @@ _JOURNAL: Final[Panels] = {
     "Commands": {
         "prune": ("journal:prune", "Remove the details of operations, payments and sales that are over and old."),
         "forget": ("journal:forget", "Erase what the journal has of one order, for data protection."),
+        "upgrade": ("journal:upgrade", "Upgrade the tables of the journal to this version, or say what is due."),
     }
 }
 _PAYMENTS: Final[Panels] = {

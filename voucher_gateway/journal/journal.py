@@ -308,6 +308,7 @@ class Journal:
                 again=again,
             )
             request = rows.insert_request(connection, record, step=step, decisive=decisive, intent=intent, at=at)
+            self.database.require_writer(connection)
             if row is not None:
                 sent = [request] if record.attempt == 1 else rows.select_request_rows(connection, record.id)
                 append_started(connection, self.keys, row, sent, at)
@@ -326,6 +327,7 @@ class Journal:
             check_fences(connection)
             self.restoration.require_writable(connection)
             rows.refresh_operation(connection, record, None, format_micros(now()))
+            self.database.require_writer(connection)
         log.debug("%s: the last request is sent again under its key", record.label)
 
     def _write_finished(
@@ -358,6 +360,7 @@ class Journal:
             at = format_micros(now())
             row = self._write_new(connection, record, getattr(result, "voucher_id", None), at)
             self.names.confirm(connection, record.key.account, record.target)
+            self.database.require_writer(connection)
             append_started(connection, self.keys, row, rows.select_request_rows(connection, record.id), at)
         self.close_operation(record, OperationState.SUCCEEDED, result=result)
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, make_url
@@ -22,10 +22,13 @@ from voucher_gateway.storage.connections import BUSY_TIMEOUT_S, SharedConnection
 from voucher_gateway.storage.files import DatabaseFile
 from voucher_gateway.storage.fork import track_session
 from voucher_gateway.storage.locks import AdvisoryLocks, FileLocks, Locks
-from voucher_gateway.storage.schema_upgrade import Schema, upgrade_schema
+from voucher_gateway.storage.schema_upgrade import Schema, require_writer, upgrade_schema
 from voucher_gateway.storage.statements import execute_on_sqlite
 
 log: Final = logging.getLogger("voucher_gateway.storage")
+
+Upgrades: TypeAlias = Literal["additive", "all", "none"]
+"""Which upgrades of tables are made when a database is opened."""
 
 _IDLE_S: Final = 5.0
 _BATCH: Final = 1000
@@ -38,6 +41,7 @@ class Database:
     Args:
         url: ``sqlite:///PATH`` or ``postgresql://...``; psycopg 3 is the driver.
         schema: the first tables to create or upgrade; see `add_schema`. Tables of other schemas are left alone.
+        upgrade: which upgrades are made: ``additive`` ones, ``all``, or ``none``, so that the tables stay as they are.
 
     Attributes:
         safe_url: the URL without any secret, for messages.
@@ -48,14 +52,15 @@ class Database:
         DatabaseUnavailable: if it cannot be opened, or its tables cannot be created or upgraded.
     """
 
-    def __init__(self, url: str, schema: Schema) -> None:
+    def __init__(self, url: str, schema: Schema, *, upgrade: Upgrades = "additive") -> None:
         renew_if_forked()  # SQLite must not open a file while it believes it holds locks of the parent process
         self._url = normalize(url, schema.subject)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self.safe_url = safe_text(self._url)
         self._file: DatabaseFile | None = None
         self._open()
-        self._version_tables: set[str] = set()
+        self._upgrade = upgrade
+        self._heads: dict[str, str] = {}
         try:
             self.add_schema(schema)
         except BaseException:
@@ -72,11 +77,23 @@ class Database:
             ConfigurationError: if the database was written by a later version of this library.
             DatabaseUnavailable: if the tables cannot be created or upgraded.
         """
-        if schema.version_table in self._version_tables:
+        if schema.subject in self._heads:
             return
-        with database_errors(self.safe_url):
-            upgrade_schema(schema, self.write, self.locks)
-        self._version_tables.add(schema.version_table)
+        if self._upgrade != "none":
+            with database_errors(self.safe_url):
+                upgrade_schema(schema, self.write, self.locks, additive_only=self._upgrade != "all")
+        self._heads[schema.subject] = schema.head
+
+    def require_writer(self, connection: Connection) -> None:
+        """Check that no later version of this library has changed the tables so that this process cannot write.
+
+        Args:
+            connection: in a transaction, after it has written to the tables.
+
+        Raises:
+            DatabaseUnavailable: if one has.
+        """
+        require_writer(connection, self._heads)
 
     @property
     def path(self) -> Path | None:

@@ -1,9 +1,15 @@
-"""Brings a database to the present schema, safely when several processes start at once."""
+"""Brings a database to the present schema, safely when several processes and versions of the library work at once.
+
+A migration is additive if code of the version before can go on writing: it adds tables, indexes, or columns that may be
+empty. It keeps `Schema.oldest_writer`. Any other migration raises that, must change or lock the tables that it is
+about, and is made by `voucher-gateway journal upgrade` alone. The table of schemas holds for each subject the oldest
+revision whose code may still write. A process that knows only an older one refuses to write.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
@@ -12,12 +18,25 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable
 from voucher_gateway.storage.locks import Locks
+from voucher_gateway.storage.statements import PreparedStatement
 
 log: Final = logging.getLogger("voucher_gateway.storage")
 
 _LONGEST_WAIT_S: Final = 60.0
+
+schemas: Final = sa.Table(
+    "voucher_gateway_schemas",
+    sa.MetaData(),
+    sa.Column("subject", sa.String(32), primary_key=True),
+    sa.Column("revision", sa.String(32), nullable=False),
+    # The oldest revision whose code may write.
+    sa.Column("oldest_writer", sa.String(32), nullable=False),
+)
+"""The table of schemas. Each subject in the database has a row."""
+
+_OLDEST_WRITERS: Final = PreparedStatement(sa.select(schemas.c.subject, schemas.c.oldest_writer))
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +48,7 @@ class Schema:
         scripts: Alembic's folder, with ``env.py`` and ``versions``.
         head: the newest revision there; a test holds it against the scripts.
         version_table: where Alembic keeps the database's revision of this subject.
+        oldest_writer: the oldest revision whose code may go on writing to tables of the newest one.
         metadata: the tables as they are after the newest revision.
     """
 
@@ -37,42 +57,134 @@ class Schema:
     head: str
     version_table: str
     metadata: sa.MetaData = attrs.field(eq=False, repr=False)
+    oldest_writer: str = "0001"
 
 
-def upgrade_schema(schema: Schema, write: Callable[[], AbstractContextManager[Connection]], locks: Locks) -> None:
+def upgrade_schema(
+    schema: Schema,
+    write: Callable[[], AbstractContextManager[Connection]],
+    locks: Locks,
+    *,
+    additive_only: bool = True,
+) -> None:
     """Create the tables or upgrade them, if that is not done yet.
 
     Args:
         schema: the tables.
         write: gives a connection in a transaction.
         locks: keep other processes from doing the same at the same time.
+        additive_only: whether to refuse an upgrade after which processes of the version before could not write.
 
     Raises:
-        ConfigurationError: if the database was written by a later version of this library.
+        ConfigurationError: if a later version of this library has changed the tables so that this one cannot write; or
+            if the upgrade is not additive.
     """
     with write() as connection:
-        if _revision(schema, connection) == schema.head:
+        state = read_schema_state(schema, connection)
+        if state.is_recorded and not state.needs_upgrade:
             return
     with locks.hold("migrate", wait_s=_LONGEST_WAIT_S), write() as connection:
-        revision = _revision(schema, connection)
-        if revision != schema.head:
+        schemas.create(connection, checkfirst=True)
+        state = read_schema_state(schema, connection)
+        if state.needs_upgrade:
+            if additive_only and not state.is_additive:
+                raise ConfigurationError(
+                    f"the {schema.subject}'s tables have the revision {state.revision}, and after the upgrade to"
+                    f" {schema.head} processes of the version before could not write: stop them, then run"
+                    " `voucher-gateway journal upgrade`"
+                )
             _upgrade(schema, connection)
             log.info(
-                "%s: upgraded the tables from revision %s to %s", schema.subject, revision or "(none)", schema.head
+                "%s: upgraded the tables from revision %s to %s",
+                schema.subject,
+                state.revision or "(none)",
+                schema.head,
+            )
+        if state.needs_upgrade or not state.is_recorded:
+            _record(schema, connection)
+
+
+@attrs.frozen(kw_only=True)
+class SchemaState:
+    """How the tables of a subject are in a database.
+
+    Attributes:
+        subject: the subject.
+        revision: the revision of the tables; None if they do not exist.
+        head: the revision that this version of the library knows.
+        is_additive: whether the upgrade leaves processes of the present revision able to write.
+        is_recorded: whether the oldest revision that may write is recorded.
+    """
+
+    subject: str
+    revision: str | None
+    head: str
+    is_additive: bool
+    is_recorded: bool
+
+    @property
+    def needs_upgrade(self) -> bool:
+        """Whether the tables are older than this version of the library."""
+        return self.revision is None or self.revision < self.head
+
+
+def read_schema_state(schema: Schema, connection: Connection) -> SchemaState:
+    """Return how the tables of a schema are.
+
+    Raises:
+        ConfigurationError: if a later version of this library has changed them so that this one cannot write.
+    """
+    inspector = sa.inspect(connection)
+    revision: str | None = None
+    if inspector.has_table(schema.version_table):
+        versions = sa.table(schema.version_table, sa.column("version_num", sa.String))
+        revision = connection.scalar(sa.select(versions.c.version_num))
+    recorded = None
+    if inspector.has_table(schemas.name):
+        recorded = connection.execute(sa.select(schemas).where(schemas.c.subject == schema.subject)).first()
+    if revision is not None and revision > schema.head:
+        may_write = recorded is not None and recorded.revision == revision and recorded.oldest_writer <= schema.head
+        if not may_write:
+            raise ConfigurationError(
+                f"the database has the {schema.subject}'s schema {revision}, this version of voucher-gateway knows"
+                f" {schema.head} at most: upgrade it"
+            )
+    return SchemaState(
+        subject=schema.subject,
+        revision=revision,
+        head=schema.head,
+        is_additive=revision is None or revision >= schema.oldest_writer,
+        is_recorded=recorded is not None,
+    )
+
+
+def require_writer(connection: Connection, heads: Mapping[str, str]) -> None:
+    """Check that no later version of this library has changed the tables so that this one cannot write.
+
+    Call it after the transaction has written to the tables: an upgrade that changes them has either ended before, and
+    is seen, or waits until the transaction ends.
+
+    Args:
+        connection: in the transaction.
+        heads: the revision of each subject that this process knows.
+
+    Raises:
+        DatabaseUnavailable: if one has.
+    """
+    for row in _OLDEST_WRITERS.all_rows(connection, {}):
+        head = heads.get(row["subject"])
+        if head is not None and row["oldest_writer"] > head:
+            raise DatabaseUnavailable(
+                f"a newer version of voucher-gateway has changed the {row['subject']}'s tables, and this process cannot"
+                " write to them: nothing was sent; restart it with the newer version"
             )
 
 
-def _revision(schema: Schema, connection: Connection) -> str | None:
-    if not sa.inspect(connection).has_table(schema.version_table):
-        return None
-    versions = sa.table(schema.version_table, sa.column("version_num", sa.String))
-    revision: str | None = connection.scalar(sa.select(versions.c.version_num))
-    if revision is not None and revision > schema.head:
-        raise ConfigurationError(
-            f"the database has the {schema.subject}'s schema {revision}, this version of voucher-gateway knows"
-            f" {schema.head} at most: upgrade it"
-        )
-    return revision
+def _record(schema: Schema, connection: Connection) -> None:
+    """Write the oldest revision whose code may write from now on."""
+    connection.execute(sa.delete(schemas).where(schemas.c.subject == schema.subject))
+    row = {"subject": schema.subject, "revision": schema.head, "oldest_writer": schema.oldest_writer}
+    connection.execute(sa.insert(schemas), row)
 
 
 def _upgrade(schema: Schema, connection: Connection) -> None:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from voucher_gateway.cli.context import cli_context_of
+from voucher_gateway.cli.context import DIFFERENT, cli_context_of
 from voucher_gateway.cli.tables import count_text, text_of
-from voucher_gateway.errors import InvalidRequest
+from voucher_gateway.errors import ConfigurationError, InvalidRequest
 
 if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
+    from voucher_gateway.storage.schema_upgrade import SchemaState
     from voucher_gateway.upkeep.prune import PruneSummary
 
 _AGE: Final = re.compile(r"([1-9][0-9]{0,4})d", re.ASCII)
@@ -79,6 +80,47 @@ def forget(
         f"Erased {count_text(summary.operations, 'operation')}, {count_text(summary.payments, 'payment')} and"
         f" {count_text(summary.sales, 'sale')}."
     )
+
+
+def upgrade(
+    context: typer.Context,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing, and only say what is due.")] = False,
+) -> None:
+    """Upgrade the tables of the journal to this version, or say what is due.
+
+    Upgrades that leave processes of the version before able to write are made by the first process that opens the
+    journal. This command also makes those that do not: stop such processes first. Exit code 0 if nothing is due, or if
+    it was done; with --check 5 if an upgrade is due.
+
+    Examples:
+        voucher-gateway journal upgrade --check
+        voucher-gateway journal upgrade
+    """
+    from voucher_gateway.migration.schema import SCHEMA
+    from voucher_gateway.upkeep.upgrade import SCHEMAS, list_schema_states, upgrade_journal
+
+    session = cli_context_of(context)
+    url = session.load_config().journal
+    if url is None:
+        raise ConfigurationError("there is no journal: name one in the configuration")
+    schemas = (*SCHEMAS, SCHEMA)
+    states = list_schema_states(url, schemas) if check else upgrade_journal(url, schemas)
+    for state in states:
+        if session.output.as_json:
+            session.output.object(state)
+        else:
+            session.output.show(f"{state.subject}: {_state_sentence(state)}")
+    if any(state.needs_upgrade for state in states):
+        raise typer.Exit(DIFFERENT)
+
+
+def _state_sentence(state: SchemaState) -> str:
+    if not state.needs_upgrade:
+        return f"revision {state.revision}, up to date"
+    effect = (
+        "older processes go on" if state.is_additive else "stop older processes first: they cannot write afterwards"
+    )
+    return f"revision {state.revision}, an upgrade to {state.head} is due; {effect}"
 
 
 def _print_summary(output: Output, summary: PruneSummary, *, dry_run: bool) -> None:
