@@ -1,3 +1,4 @@
+from voucher_gateway.async_gateway.events import AsyncEventFeed as AsyncEventFeed
 from voucher_gateway.async_gateway.gateway import AsyncGateway as AsyncGateway
 from voucher_gateway.async_gateway.payment import AsyncPayment as AsyncPayment
 from voucher_gateway.async_gateway.sale import AsyncSale as AsyncSale
@@ -87,6 +88,10 @@ from voucher_gateway.journal.backup import RestoreSummary as RestoreSummary
 from voucher_gateway.journal.backup import copy_journal as copy_journal
 from voucher_gateway.journal.backup import import_missing_movements as import_missing_movements
 from voucher_gateway.journal.backup import mark_restored as mark_restored
+from voucher_gateway.journal.events.event import Event as Event
+from voucher_gateway.journal.events.feed import EventFeed as EventFeed
+from voucher_gateway.journal.events.feed import FeedStart as FeedStart
+from voucher_gateway.journal.events.kinds import EventKind as EventKind
 from voucher_gateway.journal.journal import Journal as Journal
 from voucher_gateway.journal.moves import VoucherMove as VoucherMove
 from voucher_gateway.journal.records import OperationKey as OperationKey

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final, Self
 
+from voucher_gateway.async_gateway.events import AsyncEventFeed, iterate_events
 from voucher_gateway.async_gateway.methods import iterate_on_thread, run_and_wrap, run_on_thread
 from voucher_gateway.async_gateway.payment import AsyncPayment
 from voucher_gateway.async_gateway.sale import AsyncSale
@@ -27,8 +28,8 @@ class AsyncGateway:
             await gateway.redeem("shop", code, Money("10.53", "EUR"), reference="1001-a", order="1001")
 
     The verbs have the arguments, the results and the errors of those of `Gateway`. `payment` and `sale` return objects
-    whose methods are awaited as well. `vouchers`, `operations`, `payments`, `sales` and `sell_many` are read by
-    ``async for``. More calls than `threads` wait for a thread.
+    whose methods are awaited as well; so does `event_feed`. `vouchers`, `operations`, `payments`, `sales`, `sell_many`
+    and `events` are read by ``async for``. More calls than `threads` wait for a thread.
 
     A cancelled task does not undo its call. A call that has begun ends on its thread, and the journal keeps its
     outcome. So a time-out of yours, as by `asyncio.timeout`, is an unknown outcome: give the same call again, with the
@@ -133,7 +134,9 @@ class AsyncGateway:
     find_payment = run_and_wrap(Gateway.find_payment, AsyncPayment.of_given)
     sale = run_and_wrap(Gateway.sale, AsyncSale)
     find_sale = run_and_wrap(Gateway.find_sale, AsyncSale.of_given)
+    event_feed = run_and_wrap(Gateway.event_feed, AsyncEventFeed)
 
+    events = iterate_events
     vouchers = iterate_on_thread(Gateway.vouchers)
     operations = iterate_on_thread(Gateway.operations)
     payments = iterate_on_thread(Gateway.payments)

@@ -111,10 +111,17 @@ _ACCOUNTS: Final[Panels] = {
         "resume": ("pauses:resume", "End the pause of an account."),
     }
 }
+_EVENTS: Final[Panels] = {
+    "Commands": {
+        "list": ("events:list_events", "List what happened, the oldest event first."),
+        "follow": ("events:follow_events", "Print what happens, event by event, until it is stopped."),
+    }
+}
 GROUPS: Final[Mapping[str, Panels]] = {
     "accounts": _ACCOUNTS,
     "operations": _OPERATIONS,
     "journal": _JOURNAL,
+    "events": _EVENTS,
     "payments": _PAYMENTS,
     "migrate": _MIGRATE,
     "sell": _SELL,
@@ -184,6 +191,7 @@ COMMANDS: Final[Panels] = {
         ),
         "reconcile": ("resolve:reconcile_accounts", "Compare the journal with what the vendors show."),
         "operations": ("", "List, show and decide the operations of the journal, and copy the journal."),
+        "events": ("", "List and follow what happens to operations, payments and sales."),
     },
     "Keep": {
         "journal": ("", "Keep the journal small: remove what is over and old."),

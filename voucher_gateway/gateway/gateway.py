@@ -5,12 +5,13 @@ Each public verb has its whole documentation where it is defined: see the module
 
 from __future__ import annotations
 
+from voucher_gateway.gateway.event_verbs import EventVerbs
 from voucher_gateway.gateway.orders import OrderVerbs
 from voucher_gateway.gateway.pauses import PauseVerbs
 from voucher_gateway.gateway.upkeep_verbs import UpkeepVerbs
 
 
-class Gateway(OrderVerbs, PauseVerbs, UpkeepVerbs):
+class Gateway(OrderVerbs, EventVerbs, PauseVerbs, UpkeepVerbs):
     """Every account of a shop behind one set of verbs. All threads of a process may share it.
 
         with Gateway.from_config("voucher-gateway.toml") as gateway:

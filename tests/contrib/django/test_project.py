@@ -262,3 +262,69 @@ def test_accounts_of_tenants_are_found_by_a_class_of_the_project(project: Projec
 def test_the_check_names_a_source_of_accounts_that_cannot_be_imported(project: Project) -> None:
     changes = "VOUCHER_GATEWAY_ACCOUNTS = 'tenants.Nothing'"
     assert "the setting VOUCHER_GATEWAY_ACCOUNTS cannot be imported" in project.manage("check", changes=changes, code=1)
+
+
+RECEIVERS = """
+from django.apps import AppConfig
+
+
+class Receivers(AppConfig):
+    name = "receivers"
+
+    def ready(self):
+        from voucher_gateway.contrib.django import signals
+
+        for name in ("operation_changed", "payment_changed", "sale_changed"):
+            getattr(signals, name).connect(globals()["note_" + name])
+
+
+def note(name, event):
+    with open("noted.txt", "a") as file:
+        file.write(f"{name} {event.kind} {event.order}\\n")
+    with open("fail.txt") as file:
+        if file.read() == event.kind:
+            raise RuntimeError("a receiver failed")
+
+
+def note_operation_changed(sender, event, **kwargs):
+    note("operation", event)
+
+
+def note_payment_changed(sender, event, **kwargs):
+    note("payment", event)
+
+
+def note_sale_changed(sender, event, **kwargs):
+    note("sale", event)
+"""
+WITH_RECEIVERS = "INSTALLED_APPS.append('receivers.Receivers')"
+REDEEM = """
+import django
+django.setup()
+from voucher_gateway import Money
+from voucher_gateway.contrib.django import get_gateway
+get_gateway().redeem("shop", {code!r}, Money("1.00", "EUR"), reference="r-1", order="1001")
+"""
+
+
+def test_signals_tell_what_other_processes_did_once_and_again_after_an_error(project: Project, shop: Shop) -> None:
+    (project.folder / "receivers.py").write_text(RECEIVERS)
+    (project.folder / "fail.txt").write_text("operation.succeeded")
+    project.run("-c", REDEEM.format(code=shop.voucher()[1]))
+
+    failed = project.manage("vouchers", "events", "--once", changes=WITH_RECEIVERS, code=1)
+    assert "a receiver failed" in failed
+    (project.folder / "fail.txt").write_text("")
+    assert "1 event sent" in project.manage("vouchers", "events", "--once", changes=WITH_RECEIVERS)
+    assert "0 events sent" in project.manage("vouchers", "events", "--once", changes=WITH_RECEIVERS)
+
+    assert (project.folder / "noted.txt").read_text().splitlines() == [
+        "operation operation.started 1001",
+        "operation operation.succeeded 1001",
+        "operation operation.succeeded 1001",
+    ]
+
+
+def test_the_command_has_the_lists_of_events_as_well(project: Project, shop: Shop) -> None:
+    project.run("-c", REDEEM.format(code=shop.voucher()[1]))
+    assert "operation.succeeded" in project.manage("vouchers", "events", "list")
