@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import attrs
 import pytest
 
 from voucher_gateway.emulation.registry import with_emulations
 from voucher_gateway.migration import Retire, Step
-from voucher_gateway.migration.plan.estimate import AccountLoad, Estimate, requests_of
+from voucher_gateway.migration.plan.estimate import AccountLoad, Estimate, own_time, requests_of
 from voucher_gateway.migration.plan.route import choose_route
 from voucher_gateway.migration.plan.text import length_of
 from voucher_gateway.provider_api import Capabilities
@@ -38,9 +39,24 @@ def test_a_limit_of_requests_a_second_can_be_slower_than_latency() -> None:
 
 
 def test_an_allowance_comes_on_top_and_decides_whether_it_fits() -> None:
-    assert estimate().likely == estimate().least * 1.3
-    assert estimate().fits(timedelta(seconds=21))
-    assert not estimate().fits(timedelta(seconds=20))
+    assert estimate().likely == estimate().least * 1.2
+    assert estimate().fits(timedelta(seconds=20))
+    assert not estimate().fits(timedelta(seconds=19))
+
+
+def test_our_own_work_is_done_for_one_voucher_after_the_other() -> None:
+    slow = attrs.evolve(estimate(), own=timedelta(milliseconds=30))
+    assert slow.least == timedelta(seconds=30)
+    assert attrs.evolve(slow, workers=1000).likely == timedelta(seconds=36)
+    # with few workers each of them waits for the vendors and for our own work in turn
+    few = attrs.evolve(slow, workers=2)
+    assert few.likely == 500 * timedelta(milliseconds=190) * 1.2
+
+
+def test_our_own_work_is_the_processor_and_the_commits_of_changes() -> None:
+    load = AccountLoad(account="a", requests=3, latency=timedelta(), processor=timedelta(milliseconds=1))
+    steps = (Step.FREEZE, Step.REREAD, Step.CREATE, Step.CONFIRM)
+    assert own_time(steps, load, load, timedelta(milliseconds=2)) == timedelta(milliseconds=10.8 + 8)
 
 
 def test_nothing_to_carry_takes_no_time() -> None:

@@ -91,7 +91,9 @@ def test_a_pilot_tells_how_long_the_rest_takes(make_pair: Callable[..., VendorPa
     pair.plan()
     pilot = pair.run(limit=6, workers=2)
     assert pilot.rest_s is not None
+    assert status_of(pair.gateway, pair.path).rest_s == pilot.rest_s
     began = time.monotonic()
     assert pair.run(workers=2).rest_s is None
     took = time.monotonic() - began
+    assert status_of(pair.gateway, pair.path).rest_s is None
     assert took / 3 < pilot.rest_s < 3 * took + 1

@@ -284,6 +284,7 @@ def plan_object(summary: PlanSummary, window: timedelta | None = None) -> dict[s
         "least_s": _seconds(estimate.least),
         "requests": {load.account: load.requests for load in (estimate.source, estimate.target)},
         "latency_s": {load.account: _seconds(load.latency) for load in (estimate.source, estimate.target)},
+        "own_s": _seconds(estimate.own),
         "fits": None if window is None else estimate.fits(window),
     }
 

@@ -267,12 +267,18 @@ def _print_status(output: Output, status: MigrationStatus) -> None:
     if output.as_json:
         output.object(status)
         return
+    from voucher_gateway.migration.plan.text import length_of
+
     where = "not begun" if status.state is None else status.state.value
     output.show(f"{status.source} to {status.target}: {where}")
     if status.state is None:
         output.note("This journal knows no run of the plan. If it was run, name the journal of that run.")
     for state, total in status.vouchers.items():
         output.show(f"{count_text(total.count, 'voucher')} {state.value}: {_amounts(total.money)}")
+    if status.rest_s is not None:
+        output.show(
+            f"at the rate of the last run, what is left takes about {length_of(timedelta(seconds=status.rest_s))}"
+        )
     for owner, count in status.workers.items():
         output.show(f"process {owner[:8]} works on {count_text(count, 'voucher')}")
     if status.left_behind:

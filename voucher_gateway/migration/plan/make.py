@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
-from statistics import median
 from typing import Final
 
 import attrs
 
-from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.migration.plan.assess import Target
-from voucher_gateway.migration.plan.estimate import AccountLoad, Estimate, requests_of
+from voucher_gateway.migration.plan.estimate import Estimate, own_time, requests_of
+from voucher_gateway.migration.plan.measure import commit_time_of, load_of
 from voucher_gateway.migration.plan.model import End, PlanHeader, Step
 from voucher_gateway.migration.plan.plan_file import PlanSummary, PlanWriter, read_summary
 from voucher_gateway.migration.plan.policy import Policy
@@ -25,11 +22,9 @@ from voucher_gateway.migration.plan.route import MigrationRoute, choose_route
 from voucher_gateway.migration.plan.scan import IdSet, SourceScanner
 from voucher_gateway.migration.plan.totals import TotalsBuilder
 from voucher_gateway.migration.schema import ids_of_moved_vouchers
-from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.work_class import WorkClass, use_work_class
 
-_PROBES: Final = 3
 _REPORT_EVERY: Final = 100
 
 
@@ -76,7 +71,7 @@ def make_plan(
         raise ConfigurationError('a migration needs a journal: name one in the configuration, as journal = "..."')
     source_provider, target_provider = gateway.provider(source), gateway.provider(target)
     _check(source_provider, target_provider, workers, rates or {})
-    policy = policy or Policy()
+    policy, database = policy or Policy(), gateway.journal.database
     # First, because the checks read the permissions of the logins and the clocks of the vendors.
     form = source_provider.prepare_source(on_file_read)
     if form.sentences and on_file_form is not None:
@@ -113,16 +108,12 @@ def make_plan(
     costs = requests_of(route.steps, route.retire, source_can, target_can)
 
     def estimate(carried: int) -> Estimate:
-        loads = [
-            AccountLoad(
-                account=provider.account,
-                requests=cost,
-                latency=latency_of(provider),
-                rate=header.rates.get(provider.account),
-            )
+        source_load, target_load = (
+            load_of(provider, cost, header.rates.get(provider.account))
             for provider, cost in zip((source_provider, target_provider), costs, strict=True)
-        ]
-        return Estimate(vouchers=carried, workers=workers, source=loads[0], target=loads[1])
+        )
+        own = own_time(route.steps, source_load, target_load, commit_time_of(database))
+        return Estimate(vouchers=carried, workers=workers, source=source_load, target=target_load, own=own)
 
     return _write_plan(
         out,
@@ -165,19 +156,6 @@ def _write_plan(
                 builder.add(planned)
                 again.write(planned)
             return again.finish(builder.totals(scanner.report, scanner.spoiled_codes), estimate(builder.carried))
-
-
-def latency_of(provider: VoucherProvider) -> timedelta:
-    """Return the median time of three small reads; zero if the account cannot be listed."""
-    if not provider.capabilities.of(Operation.VOUCHERS).available:
-        return timedelta()
-    latencies = []
-    for _ in range(_PROBES):
-        began = time.perf_counter()
-        with provider.vouchers(VoucherQuery(limit=1)) as listing:
-            next(listing, None)
-        latencies.append(time.perf_counter() - began)
-    return timedelta(seconds=median(latencies))
 
 
 def _totals_builder(route: MigrationRoute, header: PlanHeader, *, restarts: bool) -> TotalsBuilder:

@@ -100,9 +100,11 @@ def listing_sentences(report: ListingReport) -> list[str]:
 def time_sentence(summary: PlanSummary, window: timedelta | None = None) -> str:
     """Return how long the run takes, and whether it fits into a window."""
     estimate = summary.estimate
-    costs = "; ".join(_cost(load) for load in (estimate.source, estimate.target))
+    costs = [_cost(load) for load in (estimate.source, estimate.target)]
+    if estimate.own:
+        costs.append(f"{_milliseconds(estimate.own)} ms a voucher of our own work, which one process does one by one")
     sentence = f"About {length_of(estimate.likely)} with {estimate.workers} at a time; {length_of(estimate.least)}"
-    sentence += f" at least ({costs})."
+    sentence += f" at least ({'; '.join(costs)})."
     if window is None:
         return sentence
     fits = "fits into" if estimate.fits(window) else "does not fit into"
@@ -112,8 +114,13 @@ def time_sentence(summary: PlanSummary, window: timedelta | None = None) -> str:
 def _cost(load: AccountLoad) -> str:
     """Return the requests that each voucher needs at an account."""
     rate = "" if load.rate is None else f", at most {load.rate:g} a second"
-    milliseconds = load.latency // timedelta(milliseconds=1)
-    return f"{load.requests} requests a voucher at {load.account}, {milliseconds} ms each{rate}"
+    return f"{load.requests} requests a voucher at {load.account}, {_milliseconds(load.latency)} ms each{rate}"
+
+
+def _milliseconds(length: timedelta) -> str:
+    """Return a length of time in milliseconds; with one decimal if it is short."""
+    milliseconds = length / timedelta(milliseconds=1)
+    return f"{milliseconds:.0f}" if milliseconds >= 10 or not length else f"{milliseconds:.1f}"
 
 
 def amounts_of(money: Mapping[str, Money]) -> str:

@@ -20,6 +20,7 @@ from voucher_gateway.migration.run.progress import (
     log,
     log_end,
     log_result,
+    seconds_for,
     totals_by_state,
 )
 from voucher_gateway.migration.run.source_listing import exclude_changed_vouchers
@@ -144,13 +145,15 @@ class MigrationRun:
         if error is not None and not isinstance(error, VoucherGatewayError):
             raise error
         stopped = end.stopped if left else None
+        voucher_ms = self._voucher_ms()
         return RunReport(
             plan_id=state.plan_id,
             counts=dict(counter.counts),
             moved=counter.money_by_currency(),
             left=left,
             put_off=counter.put_off,
-            rest_s=self._seconds_for(left),
+            voucher_ms=voucher_ms,
+            rest_s=seconds_for(left, voucher_ms),
             vouchers=totals,
             noted=tuple(counter.noted),
             in_doubt=in_doubt,
@@ -159,12 +162,12 @@ class MigrationRun:
             lost_processes=ended.lost,
         )
 
-    def _seconds_for(self, left: int) -> int | None:
-        """Return how long the vouchers that are left take: by the time of a move, and by the time of the processors."""
+    def _voucher_ms(self) -> int | None:
+        """Return the time of a voucher in the whole run: by the time of a move, and by the time of the processors."""
         seconds = self._counter.mean_move_s
-        if not left or seconds is None:
+        if seconds is None:
             return None
-        return math.ceil(left * max(seconds.elapsed / self._task.workers, seconds.processor) / self._processes)
+        return math.ceil(1000 * max(seconds.elapsed / self._task.workers, seconds.processor) / self._processes)
 
 
 def _divide(task: RunTask, processes: int) -> list[RunTask]:

@@ -18,6 +18,7 @@ from voucher_gateway.migration.plan.plan_file import Plan, open_plan
 from voucher_gateway.migration.rate_meter import RateMeter
 from voucher_gateway.migration.run.rows import MoveResult, ReportedVoucher
 from voucher_gateway.migration.run.state import MigrationState
+from voucher_gateway.migration.run_records import run_records
 from voucher_gateway.migration.schema import PlanState, RowState
 from voucher_gateway.money import Money
 
@@ -83,7 +84,8 @@ class RunReport:
         moved: the value that was moved, by currency.
         left: the number of vouchers of the plan that have still to be moved.
         put_off: the number of these that could not be moved now, because of `error`. The next run tries them again.
-        rest_s: how long those probably take, in whole seconds, by the measured rate; None if it is not known.
+        voucher_ms: the measured time of a voucher in the whole run, in milliseconds; None if none was measured.
+        rest_s: how long the vouchers that are left probably take by that, in whole seconds; None if it is not known.
         vouchers: the vouchers of the whole plan in each state, whichever run has moved them.
         noted: the vouchers with a reason to report; at most `MOST_NOTED`.
         in_doubt: the number of vouchers of the whole plan that are in doubt.
@@ -99,6 +101,7 @@ class RunReport:
     moved: Mapping[str, Money] = attrs.field(hash=False)
     left: int
     put_off: int = 0
+    voucher_ms: int | None = None
     rest_s: int | None = None
     vouchers: Mapping[RowState, StateTotal] = attrs.field(factory=dict, hash=False)
     noted: tuple[ReportedVoucher, ...] = ()
@@ -228,6 +231,8 @@ class MigrationStatus:
         vouchers: the vouchers in each state.
         workers: the number of vouchers that each process has claimed, by the name of the process.
         left_behind: the number of vouchers that dead processes have claimed. The next run continues with them.
+        rest_s: how long the vouchers that are left probably take, in whole seconds, by the time of the last run; None
+            if that is not known.
         noted: the vouchers that are in doubt, changed, refused or kept, with the reasons; at most `MOST_NOTED`.
     """
 
@@ -238,6 +243,7 @@ class MigrationStatus:
     vouchers: Mapping[RowState, StateTotal] = attrs.field(hash=False)
     workers: Mapping[str, int] = attrs.field(hash=False)
     left_behind: int
+    rest_s: int | None = None
     noted: tuple[ReportedVoucher, ...] = ()
 
     def count(self, state: RowState) -> int:
@@ -258,16 +264,35 @@ def status_of(gateway: Gateway, plan: Path | Plan) -> MigrationStatus:
     owners = state.owners()
     alive = {owner: count for owner, count in owners.items() if state.database.locks.alive(owner)}
     states = (RowState.IN_DOUBT, RowState.CHANGED, RowState.REFUSED, RowState.KEPT)
+    vouchers = totals_by_state(state)
+    plan_state = state.plan_state()
+    left = 0 if plan_state is PlanState.ROLLED_BACK else _count_left(vouchers)
     return MigrationStatus(
         plan_id=summary.id,
         source=summary.header.source.account,
         target=summary.header.target.account,
-        state=state.plan_state(),
-        vouchers=totals_by_state(state),
+        state=plan_state,
+        vouchers=vouchers,
         workers=alive,
         left_behind=sum(owners.values()) - sum(alive.values()),
+        rest_s=seconds_for(left, _last_voucher_ms(state)),
         noted=tuple(state.reported_vouchers(*states, most=MOST_NOTED)),
     )
+
+
+def _count_left(vouchers: Mapping[RowState, StateTotal]) -> int:
+    return sum(vouchers[state].count for state in (RowState.PLANNED, RowState.WORKING) if state in vouchers)
+
+
+def _last_voucher_ms(state: MigrationState) -> int | None:
+    """Return the time of a voucher in the last run that measured one."""
+    times = [record.details.get("voucher_ms") for record in run_records(state.database, state.plan_id)]
+    return next((time for time in reversed(times) if isinstance(time, int)), None)
+
+
+def seconds_for(vouchers: int, voucher_ms: int | None) -> int | None:
+    """Return how long so many vouchers take, in whole seconds; None if that is not known, or there are none."""
+    return None if voucher_ms is None or not vouchers else -(-vouchers * voucher_ms // 1000)
 
 
 def run_details(

@@ -94,6 +94,7 @@ def run_plan(
             if report.left or report.in_doubt:
                 record.result = report.stopped or "incomplete"
             record.details |= run_details(report.counts, report.moved, report.error)
+            record.details["voucher_ms"] = report.voucher_ms
             return report
 
 
