@@ -15,7 +15,7 @@ from tests.cli.conftest import Terminal
 from voucher_gateway.cli import progress as progress_module
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.progress import progress_printer, progress_sentence
-from voucher_gateway.migration import Progress, RowState
+from voucher_gateway.migration import Progress, RowState, VerificationProgress, rate_meter
 from voucher_gateway.provider_api import Money
 
 
@@ -63,6 +63,20 @@ def test_reading_for_a_plan_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None
     with progress_printer(Output(as_json=True, out=out, err=err)) as printer:
         printer.print_read(1200)
     assert (out.getvalue(), err.getvalue()) == ("", "1200 vouchers read\n")
+
+
+def test_a_verification_tells_rate_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress_module, "_LINE_EVERY_S", 0)
+    monkeypatch.setattr(rate_meter, "_LEAST_S", 0)
+    err = io.StringIO()
+    with progress_printer(Output(out=io.StringIO(), err=err)) as printer:
+        for count in (100, 200):
+            printer.print_verification(VerificationProgress(work="read at shop", count=count, total=1000))
+            time.sleep(0.1)
+        printer.print_verification(VerificationProgress(work="compared", count=0, total=1000))
+    lines = err.getvalue().splitlines()
+    assert re.fullmatch(r"200 of 1000 vouchers read at shop, \d+ a second, about \d+ s left", lines[1])
+    assert lines[2] == "0 of 1000 vouchers compared"
 
 
 def test_a_log_and_a_program_are_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:

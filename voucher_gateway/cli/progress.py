@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
     from voucher_gateway.migration.rate_meter import RateMeter
     from voucher_gateway.migration.run.progress import Progress
+    from voucher_gateway.migration.verify.progress import VerificationProgress
 
 _LINE_EVERY_S: Final = 5.0
 _OBJECT_EVERY_S: Final = 1.0
@@ -71,15 +72,9 @@ class ProgressPrinter:
         """Print how many vouchers were read for a plan."""
         self._print_count("read", count)
 
-    def print_compared(self, work: str, count: int, total: int | None) -> None:
-        """Print how far a comparison is.
-
-        Args:
-            work: what is being done, in words that fit after the number.
-            count: how many vouchers are done.
-            total: how many there are; None if it is not known.
-        """
-        self._print_count(work, count, total)
+    def print_verification(self, progress: VerificationProgress) -> None:
+        """Print how far a verification is."""
+        self._print_count(progress.work, progress.count, progress.total)
 
     def _print_count(self, work: str, count: int, total: int | None = None) -> None:
         if self._meter is None or work != self._work:

@@ -46,6 +46,7 @@ from voucher_gateway.migration.verify.checks import Difference as Difference
 from voucher_gateway.migration.verify.checks import DifferenceKind as DifferenceKind
 from voucher_gateway.migration.verify.compare import SourceChange as SourceChange
 from voucher_gateway.migration.verify.compare import changes_since_plan as changes_since_plan
+from voucher_gateway.migration.verify.progress import VerificationProgress as VerificationProgress
 from voucher_gateway.migration.verify.shifted_ends import Shift as Shift
 from voucher_gateway.migration.verify.shifted_ends import ShiftedEnd as ShiftedEnd
 from voucher_gateway.migration.verify.shifted_ends import ShiftedEnds as ShiftedEnds

@@ -20,6 +20,7 @@ from voucher_gateway.migration import (
     PlannedVoucher,
     Retire,
     RowState,
+    VerificationProgress,
     read_vouchers,
     rollback_plan,
     run_plan,
@@ -257,3 +258,15 @@ def test_a_pilot_can_be_rolled_back_and_planned_anew(pair: VendorPair) -> None:
     assert rollback_plan(pair.gateway, pair.path).undone == 3
     assert SpendableValues.of(pair).all == before.all
     assert Ledger(pair.source).entry(code=code_of(pair, first_carried(pair)))["status"] == "active"
+
+
+def test_a_verification_tells_how_far_it_is(make_pair: Callable[..., VendorPair]) -> None:
+    pair = make_pair("jtl", "ticketing", 150)
+    pair.move()
+    told: list[VerificationProgress] = []
+    verification = verify_plan(pair.gateway, pair.path, on_progress=told.append)
+    last = {progress.work: (progress.count, progress.total) for progress in told}
+    carried_count = verification.vouchers
+    assert last["read at source"] == (150, 150)
+    assert last["compared"] == (carried_count, carried_count)
+    assert list(last) == ["read at target", "read at source", "compared"]

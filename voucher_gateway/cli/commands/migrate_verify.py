@@ -12,6 +12,7 @@ import typer
 
 from voucher_gateway.cli.commands.migrate_run import ByName, PlanFile, plan_gateway
 from voucher_gateway.cli.context import DIFFERENT, DONE, cli_context_of
+from voucher_gateway.cli.progress import progress_printer
 from voucher_gateway.cli.tables import TableColumn, count_text, print_rows
 
 if TYPE_CHECKING:
@@ -56,9 +57,18 @@ def verify(context: typer.Context, plan: PlanFile, by: ByName = None) -> None:
 
     session = cli_context_of(context)
     shifted: list[ShiftedEnd] = []
-    with open_plan(plan) as opened, plan_gateway(session, opened) as gateway:
-        on_shifted_end = shifted.append if session.output.as_json else None
-        verification = verify_plan(gateway, opened, by=by, on_shifted_end=on_shifted_end)
+    with (
+        open_plan(plan) as opened,
+        plan_gateway(session, opened) as gateway,
+        progress_printer(session.output) as printer,
+    ):
+        verification = verify_plan(
+            gateway,
+            opened,
+            by=by,
+            on_shifted_end=shifted.append if session.output.as_json else None,
+            on_progress=printer.print_verification,
+        )
     print_verification(session.output, verification, shifted)
     raise typer.Exit(DONE if verification.proved else DIFFERENT)
 

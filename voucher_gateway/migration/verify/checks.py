@@ -16,6 +16,7 @@ from voucher_gateway.migration.plan.assess import is_not_spendable, is_stopped
 from voucher_gateway.migration.plan.model import Destination, PlannedVoucher
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.rows import value_of
+from voucher_gateway.migration.verify.progress import ProgressReporter
 from voucher_gateway.migration.verify.shifted_ends import ShiftedEndStore
 from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore
 from voucher_gateway.models.voucher import Status
@@ -109,11 +110,16 @@ class Difference:
 
 
 def check_all(
-    context: MigrationContext, store: VerificationStore, ends: ShiftedEndStore, *, rolled_back: bool
+    context: MigrationContext,
+    store: VerificationStore,
+    ends: ShiftedEndStore,
+    progress: ProgressReporter,
+    *,
+    rolled_back: bool,
 ) -> Iterator[Difference]:
     """Yield all differences. Used values, unspendable vouchers and shifted ends are recorded in the store."""
     checks = _VoucherChecks(context, store)
-    for planned, at_target, at_source in store.each():
+    for planned, at_target, at_source in progress.count_compared(store.each(), store.count()):
         ends.compare(planned, at_target, at_source, rolled_back=rolled_back)
         problems = (
             checks.check_rolled_back(planned, at_target, at_source)

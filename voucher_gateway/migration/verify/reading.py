@@ -12,6 +12,7 @@ from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.migration.plan.code_index import fingerprint
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
 from voucher_gateway.migration.verify.parts import SourcePart
+from voucher_gateway.migration.verify.progress import ProgressReporter
 from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore, ends_text
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
@@ -20,11 +21,11 @@ _CLOCKS_APART: Final = timedelta(days=1)
 """A voucher that was created at the target this long before the plan is not one of the plan."""
 
 
-def read_target(context: MigrationContext, store: VerificationStore) -> None:
+def read_target(context: MigrationContext, store: VerificationStore, progress: ProgressReporter) -> None:
     """Read all vouchers of the target that may be those of the plan, with their codes."""
     store.add_issued_ids(_issued_by_plan(context))
     with context.gateway.vouchers(context.target, _created_since_plan(context)) as listing:
-        store.target(_with_codes(context, listing, store))
+        store.target(_with_codes(context, listing, store, progress))
     store.match_vouchers()
 
 
@@ -41,9 +42,11 @@ def _created_since_plan(context: MigrationContext) -> VoucherQuery | None:
     return VoucherQuery(created_from=context.header.made_at - _CLOCKS_APART)
 
 
-def _readable(listing: Listing[Voucher], store: VerificationStore, account: str) -> Iterator[Voucher]:
+def _readable(
+    listing: Listing[Voucher], store: VerificationStore, account: str, progress: ProgressReporter
+) -> Iterator[Voucher]:
     """Yield the vouchers of a listing, and store those that cannot be read."""
-    for entry in listing.entries():
+    for entry in progress.count_listed(listing.entries(), listing, account):
         if isinstance(entry, UnreadableEntry):
             store.add_unreadable(account, entry.name, entry.reason)
         else:
@@ -51,7 +54,7 @@ def _readable(listing: Listing[Voucher], store: VerificationStore, account: str)
 
 
 def _with_codes(
-    context: MigrationContext, listing: Listing[Voucher], store: VerificationStore
+    context: MigrationContext, listing: Listing[Voucher], store: VerificationStore, progress: ProgressReporter
 ) -> Iterator[tuple[ListedVoucher, str | None]]:
     keys, key_id = context.journal.keys, store.key_id
 
@@ -68,17 +71,18 @@ def _with_codes(
         mark = None if code is None else fingerprint(keys, code, key_id)
         return _listed_voucher(seen), mark
 
-    for reading in context.ordered_map(read_with_code, _readable(listing, store, context.target)):
+    readable = _readable(listing, store, context.target, progress)
+    for reading in context.ordered_map(read_with_code, readable):
         if isinstance(reading, UnreadableEntry):
             store.add_unreadable(context.target, reading.name, reading.reason)
         elif reading is not None:
             yield reading
 
 
-def read_source(context: MigrationContext, store: VerificationStore) -> None:
+def read_source(context: MigrationContext, store: VerificationStore, progress: ProgressReporter) -> None:
     """Read the vouchers of the source: from its list, and one by one if they are planned and not in it."""
     with context.gateway.vouchers(context.source) as listing:
-        readable = _readable(listing, store, context.source)
+        readable = _readable(listing, store, context.source, progress)
         seen = (VoucherReading(voucher=voucher, remaining=voucher.remaining) for voucher in readable)
         store.source(_listed_voucher(reading) for reading in seen)
 

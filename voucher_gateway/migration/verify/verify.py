@@ -25,6 +25,7 @@ from voucher_gateway.migration.run_records import record_run
 from voucher_gateway.migration.schema import PlanState, Work
 from voucher_gateway.migration.verify.checks import Difference, check_all
 from voucher_gateway.migration.verify.parts import PartTotal
+from voucher_gateway.migration.verify.progress import OnVerificationProgress, ProgressReporter
 from voucher_gateway.migration.verify.reading import read_source, read_target
 from voucher_gateway.migration.verify.shifted_ends import ShiftedEnd, ShiftedEnds, ShiftedEndStore
 from voucher_gateway.migration.verify.store import UnreadableVoucher, VerificationStore
@@ -102,6 +103,7 @@ def verify_plan(
     *,
     by: str | None = None,
     on_shifted_end: Callable[[ShiftedEnd], None] | None = None,
+    on_progress: OnVerificationProgress | None = None,
 ) -> Verification:
     """Read both sides of a plan again, and compare them with the plan.
 
@@ -113,6 +115,7 @@ def verify_plan(
         plan: the plan's file, or the open plan.
         by: the name of the person who verifies it, for the records; by default the user of the operating system.
         on_shifted_end: is called with each voucher whose end is not as before, in the order of the plan.
+        on_progress: is called repeatedly, on the thread of the caller.
 
     Raises:
         ConfigurationError: if the plan was changed, or is for other accounts.
@@ -122,7 +125,7 @@ def verify_plan(
         context = MigrationContext(gateway, opened.id, opened.header)
         state = MigrationState.of(gateway, opened.summary)
         with record_run(state.database, opened.id, Work.VERIFY, by) as record:
-            verification = read_and_compare(context, state, opened, store, on_shifted_end)
+            verification = read_and_compare(context, state, opened, store, on_shifted_end, on_progress)
             if not verification.proved:
                 record.result = "differences"
             record.details["differences"] = len(verification.differences)
@@ -135,6 +138,7 @@ def read_and_compare(
     plan: Plan,
     store: VerificationStore,
     on_shifted_end: Callable[[ShiftedEnd], None] | None = None,
+    on_progress: OnVerificationProgress | None = None,
 ) -> Verification:
     """Read both sides of a plan into a store, and compare them with the plan.
 
@@ -144,14 +148,16 @@ def read_and_compare(
         plan: the open plan.
         store: an empty store.
         on_shifted_end: is called with each voucher whose end is not as before, in the order of the plan.
+        on_progress: is called repeatedly.
     """
+    progress = ProgressReporter(on_progress)
     rolled_back = state.plan_state() is PlanState.ROLLED_BACK
     store.plan(plan.vouchers())
     store.add_states(state.recorded_states())
-    read_target(context, store)
-    read_source(context, store)
+    read_target(context, store, progress)
+    read_source(context, store, progress)
     ends = ShiftedEndStore(store.connection, context)
-    differences = tuple(check_all(context, store, ends, rolled_back=rolled_back))
+    differences = tuple(check_all(context, store, ends, progress, rolled_back=rolled_back))
     if on_shifted_end is not None:
         for shifted in ends.vouchers():
             on_shifted_end(shifted)
