@@ -24,8 +24,10 @@ from hypothesis import strategies as st
 from tests.html.browser import Reader
 from tests.support.examples import choose_size
 from tests.support.long import first
-from voucher_gateway.html.document import Chart, Column, HtmlPage, Series, Table, Text
+from voucher_gateway.html.charts import axis_start
+from voucher_gateway.html.document import Chart, Column, HtmlPage, Series, Signatures, Table, Text
 from voucher_gateway.html.render import render, write
+from voucher_gateway.html.time_axis import all_months, all_years
 from voucher_gateway.provider_api import ConfigurationError
 
 HOSTILE = (
@@ -258,3 +260,69 @@ def test_without_the_libraries_the_error_says_what_to_install(page: HtmlPage, mo
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(ConfigurationError, match=r"voucher-gateway\[report\]"):
         render(page)
+
+
+def waterfall(*values: str) -> Chart:
+    amounts = tuple(Decimal(value) for value in values)
+    return Chart(
+        "T", "EUR", tuple(f"line {place}" for place in range(len(amounts))), (Series("", amounts),), "waterfall"
+    )
+
+
+def test_a_small_step_between_large_levels_is_drawn_on_a_scale_where_it_is_seen() -> None:
+    text = render(page_of(waterfall("223664.00", "-1.00", "0.50", "223663.50")))
+    (svg,) = chart_svgs(text)
+    assert ">0</text>" not in svg
+    assert "does not begin at zero" in Reader(text).text
+    step = axis_start(waterfall("223664.00", "-1.00", "0.50", "223663.50"))
+    assert Decimal(223662) < step < Decimal(223663)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [("100.00", "-60.00", "40.00"), ("0.00", "5.00", "5.00"), ("10.00", "0.00", "10.00"), ("-5.00", "1.00", "-4.00")],
+)
+def test_steps_that_are_seen_anyway_have_an_axis_from_zero(values: tuple[str, ...]) -> None:
+    assert axis_start(waterfall(*values)) == 0
+    assert "does not begin at zero" not in Reader(render(page_of(waterfall(*values)))).text
+
+
+def test_patterns_take_little_room_in_a_chart() -> None:
+    names = ("a", "b", "c", "d", "e", "f", "g", "h")
+    series = tuple(Series(name, (Decimal(1),)) for name in names)
+    (svg,) = chart_svgs(render(page_of(Chart("T", "EUR", ("x",), series))))
+    assert svg.count("<pattern") == 5
+    assert len(svg) < 25_000
+
+
+def test_a_long_table_of_values_has_only_the_rows_with_a_value() -> None:
+    labels = tuple(all_months(["2026-11", "2028-02"]))
+    values = tuple(Decimal(number % 8 == 0) for number in range(len(labels)))
+    (table,) = Reader(render(page_of(Chart("T", "EUR", labels, (Series("", values),))))).tables.values()
+    assert [row[0] for row in table[1:]] == ["2026-11", "2027-07"]
+
+
+def test_an_axis_of_months_or_years_has_no_gap() -> None:
+    assert all_months(["2026-11", "2027-02"]) == ["2026-11", "2026-12", "2027-01", "2027-02"]
+    assert all_years(["2026-11", "2029-02"]) == ["2026", "2027", "2028", "2029"]
+    assert all_months([]) == all_years([]) == []
+
+
+def test_a_warning_links_to_the_table_with_its_numbers() -> None:
+    table = Table("Sums", (Column("a"),), (("1.00 EUR",),), anchor="sums")
+    read = Reader(render(page_of(Text("W", ("1.00 EUR is missing.",), warning=True, links=(("Sums", "sums"),)), table)))
+    assert ("a", {"href": "#sums"}) in read.tags
+    assert any(tag == "table" and given.get("id") == "sums" for tag, given in read.tags)
+
+
+def test_a_sum_of_rows_is_marked() -> None:
+    table = Table("T", (Column("a"),), (("1",), ("2",), ("3",)), subtotals=frozenset({2}))
+    rows = [given for tag, given in Reader(render(page_of(table))).tags if tag == "tr"]
+    assert [given.get("class") for given in rows] == [None, None, None, "sum"]
+
+
+def test_there_is_a_line_for_each_person_who_signs() -> None:
+    text = Reader(render(page_of(Signatures("Signatures", "We agree.", ("Made by", "Checked by"))))).text
+    assert text.count("Name Place and date Signature") == 2
+    assert "Made by" in text
+    assert "Checked by" in text

@@ -91,12 +91,14 @@ def test_many_years_are_drawn_by_year_and_many_accounts_together() -> None:
         vendor.put("a", "1.00", valid_until=datetime(2030, 5, 5, tzinfo=NOON.tzinfo))
         vendor.put("b", "2.00", valid_until=datetime(9999, 5, 5, tzinfo=NOON.tzinfo))
         vendor.put("c", "4.00")
+        vendor.put("d", "8.00", valid_until=datetime(2034, 5, 5, tzinfo=NOON.tzinfo))
     found = read_liability(Gateway({one.account: one for one in shelves}), [one.account for one in shelves])
     chart = next(one for one in liability_page(found, NOON).sections if isinstance(one, Chart))
     assert chart.title == "Outstanding in EUR by year of expiry"
-    assert chart.labels == ("2030", "9999", "no end")
+    # Empty years have a place. Years that are very far ahead have one together.
+    assert chart.labels == ("2030", "2031", "2032", "2033", "2034", "later", "no end")
     assert [(one.name, [str(value) for value in one.values]) for one in chart.series] == [
-        ("all accounts", ["9.00", "18.00", "36.00"])
+        ("all accounts", ["9.00", "0.00", "0.00", "0.00", "72.00", "18.00", "36.00"])
     ]
     assert isinstance(chart.numbers, Table)
     assert chart.numbers.rows[0] == ("2030-05", "9.00", "9")

@@ -254,7 +254,7 @@ def test_what_the_history_does_not_explain_is_named(period: Period, vendor: Memo
     (rolled,) = found.rolls
     assert str(rolled.lines[Line.UNEXPLAINED]) == "0.99 EUR"
     assert str(rolled.lines[Line.REDEEMED]) == "10.00 EUR"
-    assert roll_warnings(found) == ["shop: the records do not explain the change of 2 vouchers."]
+    assert roll_warnings(found) == ["shop: the records do not explain the change of 2 vouchers, together 0.99 EUR."]
 
 
 def test_of_many_unexplained_vouchers_all_are_counted_and_some_named(period: Period, vendor: MemoryVendor) -> None:
@@ -266,7 +266,7 @@ def test_of_many_unexplained_vouchers_all_are_counted_and_some_named(period: Per
     found = period.roll()
     assert (found.unexplained_count, len(found.unexplained)) == (150, 100)
     assert str(found.rolls[0].lines[Line.UNEXPLAINED]) == "-1.50 EUR"
-    assert "150 vouchers; the first 100 are named" in roll_warnings(found)[0]
+    assert "150 vouchers, together -1.50 EUR; the first 100 are named" in roll_warnings(found)[0]
 
 
 def test_a_voucher_whose_currency_changed_leaves_one_and_comes_to_the_other_unexplained(

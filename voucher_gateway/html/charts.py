@@ -33,13 +33,16 @@ _MAX_LABEL_WIDTH: Final = 18
 _MAX_LABEL_LINES: Final = 3
 _MIN_PLACES: Final = 6
 """Bars are never wider than if there were so many of them."""
+_SMALLEST_SHARE: Final = 4
+"""If all steps of a waterfall together are smaller than this part of its levels, its axis does not begin at zero."""
 _MAX_LEVEL_LABELS: Final = 12
 """More labels than this are written vertically."""
 
 # The series differ in lightness and hatching, so that they can be distinguished in print without colour, too. Readers
 # with any kind of colour blindness can distinguish blue and orange.
 _FILLS: Final = ("#0b4f8a", "#f0a33a", "#6fb7a0", "#b9c7d6", "#8c4a6b", "#d8d06a", "#5c5c5c", "#ffffff")
-_HATCHES: Final = ("", "", "////", "....", "xxxx", "\\\\\\\\", "", "---")
+# Lines only: a dotted pattern takes a quarter of a megabyte in each chart.
+_HATCHES: Final = ("", "", "////", "||||", "xxxx", "\\\\\\\\", "", "---")
 _EDGE: Final[dict[str, Any]] = {"edgecolor": "#222222", "linewidth": 0.5}
 _LEVEL: Final[dict[str, Any]] = {"facecolor": "#5c5c5c", **_EDGE}
 _INCREASE: Final[dict[str, Any]] = {"facecolor": _FILLS[0], **_EDGE}
@@ -124,10 +127,12 @@ def _draw_stacked_bars(axes: Axes, chart: Chart) -> None:
     for place, series in enumerate(chart.series):
         # Negative values are stacked downwards from zero. Otherwise they would hide positive ones.
         base = [bottom[index] if value < 0 else top[index] for index, value in enumerate(series.values)]
+        # Only bars that can be seen, and one for the legend: a time axis has many empty places.
+        places = [index for index, value in enumerate(series.values) if value] or [0]
         axes.bar(
-            range(len(chart.labels)),
-            _floats(series.values),
-            bottom=_floats(base),
+            places,
+            _floats([series.values[index] for index in places]),
+            bottom=_floats([base[index] for index in places]),
             label=_legend_label(series.name),
             **_series_style(place),
         )
@@ -137,15 +142,52 @@ def _draw_stacked_bars(axes: Axes, chart: Chart) -> None:
 
 def _draw_waterfall(axes: Axes, chart: Chart) -> None:
     values = chart.series[0].values
-    level = Decimal(0)
+    level = start = axis_start(chart)
     for place, value in enumerate(values):
         is_level = place in (0, len(values) - 1)
-        base = Decimal(0) if is_level else level
+        base = start if is_level else level
+        height = value - start if is_level else value
         style = _LEVEL if is_level else _DECREASE if value < 0 else _INCREASE
-        axes.bar([place], [float(value)], 0.7, bottom=[float(base)], **style)
-        level = base + value
+        axes.bar([place], [float(height)], 0.7, bottom=[float(base)], **style)
+        level = base + height
+        if is_level and start:
+            _mark_cut(axes, place, chart)
         if place < len(values) - 1:
             axes.plot([place - 0.35, place + 1.35], [float(level)] * 2, color="#555555", linewidth=0.6, zorder=0)
+
+
+def axis_start(chart: Chart) -> Decimal:
+    """Return where the number axis begins: not at zero if the steps of a waterfall could not be seen then."""
+    zero = Decimal(0)
+    if chart.kind != "waterfall":
+        return zero
+    levels = _levels(chart)
+    lowest, highest = min(levels), max(levels)
+    spread = highest - lowest
+    if lowest <= 0 or not spread or spread * _SMALLEST_SHARE > highest:
+        return zero
+    return max(zero, lowest - spread / 2)
+
+
+def axis_note(chart: Chart) -> str:
+    """Return the sentence about an axis that does not begin at zero; empty for other charts."""
+    if not chart.labels or not chart.series or not axis_start(chart):
+        return ""
+    return "The axis does not begin at zero, so that the steps can be seen: compare the steps, not the grey bars."
+
+
+def _levels(chart: Chart) -> list[Decimal]:
+    """Return the levels that a waterfall passes, from the opening to the closing one."""
+    values = chart.series[0].values
+    levels = [sum(values[: place + 1], Decimal(0)) for place in range(max(1, len(values) - 1))]
+    return [*levels, values[-1]]
+
+
+def _mark_cut(axes: Axes, place: int, chart: Chart) -> None:
+    """Draw a white line through the foot of a bar that does not begin at zero."""
+    lowest, highest = _number_range(chart)
+    foot, step = float(lowest + (highest - lowest) / 12), float((highest - lowest) / 40)
+    axes.plot([place - 0.42, place + 0.42], [foot - step, foot + step], color="#ffffff", linewidth=4)
 
 
 _DRAWINGS: Final[dict[str, Callable[[Axes, Chart], None]]] = {
@@ -166,7 +208,8 @@ def _style_axes(axes: Axes, chart: Chart) -> None:
     axes.set_xticks(range(len(labels)), labels, rotation=90 if len(labels) > _MAX_LEVEL_LABELS else 0)
     margin = 0.6 + max(0, _MIN_PLACES - len(labels)) / 2
     axes.set_xlim(-margin, len(labels) - 1 + margin)
-    axes.axhline(0, color="#111111", linewidth=0.8)
+    start = axis_start(chart)
+    axes.axhline(float(start), color="#111111", linewidth=0.8, linestyle="dashed" if start else "solid")
     axes.set_axisbelow(True)
     axes.tick_params(length=0)
     for side in ("top", "right", "bottom"):
@@ -179,8 +222,9 @@ def _number_range(chart: Chart) -> tuple[Decimal, Decimal]:
     """Return the ends of the number axis. Zero and all bars are between them, with a small margin."""
     zero = Decimal(0)
     if chart.kind == "waterfall":
-        values = chart.series[0].values
-        ends = [values[-1], *(sum(values[: place + 1], zero) for place in range(max(1, len(values) - 1)))]
+        ends = _levels(chart)
+        if start := axis_start(chart):
+            return start, max(ends) + (max(ends) - start) * Decimal("0.05")
     else:
         columns = [[series.values[place] for series in chart.series] for place in range(len(chart.labels))]
         ends = [sum((value for value in column if value > 0), zero) for column in columns]

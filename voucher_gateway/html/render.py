@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _FOLDER: Final = Path(__file__).parent
 _LONG_WORD: Final = 24
+_MOST_EMPTY_ROWS: Final = 12
+"""A table of the values of a chart with more rows has only those with a value."""
 _KINDS: Final = {Chart: "chart", Table: "table", Text: "text", Signatures: "signatures"}
 
 
@@ -40,7 +42,7 @@ def render(page: HtmlPage) -> str:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
         from markupsafe import Markup
 
-        from voucher_gateway.html.charts import chart_description, chart_url
+        from voucher_gateway.html.charts import axis_note, chart_description, chart_url
     except ModuleNotFoundError as error:
         missing = error.name or "a library"
     else:
@@ -55,6 +57,7 @@ def render(page: HtmlPage) -> str:
         environment.filters |= {
             "number": _number_markup,
             "kind": _section_kind,
+            "axis_note": axis_note,
             "chart_url": chart_url,
             "chart_description": chart_description,
             "values": values_table,
@@ -89,13 +92,17 @@ def values_table(chart: Chart) -> Table:
     if isinstance(chart.numbers, Table):
         return chart.numbers
     names = [f"{series.name} ({chart.unit})" if series.name else chart.unit for series in chart.series]
+    every = range(len(chart.labels))
+    places = [place for place in every if any(series.values[place] for series in chart.series)]
+    if len(chart.labels) <= _MOST_EMPTY_ROWS:
+        places = list(every)
     return Table(
         title=f"{chart.title}: the numbers",
         columns=(Column(""), *(Column(name, numeric=True) for name in names)),
         rows=tuple(
-            (label, *(f"{series.values[place]:f}" for series in chart.series))
-            for place, label in enumerate(chart.labels)
+            (chart.labels[place], *(f"{series.values[place]:f}" for series in chart.series)) for place in places
         ),
+        note="Rows without a value are left out." if len(places) < len(chart.labels) else "",
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from voucher_gateway.html.document import Chart, HtmlPage, Section, Series, Table, Text, display_instant
+from voucher_gateway.html.time_axis import all_months, all_years, month_number
 from voucher_gateway.money import Money
 from voucher_gateway.reports.liability import NO_END, NOT_STARTED, BalanceStatus, Bucket, Liability
 from voucher_gateway.reports.roll_forward import CurrencyRollForward, RollForward
@@ -19,6 +20,7 @@ from voucher_gateway.reports.text import (
     liability_tables,
     liability_warnings,
     lines_of,
+    roll_overview,
     roll_table,
     roll_warnings,
     table_of_unexplained,
@@ -26,6 +28,9 @@ from voucher_gateway.reports.text import (
 
 _MOST_MONTHS: Final = 36
 """With more months, a chart has years instead. The table has the months."""
+_MOST_YEARS: Final = 30
+"""Years after so many share one bar. The table has the months."""
+_LATER: Final = "later"
 _MOST_SERIES: Final = 7
 _UNDATED: Final = (NO_END, NOT_STARTED)
 
@@ -40,7 +45,8 @@ def liability_page(liability: Liability, made_at: datetime, notes: Sequence[str]
     """
     sections: list[Section] = _warning_sections(liability_warnings(liability))
     sections.append(liability_tables(liability)[0])
-    for currency in liability.currencies:
+    currencies = _largest_first(liability)
+    for currency in currencies:
         by_month, by_age, *others = currency_tables(liability, currency)
         sections += [_months(liability, currency, by_month), _ages(liability, currency, by_age), *others]
     if notes_ := [*notes, *liability_notes(liability)]:
@@ -50,10 +56,7 @@ def liability_page(liability: Liability, made_at: datetime, notes: Sequence[str]
         title="Outstanding vouchers",
         subtitle="The value that can still be spent, and is owed to the owners of the vouchers",
         facts=(
-            *(
-                (f"outstanding in {currency}", str(liability.total(currency).money))
-                for currency in liability.currencies
-            ),
+            *((f"outstanding in {currency}", str(liability.total(currency).money)) for currency in currencies),
             ("accounts", ", ".join(account.account for account in liability.accounts)),
             ("vouchers", str(sum(account.vouchers for account in liability.accounts))),
             ("as of", _span(moments)),
@@ -65,7 +68,12 @@ def liability_page(liability: Liability, made_at: datetime, notes: Sequence[str]
 
 def roll_page(rolls: Sequence[RollForward], made_at: datetime, notes: Sequence[str] = ()) -> HtmlPage:
     """Return the page of roll-forwards."""
-    sections: list[Section] = _warning_sections([sentence for roll in rolls for sentence in roll_warnings(roll)])
+    unexplained = [table_of_unexplained(roll) for roll in rolls if roll.unexplained]
+    sections: list[Section] = _warning_sections(
+        [sentence for roll in rolls for sentence in roll_warnings(roll)],
+        tuple((table.title, table.anchor) for table in unexplained),
+    )
+    sections.append(roll_overview(rolls))
     for roll in rolls:
         sections += [_waterfall(roll, currency_roll) for currency_roll in roll.rolls]
         if roll.unexplained:
@@ -84,19 +92,29 @@ def roll_page(rolls: Sequence[RollForward], made_at: datetime, notes: Sequence[s
     )
 
 
-def _warning_sections(sentences: Sequence[str]) -> list[Section]:
-    return [Text("These numbers may be wrong or incomplete", tuple(sentences), warning=True)] if sentences else []
+def _warning_sections(sentences: Sequence[str], links: tuple[tuple[str, str], ...] = ()) -> list[Section]:
+    title = "These numbers may be wrong or incomplete"
+    return [Text(title, tuple(sentences), warning=True, links=links)] if sentences else []
+
+
+def _largest_first(liability: Liability) -> list[str]:
+    """Return the currencies, the one with the largest outstanding amount first."""
+    sizes = {currency: liability.total(currency).money.amount for currency in liability.currencies}
+    return sorted(sizes, key=sizes.__getitem__, reverse=True)
 
 
 def _months(liability: Liability, currency: str, table: Table) -> Chart:
     by_month = bucket_labels(liability, currency, BalanceStatus.OUTSTANDING, expiry_of)
     dated = [month for month in by_month if month not in _UNDATED]
-    by_year = bool(dated) and _number_of(dated[-1]) - _number_of(dated[0]) >= _MOST_MONTHS
-    labels = list(dict.fromkeys(month[:4] for month in dated)) if by_year else _all_months(dated)
+    by_year = bool(dated) and month_number(dated[-1]) - month_number(dated[0]) >= _MOST_MONTHS
+    years = [month for month in dated if _is_near(month, dated)]
+    labels = [*all_years(years), *([_LATER] if len(years) < len(dated) else [])] if by_year else all_months(dated)
     labels += [month for month in by_month if month in _UNDATED]
 
     def label_of(cell: Bucket) -> str:
-        return cell.expiry[:4] if by_year and cell.expiry not in _UNDATED else cell.expiry
+        if not by_year or cell.expiry in _UNDATED:
+            return cell.expiry
+        return cell.expiry[:4] if _is_near(cell.expiry, dated) else _LATER
 
     return Chart(
         title=f"Outstanding in {currency} by {'year' if by_year else 'month'} of expiry",
@@ -106,6 +124,11 @@ def _months(liability: Liability, currency: str, table: Table) -> Chart:
         kind="stacked",
         numbers=table,
     )
+
+
+def _is_near(month: str, months: Sequence[str]) -> bool:
+    """Return whether a month has a year of its own in a chart that begins with the first of some months."""
+    return int(month[:4]) - int(months[0][:4]) < _MOST_YEARS
 
 
 def _ages(liability: Liability, currency: str, table: Table) -> Chart:
@@ -143,19 +166,6 @@ def _series(
         Series(name, tuple(values.get(label, nothing).amount for label in labels))
         for name, values in by_account.items()
     )
-
-
-def _all_months(months: Sequence[str]) -> list[str]:
-    """Return all months from the first to the last, also those without a voucher: a gap in time is visible."""
-    if not months:
-        return []
-    numbers = range(_number_of(months[0]), _number_of(months[-1]) + 1)
-    return [f"{number // 12:04}-{number % 12 + 1:02}" for number in numbers]
-
-
-def _number_of(month: str) -> int:
-    year, number = month.split("-")
-    return int(year) * 12 + int(number) - 1
 
 
 def _waterfall(roll: RollForward, currency_roll: CurrencyRollForward) -> Chart:

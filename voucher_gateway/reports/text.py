@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
+from hashlib import sha256
 from typing import Final
 
 from voucher_gateway.html.document import Column, Table
@@ -92,7 +94,9 @@ def _by_account(liability: Liability) -> Table:
         for currency in liability.currencies
     ]
     total = totals[0] if len(totals) == 1 and len(rows) > 1 else None
+    subtotals: frozenset[int] = frozenset()
     if len(totals) > 1 and len(liability.accounts) > 1:
+        subtotals = frozenset(range(len(rows), len(rows) + len(totals)))
         rows += totals
     return Table(
         title="Outstanding by account",
@@ -108,6 +112,7 @@ def _by_account(liability: Liability) -> Table:
         ),
         rows=tuple(rows),
         total=total,
+        subtotals=subtotals,
         note=(
             "Outstanding value can be spent. Inactive vouchers cannot be spent, and the validity of expired ones has"
             " ended: the outstanding sum contains neither."
@@ -171,6 +176,37 @@ def roll_tables(roll: RollForward) -> list[Table]:
     return tables
 
 
+def roll_overview(rolls: Sequence[RollForward]) -> Table:
+    """Return the table of all roll-forwards: the opening and the closing balance of each currency, largest first."""
+    rows = [(roll, currency_roll) for roll in rolls for currency_roll in roll.rolls]
+    rows.sort(key=_closing_size)
+    return Table(
+        title="All currencies",
+        columns=(
+            Column("account"),
+            Column("currency"),
+            *(Column(name, numeric=True) for name in ("opening", "change", "closing", "not explained")),
+        ),
+        rows=tuple(
+            (
+                roll.account,
+                currency_roll.currency,
+                amount(currency_roll.lines[Line.OPENING]),
+                amount(currency_roll.lines[Line.CLOSING] - currency_roll.lines[Line.OPENING]),
+                amount(currency_roll.lines[Line.CLOSING]),
+                amount(currency_roll.balance_change(Line.UNEXPLAINED)),
+            )
+            for roll, currency_roll in rows
+        ),
+    )
+
+
+def _closing_size(row: tuple[RollForward, CurrencyRollForward]) -> tuple[Decimal, str, str]:
+    roll, currency_roll = row
+    largest = max(abs(currency_roll.lines[line].amount) for line in (Line.OPENING, Line.CLOSING))
+    return -largest, roll.account, currency_roll.currency
+
+
 def roll_table(roll: RollForward, currency_roll: CurrencyRollForward) -> Table:
     """Return the table of one currency: its lines, and the closing balance as the total."""
     return Table(
@@ -189,6 +225,7 @@ def table_of_unexplained(roll: RollForward) -> Table:
     """Return the table of the unexplained vouchers."""
     return Table(
         title=f"{roll.account}: not explained",
+        anchor=f"unexplained-{sha256(roll.account.encode()).hexdigest()[:12]}",
         columns=(Column("voucher"), Column("amount", numeric=True), Column("reason")),
         rows=tuple((change.voucher_id, str(change.money), change.reason) for change in roll.unexplained),
     )
@@ -237,10 +274,17 @@ def roll_warnings(roll: RollForward) -> list[str]:
     if roll.unexplained_count:
         vouchers = _vouchers(roll.unexplained_count)
         suffix = f"; the first {MOST_NAMED} are named" if roll.unexplained_count > MOST_NAMED else ""
-        sentences.append(f"{roll.account}: the records do not explain the change of {vouchers}{suffix}.")
+        together = f"together {_unexplained(roll)}"
+        sentences.append(f"{roll.account}: the records do not explain the change of {vouchers}, {together}{suffix}.")
     if roll.unreadable:
         sentences.append(f"{roll.account}: the history of {_vouchers(roll.unreadable)} could not be read completely.")
     return sentences
+
+
+def _unexplained(roll: RollForward) -> str:
+    """Return the sum of all changes that are not explained, by currency."""
+    changes = [currency_roll.balance_change(Line.UNEXPLAINED) for currency_roll in roll.rolls]
+    return ", ".join(str(money) for money in changes if money) or "nothing"
 
 
 def incomplete_snapshot_notes(unfinished: Iterable[Snapshot]) -> list[str]:

@@ -12,8 +12,9 @@ import pytest
 
 from tests.html.browser import Reader, opened
 from tests.migration.plan.conftest import TEXTS, Vendors
-from voucher_gateway.html.document import Chart
+from voucher_gateway.html.document import Chart, Table, Text
 from voucher_gateway.html.render import render, write
+from voucher_gateway.html.time_axis import all_months
 from voucher_gateway.migration import Action, PlanSummary, Policy
 from voucher_gateway.migration.plan.html import plan_page
 from voucher_gateway.provider_api import Money
@@ -99,3 +100,40 @@ def test_what_must_be_accepted_cannot_be_overlooked(small: PlanSummary) -> None:
 
 def test_the_same_plan_gives_the_same_page(small: PlanSummary) -> None:
     assert render(plan_page(small)) == render(plan_page(small))
+
+
+def test_months_without_a_voucher_have_a_place_on_the_axis(summary: PlanSummary) -> None:
+    months = [
+        [label for label in section.labels if label[:2] == "20"]
+        for section in plan_page(summary).sections
+        if isinstance(section, Chart) and "month of expiry" in section.title
+    ]
+    assert any(len(labels) > 12 for labels in months)
+    for labels in months:
+        assert labels == all_months(labels)
+
+
+def test_currencies_stand_in_the_order_of_their_value(summary: PlanSummary) -> None:
+    page = plan_page(summary)
+    (table,) = [section for section in page.sections if isinstance(section, Table) and "currency" in section.title]
+    totals = [Decimal(row[-1]) for row in table.rows]
+    assert totals == sorted(totals, reverse=True)
+    charts = [section.unit for section in page.sections if isinstance(section, Chart) and "by action" in section.title]
+    assert charts == [row[0] for row in table.rows if Decimal(row[-1])]
+
+
+def test_the_warning_has_the_value_that_is_refused_and_a_link_to_the_reasons(summary: PlanSummary) -> None:
+    page = plan_page(summary)
+    warning = next(section for section in page.sections if isinstance(section, Text) and section.warning)
+    refused = summary.totals.of(Action.REFUSE)
+    assert any(
+        f"{refused.count} vouchers are refused" in sentence and "EUR" in sentence for sentence in warning.paragraphs
+    )
+    ((_, anchor),) = warning.links
+    assert [section.title for section in page.sections if isinstance(section, Table) and section.anchor == anchor] == [
+        "Why vouchers stay"
+    ]
+
+
+def test_a_page_with_six_currencies_is_a_small_file(summary: PlanSummary) -> None:
+    assert len(render(plan_page(summary))) < 400_000

@@ -12,7 +12,6 @@ from voucher_gateway.html.document import (
     Table,
     Text,
     display_instant,
-    grouped_text,
 )
 from voucher_gateway.migration.certificate.model import Certificate, Verdict
 from voucher_gateway.migration.certificate.wording import (
@@ -27,6 +26,7 @@ from voucher_gateway.migration.certificate.wording import (
 )
 from voucher_gateway.migration.plan.losses import LOSSES
 from voucher_gateway.migration.plan.model import End
+from voucher_gateway.migration.plan.text import grouped_amounts
 from voucher_gateway.migration.plan.totals import Tally
 from voucher_gateway.migration.verify.parts import PartTotal
 from voucher_gateway.money import Money
@@ -321,8 +321,3 @@ def _sources(certificate: Certificate) -> Text:
 
 def _amounts(*amounts: Money | None) -> tuple[str, ...]:
     return tuple("" if money is None else f"{money.amount:f}" for money in amounts)
-
-
-def grouped_amounts(money: Mapping[str, Money]) -> str:
-    """Return amounts of several currencies for a sentence or a cell, with gaps between groups of digits."""
-    return ", ".join(grouped_text(str(amount)) for amount in money.values()) or "nothing"

@@ -9,14 +9,16 @@ from typing import Final
 import attrs
 
 from voucher_gateway.html.document import Chart, Column, HtmlPage, Section, Series, Table, Text
+from voucher_gateway.html.time_axis import all_months
 from voucher_gateway.migration.plan.losses import LOSSES, find_unaccepted_risks
 from voucher_gateway.migration.plan.model import Action, End, Kind
 from voucher_gateway.migration.plan.plan_file import PlanSummary
 from voucher_gateway.migration.plan.text import (
     ACTION_RESULTS,
     TallyTable,
-    amounts_of,
+    grouped_amounts,
     kind_table,
+    largest_first,
     length_of,
     listing_sentences,
     loss_table,
@@ -32,7 +34,9 @@ _MOST_MONTHS: Final = 36
 _OVER: Final = "earlier"
 _LATER: Final = "later"
 _NO_END: Final = "no end known"
+_OTHER_LABELS: Final = (_OVER, _LATER, _NO_END)
 _MOST_COLUMNS: Final = 6
+_REASONS: Final = "reasons"
 
 
 def plan_page(summary: PlanSummary, *, window: timedelta | None = None) -> HtmlPage:
@@ -79,14 +83,20 @@ def _warnings(summary: PlanSummary, window: timedelta | None) -> list[Section]:
         f"{sentence} A run needs this risk to be accepted by its name, {name}."
         for name, sentence in find_unaccepted_risks(summary.header, summary.totals).items()
     ]
+    refused = summary.totals.of(Action.REFUSE)
+    if refused.count:
+        vouchers = "1 voucher is" if refused.count == 1 else f"{refused.count} vouchers are"
+        warnings.append(f"{vouchers} refused, and stay at the source: {grouped_amounts(refused.money)}.")
     if window is not None and not summary.estimate.fits(window):
         warnings.append(f"The run will probably take longer than {length_of(window)}.")
-    return [Text("Before a run", tuple(warnings), warning=True)] if warnings else []
+    links = (("Why vouchers stay", _REASONS),) if refused.count else ()
+    return [Text("Before a run", tuple(warnings), warning=True, links=links)] if warnings else []
 
 
 def _by_currency(totals: Totals) -> Table:
     rows = []
-    for currency, whole in totals.all.money.items():
+    for currency in largest_first(totals.all.money):
+        whole = totals.all.money[currency]
         parts = [_amount(totals.of(action), currency) for action in Action]
         rows.append((currency, *(f"{part:f}" for part in parts), f"{whole.amount:f}"))
     return Table(
@@ -127,10 +137,10 @@ def _month_charts(totals: Totals, at: datetime) -> list[Chart]:
             if value := _amount(tally, currency):
                 sums = ends.setdefault(_month_label(month, at), {})
                 sums[Action(action)] = sums.get(Action(action), Money.zero(currency).amount) + value
-        labels = sorted(ends, key=_label_order)
+        labels = _with_empty_months(sorted(ends, key=_label_order))
         nothing = Money.zero(currency).amount
         series = tuple(
-            Series(ACTION_RESULTS[action], tuple(ends[label].get(action, nothing) for label in labels))
+            Series(ACTION_RESULTS[action], tuple(ends.get(label, {}).get(action, nothing) for label in labels))
             for action in Action
         )
         title = f"{currency}: value by month of expiry"
@@ -147,6 +157,13 @@ def _month_label(month: str, at: datetime) -> str:
     return _OVER if ahead < 0 else month if ahead <= _MOST_MONTHS else _LATER
 
 
+def _with_empty_months(labels: list[str]) -> list[str]:
+    """Return the labels with all months between the first and the last."""
+    months = [label for label in labels if label not in _OTHER_LABELS]
+    before = [label for label in labels if label == _OVER]
+    return [*before, *all_months(months), *(label for label in labels if label in (_LATER, _NO_END))]
+
+
 def _label_order(label: str) -> tuple[int, str]:
     return ({_OVER: 0, _LATER: 2, _NO_END: 3}.get(label, 1), label)
 
@@ -155,7 +172,12 @@ def _tally_tables(totals: Totals) -> list[Table]:
     reasons, losses = _largest_first(reason_table(totals)), _largest_first(loss_table(totals))
     explained = tuple((f"{name}: {LOSSES.get(name, '')}", tally) for name, tally in losses.rows)
     tables = (kind_table(totals), reasons, attrs.evolve(losses, rows=explained))
-    return [_tally_table(table, list(totals.all.money)) for table in tables if table.rows]
+    anchors = ("", _REASONS, "")
+    return [
+        attrs.evolve(_tally_table(table, largest_first(totals.all.money)), anchor=anchor)
+        for table, anchor in zip(tables, anchors, strict=True)
+        if table.rows
+    ]
 
 
 def _largest_first(table: TallyTable) -> TallyTable:
@@ -168,12 +190,13 @@ def _count_of_row(row: tuple[str, Tally]) -> int:
 
 def _tally_table(table: TallyTable, currencies: list[str]) -> Table:
     """Return a table with a column of money for each currency, or one for all if they are many."""
+    currencies = [currency for currency in currencies if any(tally.money.get(currency) for _, tally in table.rows)]
     apart = len(currencies) <= _MOST_COLUMNS
     money = [Column(currency, numeric=True) for currency in currencies] if apart else [Column("Value")]
     cells = []
     for name, tally in table.rows:
         amounts = [f"{tally.money[currency].amount:f}" if currency in tally.money else "" for currency in currencies]
-        texts = amounts if apart else [amounts_of(tally.money) if tally.money else ""]
+        texts = amounts if apart else [grouped_amounts(tally.money) if tally.money else ""]
         cells.append((name, str(tally.count), *texts))
     columns = (Column(table.heading.capitalize()), Column("Vouchers", numeric=True), *money)
     return Table(title=table.title, columns=columns, rows=tuple(cells), note=table.note)
@@ -206,7 +229,7 @@ def _costs(summary: PlanSummary) -> Table:
 
 
 def _with_value(totals: Totals) -> list[str]:
-    return [currency for currency, money in totals.all.money.items() if money]
+    return [currency for currency in largest_first(totals.all.money) if totals.all.money[currency]]
 
 
 def _amount(tally: Tally, currency: str) -> Decimal:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import attrs
 
+from voucher_gateway.html.document import grouped_text
 from voucher_gateway.listing.page import ListingReport
 from voucher_gateway.migration.plan.estimate import AccountLoad
 from voucher_gateway.migration.plan.model import Action, PlanHeader, Step
@@ -126,6 +128,20 @@ def _milliseconds(length: timedelta) -> str:
 def amounts_of(money: Mapping[str, Money]) -> str:
     """Return amounts of several currencies; ``nothing`` for none."""
     return ", ".join(str(amount) for amount in money.values()) or "nothing"
+
+
+def grouped_amounts(money: Mapping[str, Money]) -> str:
+    """Return amounts for a sentence or a cell of a page, the largest first, with gaps between groups of digits."""
+    return ", ".join(grouped_text(str(money[currency])) for currency in largest_first(money)) or "nothing"
+
+
+def largest_first(money: Mapping[str, Money]) -> list[str]:
+    """Return the currencies of some money, the one with the largest number of whole units first."""
+    return sorted(money, key=partial(_size, money))
+
+
+def _size(money: Mapping[str, Money], currency: str) -> tuple[int, str]:
+    return -int(abs(money[currency].amount)), currency
 
 
 def length_of(length: timedelta) -> str:
