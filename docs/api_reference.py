@@ -58,6 +58,7 @@ GATEWAY: Final = (
     "RestoreSummary",
     "PruneSummary",
     "ForgetSummary",
+    "ArchiveSummary",
     "AccountPause",
     "Event",
     "EventKind",

@@ -171,6 +171,7 @@ from voucher_gateway.sales.records import SaleRecord as SaleRecord
 from voucher_gateway.sales.records import SaleState as SaleState
 from voucher_gateway.sales.sale import Sale as Sale
 from voucher_gateway.shared_limits import AccountPause as AccountPause
+from voucher_gateway.upkeep.archive import ArchiveSummary as ArchiveSummary
 from voucher_gateway.upkeep.forget import ForgetSummary as ForgetSummary
 from voucher_gateway.upkeep.prune import PruneSummary as PruneSummary
 from voucher_gateway.version import __version__ as __version__

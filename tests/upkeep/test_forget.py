@@ -36,7 +36,8 @@ def test_nothing_of_the_order_is_left_in_any_table(shop: Shop) -> None:
     shop.redeem(code, reference="other", order="order-4712")
     assert forget(shop.journal, "order-4711") == ForgetSummary(operations=2, payments=0, sales=0)
     text = text_of_database(shop)
-    assert "4711" not in text
+    assert "order-4711" not in text
+    assert "ref-4711" not in text
     assert taken.id not in text
     assert "order-4712" in text
     assert voucher_id in text, "it is the voucher of the other order, too"
@@ -77,23 +78,23 @@ def test_an_order_with_something_open_is_not_erased(shop: Shop) -> None:
 
 def test_a_payment_and_a_sale_of_the_order_are_erased(shop: Shop) -> None:
     _, code = shop.voucher()
-    payment = shop.gateway.payment("1001", total=eur("30"))
+    payment = shop.gateway.payment("order-1001", total=eur("30"))
     payment.add(code, account="shop")
     payment.authorize()
     with pytest.raises(OperationInProgress, match="its payment"):
-        forget(shop.journal, "1001")
+        forget(shop.journal, "order-1001")
     payment.capture()
-    sale = shop.gateway.sale("position-1", "shop", NewVoucher(initial=eur("20")), order="1001")
+    sale = shop.gateway.sale("position-1", "shop", NewVoucher(initial=eur("20")), order="order-1001")
     sale.fulfil()
     with pytest.raises(OperationInProgress, match="a sale"):
-        forget(shop.journal, "1001")
+        forget(shop.journal, "order-1001")
     sale.delivered()
-    assert forget(shop.journal, "1001") == ForgetSummary(operations=4, payments=1, sales=1)
+    assert forget(shop.journal, "order-1001") == ForgetSummary(operations=4, payments=1, sales=1)
     text = text_of_database(shop)
-    assert "1001" not in text
+    assert "order-1001" not in text
     assert "position-1" not in text
     with pytest.raises(ReferencePruned):
-        shop.gateway.payment("1001", total=eur("30"))
+        shop.gateway.payment("order-1001", total=eur("30"))
     with pytest.raises(ReferencePruned):
         shop.gateway.sale("position-1", "shop", NewVoucher(initial=eur("20")))
 

@@ -31,6 +31,7 @@ _OPERATIONS: Final[Panels] = {
 _JOURNAL: Final[Panels] = {
     "Commands": {
         "prune": ("journal:prune", "Remove the details of operations, payments and sales that are over and old."),
+        "archive": ("journal:archive", "Write what a prune would remove into a new file."),
         "forget": ("journal:forget", "Erase what the journal has of one order, for data protection."),
         "upgrade": ("journal:upgrade", "Upgrade the tables of the journal to this version, or say what is due."),
     }

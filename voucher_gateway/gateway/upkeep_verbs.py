@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voucher_gateway.gateway.base import GatewayBase
 
 if TYPE_CHECKING:
     # A journal needs SQLAlchemy, which takes longer to import than everything else. What needs it is imported late.
+    from voucher_gateway.journal.records import OperationRecord
+    from voucher_gateway.upkeep.archive import ArchiveSummary
     from voucher_gateway.upkeep.forget import ForgetSummary
     from voucher_gateway.upkeep.prune import PruneSummary
 
@@ -21,6 +25,7 @@ class UpkeepVerbs(GatewayBase):
         self,
         *,
         older_than: timedelta,
+        archive: str | os.PathLike[str] | None = None,
         dry_run: bool = False,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> PruneSummary:
@@ -32,11 +37,14 @@ class UpkeepVerbs(GatewayBase):
 
         Args:
             older_than: how long ago the last change was at least; not less than 30 days.
+            archive: a new file that holds what is removed, as of `archive_journal`. It is written first. If the call
+                was broken off, give the same file again: then only what it holds is removed.
             dry_run: whether to change nothing, and only count.
             on_progress: is called with the number of old operations that were removed, and with that of all old ones.
 
         Raises:
-            InvalidRequest: if `older_than` is too short.
+            InvalidRequest: if `older_than` is too short, or the file cannot be written.
+            MalformedFile: if the file exists, and is not a complete archive of this journal.
             OperationInProgress: if another process prunes the journal.
             ConfigurationError: if there is no journal.
 
@@ -52,7 +60,58 @@ class UpkeepVerbs(GatewayBase):
         from voucher_gateway.upkeep.prune import check_age, plan_prune, prune
 
         before = check_age(older_than)
-        return plan_prune(journal, before) if dry_run else prune(journal, before, on_progress=on_progress)
+        if dry_run:
+            return plan_prune(journal, before)
+        return prune(journal, before, archive=None if archive is None else Path(archive), on_progress=on_progress)
+
+    def archive_journal(self, file: str | os.PathLike[str], *, older_than: timedelta) -> ArchiveSummary:
+        """Write what `prune_journal` would remove into a new file. Nothing is removed.
+
+        Args:
+            file: a new file (JSON Lines, compressed by gzip, mode 0600).
+            older_than: how long ago the last change was at least; not less than 30 days.
+
+        Raises:
+            InvalidRequest: if `older_than` is too short, or the file exists or cannot be written.
+            ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            from datetime import timedelta
+
+            print(gateway.archive_journal("journal-2030.jsonl.gz", older_than=timedelta(days=400)).operations)  # 0
+            ```
+        """
+        journal = self._require_journal().journal
+        from voucher_gateway.upkeep.archive import write_archive
+        from voucher_gateway.upkeep.prune import check_age
+
+        return write_archive(journal, Path(file), check_age(older_than))
+
+    def archived_operations(self, file: str | os.PathLike[str]) -> Iterator[OperationRecord]:
+        """Iterate over the operations of an archive that this journal has written, the oldest first.
+
+        Args:
+            file: the archive.
+
+        Raises:
+            MalformedFile: if it is not a complete archive of this journal, or was changed. What changed is known at the
+                end only.
+            InvalidRequest: if it cannot be read.
+            ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            from datetime import timedelta
+
+            gateway.archive_journal("journal-2030.jsonl.gz", older_than=timedelta(days=400))
+            print(list(gateway.archived_operations("journal-2030.jsonl.gz")))  # []
+            ```
+        """
+        journal = self._require_journal().journal
+        from voucher_gateway.upkeep.archive_reader import read_archive
+
+        return read_archive(Path(file), journal.keys)
 
     def forget_order(self, order: str) -> ForgetSummary:
         """Erase what the journal has of an order, for data protection. What a prune keeps stays: keyed digests.

@@ -26,8 +26,9 @@ from voucher_gateway.journal.schema import events, operations
 from voucher_gateway.models.requests import nfc
 from voucher_gateway.payments.schema import payments
 from voucher_gateway.sales.schema import sales
+from voucher_gateway.upkeep.batches import BATCH
 from voucher_gateway.upkeep.eligibility import Scope, finished_operations, removable_payments, removable_sales
-from voucher_gateway.upkeep.prune import BATCH, hold_upkeep_lock
+from voucher_gateway.upkeep.prune import hold_upkeep_lock
 from voucher_gateway.upkeep.removal import remove_operations, remove_payments, remove_sales
 
 log: Final = logging.getLogger("voucher_gateway.upkeep")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -29,8 +30,11 @@ from voucher_gateway.journal.search import first_id_at
 from voucher_gateway.payments.schema import payments
 from voucher_gateway.sales.schema import sales
 from voucher_gateway.storage.engine import Database
+from voucher_gateway.upkeep.archive import write_archive
+from voucher_gateway.upkeep.archive_reader import check_archive, iterate_archived_batches
+from voucher_gateway.upkeep.batches import BATCH, OPERATIONS, PAYMENTS, SALES, iterate_batches
 from voucher_gateway.upkeep.eligibility import Scope, removable_operations, removable_payments, removable_sales
-from voucher_gateway.upkeep.removal import Known, remove_operations, remove_payments, remove_sales
+from voucher_gateway.upkeep.removal import remove_operations, remove_payments, remove_sales
 
 log: Final = logging.getLogger("voucher_gateway.upkeep")
 
@@ -39,9 +43,6 @@ OnProgress = Callable[[int, int], None]
 
 SHORTEST_AGE: Final = timedelta(days=30)
 """What changed within this time is never removed by age: vendors still know the keys and the movements of it."""
-
-BATCH: Final = 500
-"""How many rows one transaction removes. In SQLite no other worker writes for as long as it takes."""
 
 EVENT_BATCH: Final = 2_000
 """How many events one transaction deletes."""
@@ -81,29 +82,41 @@ def check_age(older_than: timedelta) -> datetime:
     return now() - older_than
 
 
-def prune(journal: Journal, before: datetime, *, on_progress: OnProgress | None = None) -> PruneSummary:
+def prune(
+    journal: Journal, before: datetime, *, archive: Path | None = None, on_progress: OnProgress | None = None
+) -> PruneSummary:
     """Remove what is over and changed last before a moment.
+
+    Args:
+        journal: the journal.
+        before: the moment.
+        archive: a file that holds all that is removed; see `write_archive`. It is written first if it does not exist.
+            If it exists, an earlier call has written it: then only what it holds is removed.
+        on_progress: is called with the number of old operations that were removed, and with that of all old ones.
 
     Raises:
         OperationInProgress: if another process prunes the journal.
+        MalformedFile: if the file is not a complete archive of this journal.
         DatabaseUnavailable: if the database fails. What was removed until then stays removed.
     """
     database = journal.database
     with hold_upkeep_lock(database):
+        if archive is None:
+            batches = iterate_batches(database, before)
+        else:
+            if not archive.exists():
+                write_archive(journal, archive, before)
+            check_archive(archive, journal.keys)
+            batches = iterate_archived_batches(archive, size=BATCH)
         _note_pruned_before(database, before)
         total = count_old_operations(database, before)
-        counts = {"payments": 0, "sales": 0, "operations": 0}
-        remove: dict[str, Callable[..., int]] = {
-            "payments": remove_payments,
-            "sales": remove_sales,
-            "operations": remove_operations,
-        }
-        for kind, known in iterate_batches(database, before):
+        counts = {PAYMENTS: 0, SALES: 0, OPERATIONS: 0}
+        for kind, known in batches:
             with database.write() as connection:
                 scope = Scope.read(connection, at=now(), before=before)
-                counts[kind] += remove[kind](connection, journal.keys, scope, known)
+                counts[kind] += _REMOVE[kind](connection, journal.keys, scope, known)
             if on_progress is not None:
-                on_progress(counts["operations"], total)
+                on_progress(counts[OPERATIONS], total)
             time.sleep(_PAUSE_S)
         if any(counts.values()):
             with database.write() as connection:
@@ -112,6 +125,9 @@ def prune(journal: Journal, before: datetime, *, on_progress: OnProgress | None 
             _drop_events(journal, before)  # after that event, so that the newest one always stays
     log.info("pruned: %(operations)d operations, %(payments)d payments, %(sales)d sales", counts)
     return PruneSummary(before=before, kept=count_old_operations(database, before), **counts)
+
+
+_REMOVE: Final = {PAYMENTS: remove_payments, SALES: remove_sales, OPERATIONS: remove_operations}
 
 
 def plan_prune(journal: Journal, before: datetime) -> PruneSummary:
@@ -126,28 +142,6 @@ def plan_prune(journal: Journal, before: datetime) -> PruneSummary:
     return PruneSummary(
         before=before, kept=count_old_operations(journal.database, before) - counts["operations"], **counts
     )
-
-
-def iterate_batches(database: Database, before: datetime) -> Iterator[tuple[str, Known]]:
-    """Yield what may be removed, some rows at a time: the kind of the rows, and their ids."""
-    with database.read() as connection:
-        scope = Scope.read(connection, at=now(), before=before)
-    queries: list[tuple[str, sa.Table, list[sa.ColumnElement[bool]]]] = []
-    if scope.has_payments:
-        queries.append(("payments", payments, removable_payments(scope)))
-    if scope.has_sales:
-        queries.append(("sales", sales, removable_sales(scope)))
-    queries.append(("operations", operations, removable_operations(scope)))
-    for kind, table, conditions in queries:
-        last = ""
-        while True:
-            query = sa.select(table.c.id).where(table.c.id > last, *conditions).order_by(table.c.id).limit(BATCH)
-            with database.read() as connection:
-                ids = list(connection.scalars(query))
-            if not ids:
-                break
-            yield kind, dict.fromkeys(ids)
-            last = ids[-1]
 
 
 def _drop_events(journal: Journal, before: datetime) -> None:

@@ -19,10 +19,8 @@ from voucher_gateway.money import Money
 from voucher_gateway.payments.schema import legs, payments, refund_parts
 from voucher_gateway.payments.schema import refunds as payment_refunds
 from voucher_gateway.sales.schema import sales
+from voucher_gateway.upkeep.batches import Known
 from voucher_gateway.upkeep.eligibility import Scope, removable_operations, removable_payments, removable_sales
-
-Known = Mapping[str, str | None]
-"""The ids of rows, each with the moment of its last change; None where any will do."""
 
 _OF_PAYMENT: Final = (refund_parts, payment_refunds, legs)
 
@@ -52,7 +50,7 @@ def remove_payments(connection: Connection, keys: JournalKeys, scope: Scope, kno
     """Remove all payments of the orders of some payments, and return how many were removed; as `remove_operations`."""
     orders = sa.select(payments.c.order_number).where(payments.c.id.in_(list(known)))
     query = sa.select(payments).where(payments.c.order_number.in_(orders), *removable_payments(scope))
-    rows = _whole_orders(connection, _locked_rows(connection, query, payments, known, are_all_known=False))
+    rows = _whole_orders(connection, _locked_rows(connection, query, payments, known, by_order=True))
     latest: dict[str, Mapping[str, Any]] = {}
     for row in sorted(rows, key=_attempt_of):
         latest[row["order_number"]] = row
@@ -77,15 +75,27 @@ def remove_sales(connection: Connection, keys: JournalKeys, scope: Scope, known:
 
 
 def _locked_rows(
-    connection: Connection, query: sa.Select[Any], table: sa.Table, known: Known, *, are_all_known: bool = True
+    connection: Connection, query: sa.Select[Any], table: sa.Table, known: Known, *, by_order: bool = False
 ) -> Sequence[Mapping[str, Any]]:
-    """Return the rows of a query that are as they are known. A row that another worker changes now is left out."""
+    """Return the rows of a query that are as they were archived. A row that another worker changes now is left out.
+
+    Args:
+        connection: in a transaction.
+        query: the rows.
+        table: whose rows are locked.
+        known: the rows that were asked for. If they were archived, no other row is returned.
+        by_order: whether all rows of an order are left out if one of them is not as it was archived.
+    """
     locking = query.with_for_update(of=table, skip_locked=True)
     rows = [dict(row) for row in connection.execute(locking).mappings()]
-    if are_all_known:
-        return [row for row in rows if known[row["id"]] in (None, row["updated_at"])]
-    changed = {row["order_number"] for row in rows if known.get(row["id"]) not in (None, row["updated_at"])}
-    return [row for row in rows if row["order_number"] not in changed]
+    is_archived = any(moment is not None for moment in known.values())
+    if not is_archived:
+        return rows
+    differing = [row for row in rows if known.get(row["id"]) != row["updated_at"]]
+    if by_order:
+        orders = {row["order_number"] for row in differing}
+        return [row for row in rows if row["order_number"] not in orders]
+    return [row for row in rows if row not in differing]
 
 
 def _whole_orders(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -40,21 +41,53 @@ def parse_age(text: str) -> timedelta:
 def prune(
     context: typer.Context,
     older_than: OlderThan,
+    archive: Annotated[
+        Path | None,
+        typer.Option("--archive", metavar="FILE", help="Write what is removed into this new file first (.jsonl.gz)."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, and only count.")] = False,
 ) -> None:
     """Remove the details of operations, payments and sales that are over and old.
 
     What may still change stays, whatever its age. A removed reference is recognised for ever, and never sent again.
     Refunds of a removed redemption stay limited. Other workers go on. If it is killed, give the same command again.
+    With --archive, only what the file holds is removed.
 
     Examples:
         voucher-gateway journal prune --older-than 400d --dry-run
         voucher-gateway journal prune --older-than 400d
+        voucher-gateway journal prune --older-than 400d --archive journal-2026.jsonl.gz
     """
     session = cli_context_of(context)
     with session.gateway() as gateway, session.output.progress("removing old operations") as line:
-        summary = gateway.prune_journal(older_than=parse_age(older_than), dry_run=dry_run, on_progress=line.update)
+        summary = gateway.prune_journal(
+            older_than=parse_age(older_than), archive=archive, dry_run=dry_run, on_progress=line.update
+        )
     _print_summary(session.output, summary, dry_run=dry_run)
+
+
+def archive(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file (.jsonl.gz).", show_default=False)],
+    older_than: OlderThan,
+) -> None:
+    """Write what a prune would remove into a new file. Nothing is removed.
+
+    `operations list --archive FILE` lists the operations in it. It has no codes, and the mode 0600.
+
+    Examples:
+        voucher-gateway journal archive journal-2026.jsonl.gz --older-than 400d
+    """
+    session = cli_context_of(context)
+    with session.gateway() as gateway, session.output.progress("writing the archive"):
+        summary = gateway.archive_journal(file, older_than=parse_age(older_than))
+    if session.output.as_json:
+        session.output.object({"archive": summary})
+        return
+    session.output.show(
+        f"{count_text(summary.operations, 'operation')}, {count_text(summary.payments, 'payment')} and"
+        f" {count_text(summary.sales, 'sale')} in {summary.file}."
+    )
 
 
 def forget(

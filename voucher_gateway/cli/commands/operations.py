@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import attrs
 import typer
 from rich.text import Text
 
@@ -175,6 +178,35 @@ def _command_of_record(record: OperationRecord) -> str:
     return command_name(record.key.verb)
 
 
+@attrs.frozen(kw_only=True)
+class ArchiveFilter:
+    """Conditions on the operations of an archive. An operation must meet all that are not None."""
+
+    outcome: OperationState | None
+    account: str | None
+    verb: Operation | None
+    reference: str | None
+    order: str | None
+    voucher: str | None
+    since: datetime | None
+    until: datetime | None
+
+    def matches(self, record: OperationRecord) -> bool:
+        """Whether an operation meets the conditions."""
+        pairs = (
+            (self.outcome, record.state),
+            (self.account, record.key.account),
+            (self.verb, record.key.verb),
+            (self.reference, record.key.reference),
+            (self.order, record.order),
+            (self.voucher, record.voucher_id),
+        )
+        if any(wanted is not None and wanted != value for wanted, value in pairs):
+            return False
+        is_after = self.since is None or record.created_at >= self.since
+        return is_after and (self.until is None or record.created_at < self.until)
+
+
 OPERATION_COLUMNS: Final = (
     TableColumn("begun (UTC)", attrgetter("created_at")),
     TableColumn("account", attrgetter("key.account")),
@@ -212,6 +244,10 @@ def list_operations(
     since: given.Since = None,
     until: given.Until = None,
     limit: given.Newest = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option("--archive", metavar="FILE", help="List those of an archive of this journal, the oldest first."),
+    ] = None,
 ) -> None:
     """List the operations of the journal, the newest first.
 
@@ -223,9 +259,27 @@ def list_operations(
         voucher-gateway operations list --outcome unknown
         voucher-gateway operations list --order 1001
         voucher-gateway operations list --since 2026-11-01 --limit 100 --json
+        voucher-gateway operations list --archive journal-2026.jsonl.gz --order 1001
     """
     session = cli_context_of(context)
     begin, end = parse_period(since, until)
+    if archive is not None:
+        if code is not None or code_file is not None:
+            raise InvalidRequest("an archive cannot be searched by a code", field="--code", rule="without --archive")
+        wanted = ArchiveFilter(
+            outcome=outcome,
+            account=account,
+            verb=None if verb is None else parse_operation(verb),
+            reference=reference,
+            order=order,
+            voucher=voucher,
+            since=begin,
+            until=end,
+        )
+        with session.gateway() as gateway:
+            archived = filter(wanted.matches, gateway.archived_operations(archive))
+            print_records(session.output, islice(archived, limit), OPERATION_COLUMNS, operation_fields)
+        return
     with session.gateway(account) as gateway:
         records = gateway.operations(
             states=() if outcome is None else (outcome,),
