@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from voucher_gateway.errors import DatabaseUnavailable, VoucherGatewayError
 from voucher_gateway.fork_safety import is_forked, renew_if_forked
 from voucher_gateway.storage.files import DatabaseFile
 from voucher_gateway.storage.fork import track_sqlite, was_forked_mid_transaction
-from voucher_gateway.storage.statements import execute_on_sqlite
+from voucher_gateway.storage.statements import call_driver, execute_on_sqlite, keep_sqlite_driver, sqlite_driver
 
 BUSY_TIMEOUT_S: Final = 10.0
 """How long a write waits for another process's write to an SQLite file, in seconds."""
@@ -81,6 +82,7 @@ class SharedConnection:
         self._lock = threading.Lock()
         self._thread = 0
         self._connection: Connection | None = None
+        self._driver: sqlite3.Connection
         self._closed = False
         track_sqlite(self)
 
@@ -123,27 +125,29 @@ class SharedConnection:
             raise DatabaseUnavailable(f"the database {self._safe_url} is kept busy by the other threads")
         if wait_s < BUSY_TIMEOUT_S:
             wait_s = max(0.0, wait_s - (time.monotonic() - began))
+        unavailable = None
         try:
             self._thread = threading.get_ident()
-            with database_errors(self._safe_url):
-                connection = None
-                try:
-                    connection = self._begin(immediate=immediate, wait_s=wait_s)
-                    yield connection
-                    renew_if_forked()
-                    self._require_not_forked()
-                    if immediate:
-                        _require_committable(connection)
-                    connection.commit()
-                except BaseException as error:
-                    is_refusal = connection is not None and isinstance(error, VoucherGatewayError)
-                    self._roll_back(keep_connection=is_refusal)
-                    raise
-                if self._closed:
-                    self.drop()
+            connection = None
+            try:
+                connection = self._begin(immediate=immediate, wait_s=wait_s)
+                yield connection
+                renew_if_forked()
+                self._require_not_forked()
+                self._commit(connection, immediate=immediate)
+            except BaseException as error:
+                is_refusal = connection is not None and isinstance(error, VoucherGatewayError)
+                self._roll_back(keep_connection=is_refusal)
+                raise
+            if self._closed:
+                self.drop()
+        except SQLAlchemyError as error:
+            unavailable = _unavailable(error, self._safe_url)
         finally:
             self._thread = 0
             self._lock.release()
+        if unavailable is not None:
+            raise unavailable from None
 
     def _begin(self, *, immediate: bool, wait_s: float) -> Connection:
         if self._connection is None:
@@ -152,14 +156,22 @@ class SharedConnection:
                 raise DatabaseUnavailable(f"the database {self._safe_url} was closed")
             self._file.must_be_in_place()  # SQLite would create another file
             self._connection = self._engine.connect()
+            self._driver = keep_sqlite_driver(self._connection)
         connection = self._connection
-        connection.begin()
         if immediate:
             _begin_immediate(connection, wait_s)
             self._check_locks()
         self._file.must_be_in_place()
         self._file.logs_must_be_in_place()
         return connection
+
+    def _commit(self, connection: Connection, *, immediate: bool) -> None:
+        if immediate:
+            _require_committable(connection)
+        if connection.in_transaction():  # SQLAlchemy has executed a statement itself
+            connection.commit()
+        elif self._driver.in_transaction:
+            call_driver(self._driver.commit)
 
     def _roll_back(self, *, keep_connection: bool) -> None:
         renew_if_forked()
@@ -169,6 +181,7 @@ class SharedConnection:
         try:
             # Before it is closed: the error keeps a cursor alive, and with the cursor a closed connection its lock.
             connection.rollback()
+            call_driver(self._driver.rollback)
         except SQLAlchemyError:
             keep_connection = False
         finally:
@@ -270,13 +283,14 @@ def _require_committable(connection: Connection) -> None:
     """
     if connection.invalidated:
         raise sa.exc.InvalidRequestError("the connection was lost before the commit")
-    driver: Any = connection.connection.dbapi_connection
-    if connection.dialect.name == "sqlite":
+    driver = sqlite_driver(connection)
+    if driver is not None:
         try:
-            committable = bool(driver.in_transaction)
-        except connection.dialect.loaded_dbapi.Error:  # it was closed
+            committable = driver.in_transaction
+        except sqlite3.Error:  # it was closed
             committable = False
     else:
-        committable = driver.pgconn.transaction_status != _IN_ERROR
+        postgres: Any = connection.connection.dbapi_connection
+        committable = postgres.pgconn.transaction_status != _IN_ERROR
     if not committable:
         raise sa.exc.InvalidRequestError("a statement failed, so the whole transaction was rolled back")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from operator import itemgetter
+from typing import Any, Final
 
 import attrs
 import sqlalchemy as sa
@@ -38,45 +39,57 @@ class PreparedStatement:
     def __init__(self, clause: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete) -> None:
         self._clause = clause
         self._sqlite: _SqliteText | None = None
+        self._columns: Sequence[str] = ()
         self._converters: Mapping[str, Callable[[Any], Any]] = {}
 
     def first_row(self, connection: Connection, parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Execute the statement, and return its first row by the names of the columns; None if it has none."""
-        if connection.dialect.name != "sqlite":
+        driver = sqlite_driver(connection)
+        if driver is None:
             row: Any = connection.execute(self._clause, parameters).mappings().first()
             return None if row is None else dict(row)
-        rows = self.all_rows(connection, parameters)
-        return rows[0] if rows else None
+        _, rows = self._execute_on_sqlite(connection, driver, parameters)
+        return self._named(rows[0]) if rows else None
 
     def all_rows(self, connection: Connection, parameters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """Execute the statement, and return its rows by the names of the columns."""
-        if connection.dialect.name != "sqlite":
+        driver = sqlite_driver(connection)
+        if driver is None:
             return [dict(row) for row in connection.execute(self._clause, parameters).mappings()]
-        cursor, rows = self._execute_on_sqlite(connection, parameters)
-        if not rows:
-            return ()
-        names = [column[0] for column in cursor.description]
-        named_rows = [dict(zip(names, row, strict=True)) for row in rows]
-        for name, convert in self._converters.items():
-            for row in named_rows:
-                row[name] = convert(row[name])
-        return named_rows
+        _, rows = self._execute_on_sqlite(connection, driver, parameters)
+        return [self._named(row) for row in rows] if rows else ()
 
     def execute(self, connection: Connection, parameters: Mapping[str, Any]) -> int:
         """Execute a statement, and return how many rows it updated or deleted; of an insert the number is not known."""
-        if connection.dialect.name != "sqlite":
+        driver = sqlite_driver(connection)
+        if driver is None:
             return connection.execute(self._clause, parameters).rowcount
-        cursor, _ = self._execute_on_sqlite(connection, parameters)
+        cursor, _ = self._execute_on_sqlite(connection, driver, parameters)
         return cursor.rowcount
 
     def _execute_on_sqlite(
-        self, connection: Connection, parameters: Mapping[str, Any]
+        self, connection: Connection, driver: sqlite3.Connection, parameters: Mapping[str, Any]
     ) -> tuple[sqlite3.Cursor, list[Any]]:
-        if self._sqlite is None:
+        text = self._sqlite
+        if text is None:
             compiled: Any = self._clause.compile(dialect=connection.dialect, column_keys=list(parameters))
             self._converters = _find_converters(self._clause, connection.dialect)
-            self._sqlite = _SqliteText.of(compiled)
-        return execute_on_sqlite(connection, self._sqlite.text, self._sqlite.values(parameters))
+            text = self._sqlite = _SqliteText.of(compiled)
+        values = text.values(parameters)
+        try:
+            cursor = driver.execute(text.text, values)
+            rows = cursor.fetchall()
+        except sqlite3.Error as error:
+            raise sa.exc.DBAPIError.instance(None, None, error, sqlite3.Error) from error
+        if rows and not self._columns:
+            self._columns = [column[0] for column in cursor.description]
+        return cursor, rows
+
+    def _named(self, row: Sequence[Any]) -> dict[str, Any]:
+        named = dict(zip(self._columns, row, strict=True))
+        for name, convert in self._converters.items():
+            named[name] = convert(named[name])
+        return named
 
 
 def _find_converters(clause: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete, dialect: sa.Dialect) -> dict[str, Any]:
@@ -94,13 +107,13 @@ class _SqliteText:
 
     Attributes:
         text: with a question mark for each value.
-        order: the names of the values.
+        order: returns the values of a mapping in the order of the question marks.
         constants: the values that the statement itself holds.
         names: the names of the other values.
     """
 
     text: str
-    order: Sequence[str]
+    order: Callable[[Mapping[str, Any]], Sequence[Any]]
     constants: Mapping[str, Any]
     names: frozenset[str]
 
@@ -110,10 +123,10 @@ class _SqliteText:
         if any(bind.expanding for bind in compiled.binds.values()):
             raise ValueError("a PreparedStatement must not have in_(...): use sa.or_(...)")
         constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
-        order = compiled.positiontup or ()
-        return cls(str(compiled), order, constants, frozenset(order) - constants.keys())
+        names = compiled.positiontup or ()
+        return cls(str(compiled), _order(names), constants, frozenset(names) - constants.keys())
 
-    def values(self, parameters: Mapping[str, Any]) -> list[Any]:
+    def values(self, parameters: Mapping[str, Any]) -> Sequence[Any]:
         """Return the values in the order of the question marks.
 
         Raises:
@@ -121,21 +134,54 @@ class _SqliteText:
         """
         if parameters.keys() != self.names:
             raise ValueError(f"the statement has the values {sorted(self.names)}, not {sorted(parameters)}")
-        values = {**self.constants, **parameters} if self.constants else parameters
-        return [values[name] for name in self.order]
+        return self.order({**self.constants, **parameters} if self.constants else parameters)
 
 
-def execute_on_sqlite(
-    connection: Connection, text: str, values: Sequence[Any] = ()
-) -> tuple[sqlite3.Cursor, list[Any]]:
-    """Execute SQL by SQLite's driver, and return the finished cursor and all rows.
+def _order(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """Return a function that returns the values of these names."""
+    if len(names) > 1:
+        return itemgetter(*names)
+
+    def values(parameters: Mapping[str, Any]) -> Sequence[Any]:
+        return [parameters[name] for name in names]
+
+    return values
+
+
+def call_driver(function: Callable[..., object], *arguments: str) -> None:
+    """Call a function of SQLite's driver.
 
     Raises:
         DBAPIError: for each error of the driver, as SQLAlchemy raises it.
     """
-    driver: Any = connection.connection.dbapi_connection
     try:
-        cursor = driver.execute(text, values)
-        return cursor, cursor.fetchall()
+        function(*arguments)
     except sqlite3.Error as error:
         raise sa.exc.DBAPIError.instance(None, None, error, sqlite3.Error) from error
+
+
+def execute_on_sqlite(connection: Connection, text: str) -> None:
+    """Execute SQL by SQLite's driver.
+
+    Raises:
+        DBAPIError: for each error of the driver, as SQLAlchemy raises it.
+    """
+    call_driver(keep_sqlite_driver(connection).execute, text)
+
+
+_DRIVER: Final = "voucher_gateway_sqlite_driver"
+
+
+def keep_sqlite_driver(connection: Connection) -> sqlite3.Connection:
+    """Keep the connection of SQLite's driver at that of SQLAlchemy, which takes long to find it; return it."""
+    driver: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
+    setattr(connection, _DRIVER, driver)
+    return driver
+
+
+def sqlite_driver(connection: Connection) -> sqlite3.Connection | None:
+    """Return the connection of SQLite's driver; None for another database."""
+    driver: sqlite3.Connection | None = getattr(connection, _DRIVER, None)
+    if driver is None and connection.dialect.name == "sqlite":
+        return keep_sqlite_driver(connection)
+    return driver
