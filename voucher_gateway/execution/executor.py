@@ -91,10 +91,9 @@ class JournalExecutor:
 
     def _run_once(self, command: Command[Any], provider: VoucherProvider, strategy: Strategy) -> Result:
         self.journal.names.admit(command.account, provider)
-        record = self.journal.find(OperationKey(command.account, command.operation, command.reference))
+        record = self.journal.find_unless_pruned(OperationKey(command.account, command.operation, command.reference))
         if record is None:
             record = self._new_record(command, provider)
-            self.journal.pruned.require_absent(record.key)
             partial = provider.capabilities.partial_approval
             if (result := self.journal.find_forgotten_result(record, partial=partial)) is not None:
                 self.journal.record_without_request(record, result)

@@ -131,10 +131,7 @@ def find_record(executor: JournalExecutor, subject: Ticket | OperationKey) -> Op
         ReferencePruned: if its details were removed from the journal, so that its outcome is known.
     """
     if isinstance(subject, OperationKey):
-        record = executor.journal.find(subject)
-        if record is None:
-            executor.journal.pruned.require_absent(subject)
-        return record
+        return executor.journal.find_unless_pruned(subject)
     return executor.journal.get(subject.operation_id) if subject.operation_id else None
 
 

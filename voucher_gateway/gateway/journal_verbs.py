@@ -47,11 +47,7 @@ class JournalVerbs(GatewayBase):
         journal = self._require_journal().journal
         from voucher_gateway.journal.records import OperationKey
 
-        key = OperationKey(account, Operation(verb), reference)
-        record = journal.find(key)
-        if record is None:
-            journal.pruned.require_absent(key)
-        return record
+        return journal.find_unless_pruned(OperationKey(account, Operation(verb), reference))
 
     def operations(
         self,
@@ -243,9 +239,8 @@ class JournalVerbs(GatewayBase):
         journal = self._require_journal().journal
         from voucher_gateway.execution.lookup_hints import find_hints
 
-        record = journal.find(key)
+        record = journal.find_unless_pruned(key)
         if record is None:
-            journal.pruned.require_absent(key)
             raise InvalidRequest("the journal has no such operation", field="key", rule="an operation that was sent")
         with use_call_deadline(timeout):
             return find_hints(journal, record, self.provider(key.account) if ask_vendor else None)

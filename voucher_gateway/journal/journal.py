@@ -94,6 +94,19 @@ class Journal:
         with self.database.read(wait_s=seconds_within(BUSY_TIMEOUT_S)) as connection:
             return rows.select_operation(connection, key)
 
+    def find_unless_pruned(self, key: OperationKey) -> OperationRecord | None:
+        """Return the operation of a key; None if there never was one.
+
+        Raises:
+            ReferencePruned: if it was removed. Nothing may be sent then.
+            ConfigurationError: if the key that recognises it is missing.
+        """
+        with self.database.read() as connection:
+            record = rows.select_operation(connection, key)
+            if record is None:
+                require_not_pruned(connection, self.keys, key)
+            return record
+
     def get(self, operation_id: str) -> OperationRecord | None:
         """Return the operation of this id."""
         with self.database.read() as connection:
