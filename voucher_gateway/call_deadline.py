@@ -40,6 +40,11 @@ def use_call_deadline(timeout: float | None) -> Iterator[None]:
         _deadline.reset(token)
 
 
+def call_deadline() -> float | None:
+    """Return the call's deadline, by ``time.monotonic``; None if it has none."""
+    return _deadline.get()
+
+
 def moment_within(seconds: float) -> float:
     """Return the moment of ``time.monotonic`` in so many seconds, or the call's deadline if that is earlier."""
     moment, deadline = time.monotonic() + seconds, _deadline.get()

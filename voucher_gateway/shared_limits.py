@@ -38,11 +38,40 @@ class PauseSource(Protocol):
 
 
 @attrs.frozen(kw_only=True)
+class Backlog:
+    """How long the permits that were given out keep a vendor busy at a rate.
+
+    Attributes:
+        is_taken: whether the permit is given.
+        microseconds: the backlog then.
+    """
+
+    is_taken: bool
+    microseconds: int
+
+
+class PermitStore(Protocol):
+    """Where the backlogs of rates are."""
+
+    def take(self, name: str, *, cost_us: int, limit_us: int) -> Backlog:
+        """Add to the backlog of a rate, if it then stays within a limit.
+
+        Args:
+            name: the name of the rate.
+            cost_us: what is added, in microseconds.
+            limit_us: the largest backlog.
+        """
+        ...
+
+
+@attrs.frozen(kw_only=True)
 class SharedLimits:
     """The limits that a gateway gives to its providers; see `VoucherProvider.use_shared_limits`.
 
     Attributes:
         pauses: where it is known which accounts are paused.
+        permits: where the backlogs of the rates are.
     """
 
     pauses: PauseSource
+    permits: PermitStore

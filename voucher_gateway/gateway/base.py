@@ -294,7 +294,7 @@ def _open_executor(journal: Journal | str, accounts: Mapping[str, Account]) -> J
 
     if isinstance(journal, str):
         journal = open_journal(journal)
-    limits = SharedLimits(pauses=journal.pauses)
+    limits = SharedLimits(pauses=journal.pauses, permits=journal.permits)
     if isinstance(accounts, AccountCache):
         accounts.share_limits(limits)
         journal.names.configure(accounts.fixed)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -31,6 +32,7 @@ from voucher_gateway.http import outcome_table
 from voucher_gateway.http.ambiguous_reply import AmbiguousReply
 from voucher_gateway.http.auth import Auth, Form, PostForm, encode_form
 from voucher_gateway.http.breaker import CallLimits
+from voucher_gateway.http.call_budget import CallBudget, rate_of
 from voucher_gateway.http.headers import SecretHeaders, check_constant_headers, merge_headers
 from voucher_gateway.http.keyed_call import KeyedCall, require_key
 from voucher_gateway.http.messages import EncodedRequest, Request, Response
@@ -47,9 +49,9 @@ from voucher_gateway.request_hooks import (
     note_forgotten_key,
     note_read_error,
     notify_before_send,
-    wait_for_rate_limit,
 )
 from voucher_gateway.setting_types import SecretSource
+from voucher_gateway.shared_limits import SharedLimits
 from voucher_gateway.telemetry.calls import note_request, note_try
 from voucher_gateway.telemetry.tracing import request_span
 from voucher_gateway.work_class import current_work_class
@@ -118,7 +120,14 @@ class HttpClient:
         )
         timeouts = (settings.connect_timeout_s, settings.read_timeout_s, settings.total_timeout_s)
         self._shortest_evidence_s = min(*timeouts, _SHORTEST_EVIDENCE_S) * 0.9  # a wait may end a little early
+        self._rate = rate_of(account, settings)
         self._clocks: tuple[datetime, datetime] | None = None
+
+    def use_shared_limits(self, limits: SharedLimits) -> None:
+        """Obey the pauses and the rate that all processes with one journal share."""
+        self.limits.pauses = limits.pauses
+        if self._rate is not None:
+            self._rate.store = limits.permits
 
     def close(self) -> None:
         """Close all connections."""
@@ -157,15 +166,12 @@ class HttpClient:
             MalformedResponse: if the reply breaks the vendor's contract.
             Declined, AccessDenied: the error that `explain` returned.
         """
-        wait_for_rate_limit(self.account)
-        note_request()
-        deadline = moment_within(self.settings.total_s(current_work_class()))
         # The frames in this block, and those below it, hold codes and secrets in plain text.
-        with ErrorContext(account=self.account), self.limits.limit_call(None):
+        with ErrorContext(account=self.account), self._limit_call(None) as budget:
             try:
-                for attempt in attempts(self.settings.tries, deadline=deadline):
+                for attempt in attempts(self.settings.tries, deadline=budget.deadline):
                     with attempt:
-                        return self._read_once(request, read, deadline)
+                        return self._read_once(request, read, budget)
             except VoucherGatewayError as error:
                 note_read_error(error)
                 raise
@@ -199,32 +205,39 @@ class HttpClient:
         if key is not None:
             require_key(key, request, self._keys)
             intent = attrs.evolve(intent, key=key)
-        wait_for_rate_limit(self.account)
-        note_request()
-        deadline = moment_within(self.settings.total_s(current_work_class()))
         note_change(intent, Effect.NOT_EXECUTED)
         # See `read`.
-        with ErrorContext(account=self.account, operation=intent.verb), self.limits.limit_call(intent.verb):
+        with ErrorContext(account=self.account, operation=intent.verb), self._limit_call(intent.verb) as budget:
             if key is None:
-                for attempt in attempts(self.settings.tries, deadline=deadline):
+                for attempt in attempts(self.settings.tries, deadline=budget.deadline):
                     with attempt:
-                        return self._change_once(request, intent, read, deadline)
+                        return self._change_once(request, intent, read, budget)
             else:
-                return self._change_under_key(request, intent, read, deadline)
+                return self._change_under_key(request, intent, read, budget)
         raise AssertionError("the last attempt returns or raises")
 
-    def _change_under_key(self, request: Request, intent: Intent, read: Callable[[Response], T], deadline: float) -> T:
+    @contextmanager
+    def _limit_call(self, verb: str | None) -> Iterator[CallBudget]:
+        """Give the time and the permits of a call, as far as the limits of the account let it begin."""
+        budget = CallBudget.open(self.account, self.settings, self._rate)
+        note_request()
+        with self.limits.limit_call(verb):
+            yield budget
+
+    def _change_under_key(
+        self, request: Request, intent: Intent, read: Callable[[Response], T], budget: CallBudget
+    ) -> T:
         call = KeyedCall(self._keys or KeyRules())
         failure: Exception
         try:
             for attempt in attempts(
                 self.settings.tries,
-                deadline=deadline,
+                deadline=budget.deadline,
                 may_repeat=call.may_repeat,
                 requested_wait=call.requested_wait,
             ):
                 with attempt:
-                    return self._change_once(request, intent, read, deadline, call)
+                    return self._change_once(request, intent, read, budget, call)
             raise AssertionError("the last attempt returns or raises")
         except Exception as error:  # noqa: BLE001 - it is raised again below, or the doubt instead
             failure = drop_frames(error) if isinstance(error, VoucherGatewayError) else error
@@ -236,9 +249,9 @@ class HttpClient:
             note_change(intent, Effect.DECLINED)
         raise failure
 
-    def _read_once(self, request: Request, read: Callable[[Response], T], deadline: float) -> T:
+    def _read_once(self, request: Request, read: Callable[[Response], T], budget: CallBudget) -> T:
         try:
-            return read(self._request_with_auth(request, deadline))
+            return read(self._request_with_auth(request, budget))
         except AmbiguousReply as ambiguous:
             error = ambiguous.as_read_error(request)
         raise error
@@ -248,12 +261,12 @@ class HttpClient:
         request: Request,
         intent: Intent,
         read: Callable[[Response], T],
-        deadline: float,
+        budget: CallBudget,
         call: KeyedCall | None = None,
     ) -> T:
         reply = None
         try:
-            reply = self._request_with_auth(request, deadline, intent, call)
+            reply = self._request_with_auth(request, budget, intent, call)
             result = read(reply)
             require_voucher(intent.voucher_id, result)
             note_change(intent, Effect.SUCCEEDED, result)
@@ -279,7 +292,7 @@ class HttpClient:
         raise error_
 
     def _request_with_auth(
-        self, request: Request, deadline: float, intent: Intent | None = None, call: KeyedCall | None = None
+        self, request: Request, budget: CallBudget, intent: Intent | None = None, call: KeyedCall | None = None
     ) -> Response:
         """Send a request and return a successful reply. Renews the credentials once if the vendor refuses them.
 
@@ -290,11 +303,11 @@ class HttpClient:
         """
         # Encoded before a token is fetched: a request that cannot be encoded fails before anything is sent.
         encoded = request.encode(self.settings.base_url)
-        credentials = _NONE if request.anonymous else self._read_credentials(deadline)
-        reply = self._send_once(request, encoded, credentials, deadline, intent, call)
-        if reply.status == 401 and credentials and self._renew_credentials(credentials, deadline):
+        credentials = _NONE if request.anonymous else self._read_credentials(budget.deadline)
+        reply = self._send_once(request, encoded, credentials, budget, intent, call)
+        if reply.status == 401 and credentials and self._renew_credentials(credentials, budget.deadline):
             log.debug("%s: %s: HTTP 401, so it is sent again with other credentials", self.account, request.safe_text)
-            reply = self._send_once(request, encoded, self._read_credentials(deadline), deadline, intent, call)
+            reply = self._send_once(request, encoded, self._read_credentials(budget.deadline), budget, intent, call)
         if not reply.ok:
             raise self._refusal(request, reply)
         refusal = self._parse_success(reply)
@@ -321,19 +334,20 @@ class HttpClient:
         request: Request,
         encoded: EncodedRequest,
         credentials: Mapping[str, Secret],
-        deadline: float,
+        budget: CallBudget,
         intent: Intent | None,
         call: KeyedCall | None = None,
     ) -> Response:
         if intent is not None and call is not None:
             intent = attrs.evolve(intent, key_credentials=call.admit_credentials(intent.key, credentials))
+        budget.take_permit()  # before the request is recorded, so that no record waits
         if intent is not None:
             notify_before_send(intent)
         headed = self._with_headers(encoded, credentials)
         begin = time.monotonic()
         try:
             reply = self._send_observed(
-                headed, request.path.template, deadline=deadline, returns_page=request.returns_page
+                headed, request.path.template, deadline=budget.deadline, returns_page=request.returns_page
             )
         except TransportError as lost:
             failure = lost
@@ -410,6 +424,8 @@ class HttpClient:
         raise AssertionError("the last attempt returns or raises")
 
     def _token_reply(self, request: EncodedRequest, deadline: float) -> Response:
+        if self._rate is not None:
+            self._rate.wait(current_work_class(), until=deadline)
         try:
             reply = self._send_observed(request, "(token)", deadline=deadline)
         except TransportError as lost:

@@ -104,7 +104,7 @@ class HttpProvider(VoucherProvider):
 
     def use_shared_limits(self, limits: SharedLimits) -> None:
         """Obey the limits that hold in all processes with one journal."""
-        self.http.limits.pauses = limits.pauses
+        self.http.use_shared_limits(limits)
 
     def close(self) -> None:
         """Close the connections."""

@@ -26,6 +26,11 @@ def _not_negative(_: object, __: attrs.Attribute[Any], value: int) -> None:
         raise ConfigurationError("must be at least 0")
 
 
+def _rate(_: object, __: attrs.Attribute[Any], value: float) -> None:
+    if not (value == 0 or 0.01 <= value <= 100_000):
+        raise ConfigurationError("must be 0, or from 0.01 to 100000 requests a second")
+
+
 @attrs.frozen
 class ReplyLimits:
     """How large a reply may be.
@@ -57,6 +62,10 @@ class HttpSettings:
         breaker_pause_s: how long they fail at once, before one request tries again.
         calls_at_once: how many reads and new operations there can be at the same time in one process. One more waits
             a second, and then fails. 0 for no limit.
+        requests_per_second: the most requests a second, of all processes with one journal together; without a journal,
+            of one process. The most urgent work comes first: calls of a program, then `recover`, then reconciliations,
+            reports and lists, then migrations. 0 for no limit.
+        burst: how many of them can be sent at once; 0 for those of one second.
         max_reply_bytes: a longer answer about one object is refused. The bytes are counted after decompression.
         max_reply_values: an answer about one object with more JSON values is refused. Each object, array, string,
             number, boolean and null counts; an empty object or array counts twice.
@@ -75,11 +84,18 @@ class HttpSettings:
     breaker_timeouts: int = attrs.field(default=10, validator=_not_negative)
     breaker_pause_s: float = attrs.field(default=10.0, validator=_seconds)
     calls_at_once: int = attrs.field(default=0, validator=_not_negative)
+    requests_per_second: float = attrs.field(default=0.0, validator=_rate)
+    burst: int = attrs.field(default=0, validator=_not_negative)
     max_reply_bytes: int = attrs.field(default=2 * 1024 * 1024, validator=_at_least_one)
     max_reply_values: int = attrs.field(default=20_000, validator=_at_least_one)
     max_page_bytes: int = attrs.field(default=8 * 1024 * 1024, validator=_at_least_one)
     max_page_values: int = attrs.field(default=250_000, validator=_at_least_one)
     ca_bundle: str | None = None
+
+    @property
+    def burst_size(self) -> int:
+        """How many requests can be sent at once where `requests_per_second` is set."""
+        return self.burst or max(1, int(self.requests_per_second))
 
     def total_s(self, kind: WorkClass) -> float:
         """Return how long one call of a class of work may take in all."""

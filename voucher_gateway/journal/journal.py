@@ -28,6 +28,7 @@ from voucher_gateway.journal.leftovers import find_leftovers
 from voucher_gateway.journal.moves import VoucherMove, move_chain, move_reference, reject_if_moved
 from voucher_gateway.journal.names import AccountNames
 from voucher_gateway.journal.pauses import Pauses
+from voucher_gateway.journal.permits import Permits
 from voucher_gateway.journal.pruned import require_not_pruned
 from voucher_gateway.journal.pruned_names import PrunedNames
 from voucher_gateway.journal.queries import OpenOverwrite, open_overwrite
@@ -79,6 +80,7 @@ class Journal:
         self.names = AccountNames(database, keys)
         self.pruned = PrunedNames(database, keys)
         self.pauses = Pauses(database)
+        self.permits = Permits(database)
         require_right_keys(database, keys)
         with database.read() as connection:
             self.restoration = RestoreGuard(connection)

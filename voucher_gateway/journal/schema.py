@@ -307,6 +307,16 @@ for _name in ("mark", "result", "target"):
     _is_set = pruned.c[_name].is_not(None)
     Index(f"ix_voucher_gateway_pruned_{_name}", pruned.c[_name], sqlite_where=_is_set, postgresql_where=_is_set)
 
+# How long the requests that were permitted keep a vendor busy; see `voucher_gateway.journal.permits`.
+rates: Final = Table(
+    "voucher_gateway_rates",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("backlog_us", BigInteger, nullable=False),
+    # When it was that long, by the clock of the database, in microseconds since 1970.
+    Column("at_us", BigInteger, nullable=False),
+)
+
 # Accounts to which no new work is sent for a while; see `voucher_gateway.journal.pauses`.
 pauses: Final = Table(
     "voucher_gateway_pauses",

@@ -171,6 +171,23 @@ class Database:
                 connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
                 yield connection
 
+    def statements(self, *, wait_s: float = BUSY_TIMEOUT_S) -> AbstractContextManager[Connection]:
+        """Give a connection for single statements that change rows, each of which stands for itself.
+
+        In PostgreSQL each statement is committed by the server as it ends: no lock outlives it, also if this process is
+        frozen. In SQLite it is a transaction, as by `write`.
+
+        Args:
+            wait_s: how long it waits for others on an SQLite file, in seconds.
+
+        Raises:
+            DatabaseUnavailable: if the database cannot be reached, or a statement failed.
+        """
+        renew_if_forked()
+        if self.is_sqlite:
+            return self._shared.transaction(immediate=True, wait_s=wait_s)
+        return pooled_transaction(self._reader, self.safe_url)
+
     def iterate_rows(
         self, query: sa.Select[Any], key: sa.Column[Any], *, batch: int = _BATCH, descending: bool = False
     ) -> Iterator[Mapping[str, Any]]:

@@ -62,7 +62,6 @@ class MigrationContext:
         plan_id: the hash of the plan.
         header: the properties that all vouchers share.
         stop: the event that is set when no new move may begin.
-        processes: how many processes share the rate limits of the plan.
 
     Raises:
         ConfigurationError: if there is no journal, or an account has another vendor or login than when the plan was
@@ -75,14 +74,11 @@ class MigrationContext:
         plan_id: str,
         header: PlanHeader,
         stop: threading.Event | None = None,
-        *,
-        processes: int = 1,
     ) -> None:
         self.gateway = gateway
         self.plan_id = plan_id
         self.header = header
         self.stop = stop or threading.Event()
-        self._processes = processes
         self.journal = journal_of(gateway)
         self.source = header.source.account
         self.target = header.target.account
@@ -115,9 +111,8 @@ class MigrationContext:
         return ordered_map(rate_limited, items, workers or self.header.workers)
 
     def rates(self) -> Rates:
-        """Return the rate limits of the plan for the threads of this process: its share of them."""
-        limits = {account: limit / self._processes for account, limit in self.header.rates.items()}
-        return Rates(limits, self.stop)
+        """Return the rate limits of the plan, which all of its processes share."""
+        return Rates(self.header.rates, self.stop, name=f"plan:{self.plan_id[:32]}", store=self.journal.permits)
 
     @property
     def order(self) -> str:

@@ -100,7 +100,7 @@ class MigrationRun:
         if self._processes == 1:
             return ChildrenEnd(end=self._run_here(self._task))
         context, task = self._context, self._task
-        shared = MigrationContext(context.gateway, context.plan_id, context.header, processes=self._processes)
+        shared = MigrationContext(context.gateway, context.plan_id, context.header)
         children = ChildProcesses(shared, self._state, _divide(task, self._processes), self._counter)
         ended = children.run(self._report_progress)
         if not ended.lost or ended.end.error is not None or ended.end.stopped not in (None, "limit"):

@@ -174,6 +174,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account", name="pk_voucher_gateway_pauses"),
     )
     op.create_table(
+        "voucher_gateway_rates",
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("backlog_us", sa.BigInteger(), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_voucher_gateway_rates"),
+    )
+    op.create_table(
         "voucher_gateway_requests",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("operation_id", sa.String(length=32), nullable=False),
