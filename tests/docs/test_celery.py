@@ -30,14 +30,18 @@ from tasks import app, capture_order
 
 
 @task_prerun.connect
-def note_process(**_):
+def note_process(task, args, **_):
     Path("process.txt").write_text(str(os.getpid()))
+    if task.name == "tasks.handle_event":
+        with open("handled.txt", "a") as file:
+            print(args[0]["cursor"], file=file)
 
 
 app.conf.broker_transport_options = {
     "data_folder_in": "messages", "data_folder_out": "messages", "control_folder": "control"
 }
 app.conf.beat_schedule["recover"]["schedule"] = 1.0
+app.conf.beat_schedule["events"]["schedule"] = 1.0
 """
 
 
@@ -155,3 +159,18 @@ def test_beat_completes_a_payment_whose_reply_was_lost(shop: Shop, worker: subpr
         payment.capture()
     shop.wait_for("1003")
     assert shop.count_charges() == 1
+
+
+@pytest.mark.parametrize("worker", [("--beat",)], indirect=True)
+def test_beat_publishes_every_event_though_its_process_is_killed(shop: Shop, worker: subprocess.Popen[bytes]) -> None:
+    handled = shop.folder / "handled.txt"
+    handled.touch()
+    for number in range(3):
+        shop.authorize(f"200{number}")
+        before = len(set(handled.read_text().split()))
+        wait_until(lambda before=before: len(set(handled.read_text().split())) > before, "an event is handled")
+        os.kill(int((shop.folder / "process.txt").read_text()), signal.SIGKILL)
+    cursors = [event.cursor for event in shop.gateway.events()]
+    wait_until(lambda: set(cursors) <= set(handled.read_text().split()), "all events are handled")
+    first = list(dict.fromkeys(handled.read_text().split()))
+    assert first == cursors  # one worker: in their order
