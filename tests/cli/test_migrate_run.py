@@ -189,3 +189,21 @@ def test_a_run_into_a_file_is_refused_as_a_whole_where_codes_may_not_be_written(
     assert not (plan.parent / "copy.jsonl").exists()
     moved = run("migrate", "run", "copy.plan", "--reveal").done()
     assert "moved" in moved.out
+
+
+def test_a_run_and_a_status_write_a_page(run: Run, plan: Path) -> None:
+    run("migrate", "run", str(plan), "--limit", "2", "--by", "Ann", "--html", "run.html").done()
+    page = Path("run.html").read_text()
+    assert "Migration: running" in page
+    assert "Ann" in page
+    run("migrate", "run", str(plan), "--by", "Ben").done()
+    shown = run("migrate", "status", str(plan), "--html", "status.html").done()
+    assert [line.split()[:2] for line in shown.out.splitlines() if "completed" in line] == [["run", "Ben"]]
+    assert "Migration: done" in Path("status.html").read_text()
+
+
+def test_a_page_that_cannot_be_written_is_named_before_a_voucher_moves(run: Run, plan: Path) -> None:
+    failed = run("migrate", "run", str(plan), "--html", "missing/run.html")
+    assert failed.code == 2
+    assert "missing/run.html cannot be written" in failed.err
+    assert "not begun" in run("migrate", "status", str(plan)).out

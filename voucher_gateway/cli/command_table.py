@@ -59,11 +59,11 @@ _MIGRATE: Final[Panels] = {
             "Carry a plan out, or go on where it was broken off: killed at any moment, nothing is moved twice or lost.",
         ),
         "status": (
-            "migrate_run:status",
+            "migrate_status:status",
             "Say how far a plan is: what stands where, in money, what is in doubt, and who works on it now.",
         ),
         "pause": (
-            "migrate_run:pause",
+            "migrate_status:pause",
             "Stop all processes that work on a plan, on every machine, after the vouchers that are in progress.",
         ),
         "verify": (

@@ -60,6 +60,7 @@ def test_each_file_passes_its_check_and_is_for_its_owner_only(
         "runs.csv",
         "seal.json",
         "shifted-ends.csv",
+        "unreadable.csv",
         "vouchers.csv",
     }
 

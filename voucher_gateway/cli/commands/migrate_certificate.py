@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voucher_gateway.cli.commands.migrate_run import ByName, plan_gateway
+from voucher_gateway.cli.commands.migrate_run import ByName, plan_gateway, require_writable
 from voucher_gateway.cli.context import DIFFERENT, DONE, CliContext, cli_context_of
 from voucher_gateway.cli.tables import count_text
 from voucher_gateway.errors import InvalidRequest
@@ -65,7 +65,8 @@ def certificate(
         raise typer.Exit(DONE)
     if plan is None:
         raise InvalidRequest("name the plan, or a certificate with --check", field="PLAN", rule="given")
-    _require_writable(html, json_file)
+    require_writable(html, "--html")
+    require_writable(json_file, "--json-file")
     made = _make(session, plan, html, json_file, csv, by)
     _print_certificate(session.output, made, [path for path in (html, json_file, csv) if path is not None])
     from voucher_gateway.migration.certificate.model import Verdict
@@ -106,17 +107,6 @@ def _check(session: CliContext, path: Path) -> None:
         )
         return
     session.output.show(f"{path} is as this journal sealed it (key {checked.key_id}, SHA-256 {checked.sha256})")
-
-
-def _require_writable(*paths: Path | None) -> None:
-    """Say what is wrong with a path before both accounts are read, not after that."""
-    for path in paths:
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            raise InvalidRequest(
-                f"{path} cannot be written: it must be a file in a folder that exists",
-                field="--html or --json-file",
-                rule="a file in a folder that exists",
-            )
 
 
 def _print_certificate(output: Output, made: Certificate, paths: list[Path]) -> None:

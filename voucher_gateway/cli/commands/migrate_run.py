@@ -1,4 +1,4 @@
-"""The commands that carry a migration out, watch it and undo it."""
+"""The commands that carry a migration out and undo it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
     from voucher_gateway.gateway.gateway import Gateway
     from voucher_gateway.migration.plan.plan_file import Plan
-    from voucher_gateway.migration.run.progress import MigrationStatus, RunReport
+    from voucher_gateway.migration.run.progress import RunReport
     from voucher_gateway.migration.run.rollback import RollbackReport
     from voucher_gateway.money import Money
 
@@ -31,7 +31,11 @@ ByName = Annotated[
     typer.Option("--by", metavar="NAME", help="Who does it, for the records; else the user of this system."),
 ]
 
-_NOTED: Final = (
+HtmlFile = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write a page about the status of the plan there, too.")
+]
+
+NOTED: Final = (
     TableColumn("number", attrgetter("number"), right=True),
     TableColumn("voucher", attrgetter("source_id")),
     TableColumn("code", attrgetter("code"), optional=True),
@@ -65,6 +69,7 @@ def run(
         bool, typer.Option("--reveal", help="Write codes and PINs into a target that is a file. They are money.")
     ] = False,
     by: ByName = None,
+    html: HtmlFile = None,
 ) -> None:
     """Carry a plan out, or go on where it was broken off: killed at any moment, nothing is moved twice or lost.
 
@@ -82,6 +87,7 @@ def run(
     from voucher_gateway.migration.run.runner import run_plan
 
     session = cli_context_of(context)
+    require_writable(html)
     with open_plan(plan) as opened:
         _require_codes(opened, reveal=reveal or dry_run)
         with plan_gateway(session, opened, reveal=reveal) as gateway, progress_printer(session.output) as printer:
@@ -96,46 +102,10 @@ def run(
                 by=by,
                 on_progress=printer.print_progress,
             )
+            if html is not None:
+                write_status_page(gateway, opened, html)
     _print_run(session.output, report)
     raise typer.Exit(_run_code(report))
-
-
-def status(context: typer.Context, plan: PlanFile) -> None:
-    """Say how far a plan is: what stands where, in money, what is in doubt, and who works on it now.
-
-    Exit code 4 if vouchers are in doubt, else 0.
-
-    Examples:
-        voucher-gateway migrate status move.plan
-    """
-    from voucher_gateway.migration.plan.plan_file import open_plan
-    from voucher_gateway.migration.run.progress import status_of
-    from voucher_gateway.migration.schema import RowState
-
-    session = cli_context_of(context)
-    with open_plan(plan) as opened, plan_gateway(session, opened) as gateway:
-        current = status_of(gateway, opened)
-    _print_status(session.output, current)
-    raise typer.Exit(UNKNOWN if current.count(RowState.IN_DOUBT) else DONE)
-
-
-def pause(context: typer.Context, plan: PlanFile) -> None:
-    """Stop all processes that work on a plan, on every machine, after the vouchers that are in progress.
-
-    `migrate run` continues it.
-
-    Examples:
-        voucher-gateway migrate pause move.plan
-    """
-    from voucher_gateway.migration.plan.plan_file import open_plan
-    from voucher_gateway.migration.run.progress import status_of
-    from voucher_gateway.migration.run.runner import pause_plan
-
-    session = cli_context_of(context)
-    with open_plan(plan) as opened, plan_gateway(session, opened) as gateway:
-        pause_plan(gateway, opened)
-        current = status_of(gateway, opened)
-    _print_status(session.output, current)
 
 
 def rollback(context: typer.Context, plan: PlanFile, by: ByName = None) -> None:
@@ -159,6 +129,26 @@ def rollback(context: typer.Context, plan: PlanFile, by: ByName = None) -> None:
         report = rollback_plan(gateway, opened, by=by, on_progress=printer.print_progress)
     _print_rollback(session.output, report)
     raise typer.Exit(_rollback_code(report))
+
+
+def require_writable(page: Path | None, option: str = "--html") -> None:
+    """Say what is wrong with the path of a file before the work, not after it."""
+    if page is not None and (page.is_dir() or not page.absolute().parent.is_dir()):
+        raise InvalidRequest(
+            f"{page} cannot be written: it must be a file in a folder that exists",
+            field=option,
+            rule="a file in a folder that exists",
+        )
+
+
+def write_status_page(gateway: Gateway, plan: Plan, path: Path) -> None:
+    """Write a page about the status of a plan."""
+    from voucher_gateway.html.render import write
+    from voucher_gateway.instants import now
+    from voucher_gateway.migration.run.html import status_page
+    from voucher_gateway.migration.run.progress import status_of
+
+    write(status_page(status_of(gateway, plan), now()), path)
 
 
 def _require_codes(plan: Plan, *, reveal: bool) -> None:
@@ -215,7 +205,7 @@ def _print_run(output: Output, report: RunReport) -> None:
         output.show(_moved_sentence(report))
         _print_counts(output, report)
         if report.noted:
-            print_rows(output, report.noted, _NOTED)
+            print_rows(output, report.noted, NOTED)
         if report.left and not report.dry_run:
             output.show(_left_sentence(report))
         for sentence in report.lost_processes:
@@ -263,30 +253,6 @@ def _left_sentence(report: RunReport) -> str:
     return f"{count_text(report.left, 'voucher')} left: {reason}{length}"
 
 
-def _print_status(output: Output, status: MigrationStatus) -> None:
-    if output.as_json:
-        output.object(status)
-        return
-    from voucher_gateway.migration.plan.text import length_of
-
-    where = "not begun" if status.state is None else status.state.value
-    output.show(f"{status.source} to {status.target}: {where}")
-    if status.state is None:
-        output.note("This journal knows no run of the plan. If it was run, name the journal of that run.")
-    for state, total in status.vouchers.items():
-        output.show(f"{count_text(total.count, 'voucher')} {state.value}: {_amounts(total.money)}")
-    if status.rest_s is not None:
-        output.show(
-            f"at the rate of the last run, what is left takes about {length_of(timedelta(seconds=status.rest_s))}"
-        )
-    for owner, count in status.workers.items():
-        output.show(f"process {owner[:8]} works on {count_text(count, 'voucher')}")
-    if status.left_behind:
-        output.show(f"{count_text(status.left_behind, 'voucher')} left behind by a dead process; the next run goes on")
-    if status.noted:
-        print_rows(output, status.noted, _NOTED)
-
-
 def _print_rollback(output: Output, report: RollbackReport) -> None:
     if output.as_json:
         output.object(report)
@@ -294,7 +260,7 @@ def _print_rollback(output: Output, report: RollbackReport) -> None:
     output.show(f"{count_text(report.undone, 'voucher')} brought back: {_amounts(report.money)}")
     for noted in (report.remarks, report.kept):
         if noted:
-            print_rows(output, noted, _NOTED)
+            print_rows(output, noted, NOTED)
     if report.error is not None:
         print_error(output, report.error)
 

@@ -15,7 +15,7 @@ from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.migration.certificate.csv_text import csv_blocks, text_cell
 from voucher_gateway.migration.certificate.model import Certificate
 from voucher_gateway.migration.certificate.seal import SEAL_FILE, digest_of, sealed_html, sealed_json
-from voucher_gateway.migration.certificate.wording import result_text, work_text
+from voucher_gateway.migration.run.record_text import result_text, work_text
 from voucher_gateway.money import Money
 from voucher_gateway.serialization import to_json
 
@@ -138,6 +138,14 @@ def _tables(certificate: Certificate) -> Iterator[tuple[str, Sequence[str], list
                 text_cell(difference.explanation),
             ]
             for difference in certificate.differences
+        ],
+    )
+    yield (
+        "unreadable.csv",
+        ("account", "voucher", "reason"),
+        [
+            [text_cell(entry.account), text_cell(entry.name), text_cell(entry.reason)]
+            for entry in certificate.unreadable
         ],
     )
     yield (

@@ -17,17 +17,15 @@ from voucher_gateway.migration.certificate.model import Certificate, Verdict
 from voucher_gateway.migration.certificate.wording import (
     PART_NAMES,
     SHIFT_NAMES,
-    ended_text,
-    result_text,
     shift_text,
     verdict_sentences,
     verdict_title,
-    work_text,
 )
 from voucher_gateway.migration.plan.losses import LOSSES
 from voucher_gateway.migration.plan.model import End
 from voucher_gateway.migration.plan.text import grouped_amounts
 from voucher_gateway.migration.plan.totals import Tally
+from voucher_gateway.migration.run.record_text import runs_table
 from voucher_gateway.migration.verify.parts import PartTotal
 from voucher_gateway.money import Money
 
@@ -72,7 +70,9 @@ def _sections(certificate: Certificate) -> Iterable[Section]:
     yield from _lost(certificate)
     if certificate.differences:
         yield _differences(certificate)
-    yield _runs(certificate)
+    if certificate.unreadable:
+        yield _unreadable(certificate)
+    yield runs_table(certificate.runs)
     if certificate.decisions:
         yield _decisions(certificate)
     yield _sources(certificate)
@@ -224,7 +224,7 @@ def _lost(certificate: Certificate) -> Iterable[Table]:
             "New codes",
             "What happened",
             {"moved under another code; their owners have to be informed": certificate.new_codes},
-            note="`voucher-gateway migrate codes` lists them, for letters to their owners.",
+            note="The command voucher-gateway migrate codes lists them, for letters to their owners.",
         )
     if certificate.plan.losses:
         explained = {f"{name}: {LOSSES.get(name, '')}": tally for name, tally in certificate.plan.losses.items()}
@@ -265,21 +265,15 @@ def _differences(certificate: Certificate) -> Table:
     )
 
 
-def _runs(certificate: Certificate) -> Table:
-    rows = tuple(
-        (
-            work_text(record),
-            record.performed_by,
-            record.host,
-            display_instant(record.began_at),
-            ended_text(record),
-            record.version,
-            result_text(record),
-        )
-        for record in certificate.runs
+def _unreadable(certificate: Certificate) -> Table:
+    rows = tuple((entry.account, entry.name, entry.reason) for entry in certificate.unreadable)
+    note = "No sum contains them. A voucher of the source that is not in the plan is in this table only."
+    return Table(
+        "Vouchers that cannot be read",
+        tuple(Column(name) for name in ("Account", "Voucher", "Reason")),
+        rows,
+        note=note,
     )
-    names = ("Work", "By", "Machine", "Began", "Ended", "Version", "Result")
-    return Table("Who did what, and when", tuple(Column(name) for name in names), rows)
 
 
 def _decisions(certificate: Certificate) -> Table:

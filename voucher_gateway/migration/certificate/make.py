@@ -72,6 +72,7 @@ def make_certificate(
             parts=verification.parts,
             totals=verification.totals,
             shifted_ends=verification.shifted_ends,
+            unreadable=verification.unreadable,
             new_codes=listed.new_codes,
             codes_not_compared=verification.codes_not_compared,
             differences=verification.differences[:MOST_DIFFERENCES],

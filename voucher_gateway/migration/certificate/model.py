@@ -16,6 +16,7 @@ from voucher_gateway.migration.schema import PlanState
 from voucher_gateway.migration.verify.checks import Difference
 from voucher_gateway.migration.verify.parts import CurrencySummary, PartTotal
 from voucher_gateway.migration.verify.shifted_ends import ShiftedEnds
+from voucher_gateway.migration.verify.store import UnreadableVoucher
 from voucher_gateway.migration.verify.verify import Total
 
 FORMAT: Final = 1
@@ -115,6 +116,7 @@ class Certificate:
         parts: the whole source by part and currency.
         totals: what the plan carries, and what the target has for it, by currency.
         shifted_ends: the vouchers that end at another time than before, by account, shift and currency.
+        unreadable: the first vouchers of both accounts that cannot be read, at most a thousand. No sum contains them.
         new_codes: the vouchers that were moved and have another code.
         codes_not_compared: the number of vouchers that were recognised by ids, because the target shows no codes.
         differences: the differences between plan and vendors; at most `MOST_DIFFERENCES`.
@@ -136,6 +138,7 @@ class Certificate:
     parts: tuple[PartTotal, ...]
     totals: Mapping[str, Total] = attrs.field(hash=False)
     shifted_ends: tuple[ShiftedEnds, ...]
+    unreadable: tuple[UnreadableVoucher, ...]
     new_codes: Tally
     codes_not_compared: int
     differences: tuple[Difference, ...]

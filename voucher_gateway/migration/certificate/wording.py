@@ -6,11 +6,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from voucher_gateway.html.document import display_instant, grouped_text
 from voucher_gateway.migration.certificate.model import Certificate, Verdict
 from voucher_gateway.migration.plan.text import length_of
-from voucher_gateway.migration.run_records import RunRecord
-from voucher_gateway.migration.schema import Work
 from voucher_gateway.migration.verify.parts import SourcePart
 from voucher_gateway.migration.verify.shifted_ends import Shift
 
@@ -57,15 +54,6 @@ _EXPLANATIONS: Final[Mapping[Verdict, str]] = {
 _COPIED: Final = (
     "The plan is a copy: the source was not changed, so every voucher can be spent at the source and at the target."
 )
-_WORKS: Final[Mapping[Work, str]] = {
-    Work.RUN: "run",
-    Work.ROLLBACK: "rollback",
-    Work.VERIFY: "verification",
-    Work.CERTIFICATE: "certificate",
-    Work.CODES: "list of new codes",
-}
-
-
 SHIFT_NAMES: Final[Mapping[Shift, str]] = {
     Shift.LATER: "ends later than before",
     Shift.EARLIER: "ends earlier than before",
@@ -101,36 +89,3 @@ def verdict_sentences(certificate: Certificate) -> list[str]:
 def shift_text(seconds: int | None) -> str:
     """Return the length of a shift of an end of validity; empty if it has none."""
     return "" if seconds is None else length_of(timedelta(seconds=seconds))
-
-
-def work_text(record: RunRecord) -> str:
-    """Return what was done with a plan, such as ``run of at most 10``."""
-    limit = record.details.get("limit")
-    return f"{_WORKS[record.work]} of at most {limit}" if limit is not None else _WORKS[record.work]
-
-
-def result_text(record: RunRecord) -> str:
-    """Return the result of a record: the reason why it stopped, and what it did."""
-    if record.ended_at is None:
-        return "in progress" if record.working else "no end: the process was killed"
-    if "verdict" in record.details:
-        return str(record.details["verdict"]).replace("-", " ")
-    if "revealed" in record.details:
-        shown = "revealed" if record.details["revealed"] else "masked"
-        return f"{record.details.get('vouchers', 0)} codes, {shown}"
-    parts = [(record.result or "").replace("-", " ")]
-    counts = record.details.get("counts")
-    if isinstance(counts, dict):
-        parts += [f"{count} {state}" for state, count in counts.items()]
-    money = record.details.get("money")
-    if isinstance(money, dict):
-        parts += [grouped_text(f"{amount} {currency}") for currency, amount in money.items()]
-    differences = record.details.get("differences")
-    if differences:
-        parts.append(str(differences))
-    return ", ".join(part for part in parts if part)
-
-
-def ended_text(record: RunRecord) -> str:
-    """Return when a record ended; empty if it has no end."""
-    return "" if record.ended_at is None else display_instant(record.ended_at)

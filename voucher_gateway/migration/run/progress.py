@@ -18,7 +18,7 @@ from voucher_gateway.migration.plan.plan_file import Plan, open_plan
 from voucher_gateway.migration.rate_meter import RateMeter
 from voucher_gateway.migration.run.rows import MoveResult, ReportedVoucher
 from voucher_gateway.migration.run.state import MigrationState
-from voucher_gateway.migration.run_records import run_records
+from voucher_gateway.migration.run_records import RunRecord, run_records
 from voucher_gateway.migration.schema import PlanState, RowState
 from voucher_gateway.money import Money
 
@@ -234,6 +234,7 @@ class MigrationStatus:
         rest_s: how long the vouchers that are left probably take, in whole seconds, by the time of the last run; None
             if that is not known.
         noted: the vouchers that are in doubt, changed, refused or kept, with the reasons; at most `MOST_NOTED`.
+        runs: who has run, rolled back and verified the plan, the oldest first.
     """
 
     plan_id: str
@@ -245,6 +246,7 @@ class MigrationStatus:
     left_behind: int
     rest_s: int | None = None
     noted: tuple[ReportedVoucher, ...] = ()
+    runs: tuple[RunRecord, ...] = ()
 
     def count(self, state: RowState) -> int:
         """Return the number of vouchers in a state."""
@@ -277,6 +279,7 @@ def status_of(gateway: Gateway, plan: Path | Plan) -> MigrationStatus:
         left_behind=sum(owners.values()) - sum(alive.values()),
         rest_s=seconds_for(left, _last_voucher_ms(state)),
         noted=tuple(state.reported_vouchers(*states, most=MOST_NOTED)),
+        runs=tuple(run_records(state.database, summary.id)),
     )
 
 
