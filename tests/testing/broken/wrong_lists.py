@@ -133,6 +133,20 @@ class PassesOverAPage(CornerProvider):
             return Page(items=[], size=self.settings.page_size)
 
 
+@breaks("P14")
+class EndsAListAtAWrongVoucher(CornerProvider):
+    def entry(self, raw: object) -> Voucher:
+        return self.strict_entry(raw)
+
+
+@breaks("P14")
+class DropsAWrongVoucherSilently(CornerProvider):
+    def page(self, operation: str, number: int, params: list[tuple[str, Any]]) -> Page[Voucher]:
+        page = super().page(operation, number, params)
+        items: list[Any] = list(page.items)
+        return attrs.evolve(page, items=[item for item in items if isinstance(item, Voucher)], total=None)
+
+
 @breaks("P10")
 class AsksForPagesOfAnySize(CornerProvider):
     declared = attrs.evolve(DECLARED, listing=attrs.evolve(DECLARED.listing, max_page_size=40))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -41,6 +41,7 @@ from voucher_gateway.provider_api import (
     SecretSource,
     Seller,
     Status,
+    UnreadableEntry,
     UnsupportedOperation,
     Voucher,
     VoucherGatewayError,
@@ -227,9 +228,20 @@ class CornerBase(VoucherProvider):
             total = body.get("total")
             if type(total) is not int:
                 raise MalformedResponse("the list has no total", problems=("total: expected an integer",))
-            return Page(items=[self.voucher(_member(one)) for one in _list(body, "vouchers")], total=total, size=size)
+            read_one = self.entry if operation == "vouchers" else self.strict_entry
+            return Page(items=[read_one(one) for one in _list(body, "vouchers")], total=total, size=size)
 
         return self.calls.send_read(operation, request, read)
+
+    def strict_entry(self, raw: object) -> Voucher:
+        return self.voucher(_member(raw))
+
+    def entry(self, raw: object) -> Voucher:
+        try:
+            return self.strict_entry(raw)
+        except MalformedResponse as error:
+            unreadable: Any = UnreadableEntry.of(raw, error.problems or (error.message,))
+            return cast(Voucher, unreadable)  # so that the broken ones need no other type of a page
 
     def voucher(self, raw: Mapping[str, Any]) -> Voucher:
         currency = _text(raw, "currency")

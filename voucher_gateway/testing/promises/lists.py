@@ -113,6 +113,15 @@ LISTS: Final = (
         _native_filters,
     ),
     read_promise(
+        "P14",
+        "A voucher that cannot be read does not end a listing. The others come, and the listing names it by its id, or "
+        "by its place if the id cannot be read.",
+        "Read a page with `structure_page`, and map its vouchers with `map_entries`. Without them, put an "
+        "`UnreadableEntry` in the place of a voucher that breaks the vendor's contract.",
+        requires(Operation.VOUCHERS),
+        wire=True,
+    ),
+    read_promise(
         "D1",
         "The declaration is complete and agrees with itself.",
         "Correct the fields of `Capabilities` that are named. State in the class itself for which `interface` it was "

@@ -45,11 +45,13 @@ from voucher_gateway.provider_api import (
     Response,
     SecretSource,
     Status,
+    UnreadableEntry,
     Voucher,
     VoucherGatewayError,
     VoucherNotFound,
     VoucherQuery,
     follow_cursors,
+    map_entries,
     map_page,
     money_from,
     native,
@@ -139,13 +141,13 @@ class AcmeProvider(HttpProvider):
         query = query or VoucherQuery()
         query.refuse_all_but()  # the vendor has no filter, and no other order
 
-        def fetch(cursor: str | None) -> CursorPage[Voucher]:
+        def fetch(cursor: str | None) -> CursorPage[Voucher | UnreadableEntry]:
             params = [("limit", str(_PAGE)), *([] if cursor is None else [("cursor", cursor)])]
             request = Request(method="GET", path=Path.of("/vouchers"), query=params, returns_page=True)
-            page, raws = self.calls.send_read(Operation.VOUCHERS, request, wire.read_page)
+            page, vouchers, raws = self.calls.send_read(Operation.VOUCHERS, request, wire.read_page)
             with self.calls.error_context(Operation.VOUCHERS):
-                vouchers = map_page(self._map_voucher, page.items, raws, what="voucher list", at="items")
-            return CursorPage(items=vouchers, next_cursor=page.next)
+                items = map_entries(self._map_voucher, vouchers, raws)
+            return CursorPage(items=items, next_cursor=page.next)
 
         return CursorListing(
             fetch,

@@ -19,6 +19,7 @@ from voucher_gateway.provider_api import (
     ReferenceConflict,
     Rejected,
     Response,
+    UnreadableEntry,
     VoucherExpired,
     VoucherGatewayError,
     VoucherInactive,
@@ -26,6 +27,7 @@ from voucher_gateway.provider_api import (
     rename_to_camel,
     strict_converter,
     structure,
+    structure_page,
 )
 
 AMOUNT: Final = MinorUnits()
@@ -84,10 +86,14 @@ class AcmePage:
     next: str | None
 
 
-def read_page(reply: Response) -> tuple[AcmePage, list[RawObject]]:
-    """Return a page, and the vendor's objects."""
+Entries = list[AcmeVoucher | UnreadableEntry]
+
+
+def read_page(reply: Response) -> tuple[AcmePage, Entries, list[RawObject]]:
+    """Return a page, its vouchers, and the vendor's objects. A voucher that is wrong does not end the list."""
     raw: Any = reply.json()
-    return structure(_CONVERTER, AcmePage, raw, what="voucher list"), raw["items"]
+    page, entries = structure_page(_CONVERTER, AcmePage, raw, array="items", what="list")
+    return page, entries, raw["items"]
 
 
 @attrs.define(kw_only=True)

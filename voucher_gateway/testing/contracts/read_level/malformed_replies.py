@@ -23,7 +23,7 @@ from voucher_gateway.testing.harness.ledger import (
     richest,
 )
 from voucher_gateway.testing.harness.reply_rewriting import leaves, one_leaf, one_word, with_objects
-from voucher_gateway.testing.promises.checks import for_promise, require
+from voucher_gateway.testing.promises.checks import fail, for_promise, require
 from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 
 NEW_WORD: Final = "hibernating"
@@ -96,6 +96,37 @@ class MalformedRepliesContract(Contract):
                     else:
                         _check_money_of(result, true, where)
             vendor.clear_faults()
+
+    @for_promise("P14")
+    def test_one_voucher_that_cannot_be_read_does_not_end_a_listing(self, vendor: SimulatedVendor) -> None:
+        ids = {true.id for true in ledger_vouchers(vendor)}
+        require(len(ids) > 2, "the vendor has too few vouchers: seed more")
+        broken = sorted(ids)[len(ids) // 2]
+        for keep_id in (True, False):
+            vendor.tamper(partial(with_objects, change=partial(_with_wrong_members, id=broken, keep_id=keep_id)))
+            listing = vendor.provider().vouchers()
+            try:
+                came = {voucher.id for voucher in listing}
+            except VoucherGatewayError as error:
+                fail(f"the listing ended in {type(error).__name__}, because one of {len(ids)} vouchers cannot be read")
+            finally:
+                vendor.tamper(None)
+            missing = ids - came - {broken}
+            require(not missing, f"{len(missing)} vouchers that can be read did not come")
+            require(broken not in came, "a voucher came of which every field was wrong")
+            names = [entry.id for entry in listing.unreadable]
+            what = "the id of the voucher" if keep_id else "a voucher without an id"
+            require(names == [broken if keep_id else None], f"{what} is due in `unreadable`, which has {names}")
+            report = listing.report
+            require(report.unreadable == 1, f"the report counts {report.unreadable} vouchers that cannot be read")
+            require(report.consistent is not False, "nothing changed, and the report says that the list did")
+
+
+def _with_wrong_members(item: dict[str, Any], *, id: str, keep_id: bool) -> dict[str, Any]:
+    """Return the object of a voucher with a wrong value in each member, and every other object as it is."""
+    if id not in map(str, item.values()):
+        return item
+    return {name: value if keep_id and str(value) == id else {"wrong": True} for name, value in item.items()}
 
 
 def _call_within_limits(vendor: SimulatedVendor, call: Callable[[], object], where: str) -> object:
