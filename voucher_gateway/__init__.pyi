@@ -2,6 +2,9 @@ from voucher_gateway.async_gateway.events import AsyncEventFeed as AsyncEventFee
 from voucher_gateway.async_gateway.gateway import AsyncGateway as AsyncGateway
 from voucher_gateway.async_gateway.payment import AsyncPayment as AsyncPayment
 from voucher_gateway.async_gateway.sale import AsyncSale as AsyncSale
+from voucher_gateway.audit.report import AuditDifference as AuditDifference
+from voucher_gateway.audit.report import AuditReport as AuditReport
+from voucher_gateway.audit.report import DifferenceKind as DifferenceKind
 from voucher_gateway.capabilities import AccountCheck as AccountCheck
 from voucher_gateway.capabilities import Capabilities as Capabilities
 from voucher_gateway.capabilities import Expiry as Expiry

@@ -83,6 +83,7 @@ def open_harness(vendor: str, url: str) -> Iterator[CrashHarness]:
             gateway = harness.process.gateway
             gateway.provider(ACCOUNT).check()
             assert reconcile(gateway, ACCOUNT).differences == ()
+            assert gateway.verify_journal().differences == ()
 
 
 def check_outcome(name: str, attempt: JournalledCall, *, repeated: bool, loud: bool = False) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.payments.cards import FakeCard
+from tests.support.audit import require_clean
 from tests.support.simulators import BY_UPDATE, SimulatorAccount, make_gateway
 from voucher_gateway import Gateway, Money
 from voucher_gateway.payments.payment import Payment
@@ -112,7 +113,9 @@ def make_paying_shop(tmp_path: Path) -> Iterator[Callable[[str], PayingShop]]:
         def make(url: str) -> PayingShop:
             jtl = stack.enter_context(SimulatedVendor(JtlProvider))
             ticketing = stack.enter_context(SimulatedVendor(TicketingProvider))
-            return PayingShop(jtl, ticketing, url, tmp_path, stack)
+            shop = PayingShop(jtl, ticketing, url, tmp_path, stack)
+            stack.callback(require_clean, url)
+            return shop
 
         yield make
 

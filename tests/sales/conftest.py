@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from tests.sales.shops import VENDORS, SellingShop
+from tests.support.audit import require_clean
+from voucher_gateway.testing.harness.child_process import KEYS
 
 
 @pytest.fixture
@@ -19,6 +21,7 @@ def open_shop(sqlite_url: str) -> Iterator[Callable[..., SellingShop]]:
         def open_one(vendor: str, **options: Any) -> SellingShop:
             shop = SellingShop.start(vendor, options.pop("url", sqlite_url), **options)
             stack.callback(shop.close)
+            stack.callback(require_clean, shop.url, KEYS)
             return shop
 
         yield open_one

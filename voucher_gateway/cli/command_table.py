@@ -36,6 +36,18 @@ _JOURNAL: Final[Panels] = {
         "upgrade": ("journal:upgrade", "Upgrade the tables of the journal to this version, or say what is due."),
     }
 }
+_AUDIT: Final[Panels] = {
+    "Commands": {
+        "verify": (
+            "audit:verify",
+            "Find rows of the journal that were changed, removed or inserted by something else than this library.",
+        ),
+        "anchor": (
+            "audit:anchor",
+            "Print one line that shows later whether the journal was replaced by an older copy.",
+        ),
+    }
+}
 _PAYMENTS: Final[Panels] = {
     "Commands": {
         "list": ("payments:list_payments", "List the payments of orders, the newest first."),
@@ -123,6 +135,7 @@ GROUPS: Final[Mapping[str, Panels]] = {
     "operations": _OPERATIONS,
     "journal": _JOURNAL,
     "events": _EVENTS,
+    "audit": _AUDIT,
     "payments": _PAYMENTS,
     "migrate": _MIGRATE,
     "sell": _SELL,
@@ -196,6 +209,7 @@ COMMANDS: Final[Panels] = {
     },
     "Keep": {
         "journal": ("", "Keep the journal small: remove what is over and old."),
+        "audit": ("", "Verify that nobody changed the journal besides this library."),
     },
 }
 

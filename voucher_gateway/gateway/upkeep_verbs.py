@@ -1,9 +1,9 @@
-"""The verbs of a gateway that keep its journal small."""
+"""The verbs of a gateway that keep its journal small, and verify it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from voucher_gateway.gateway.base import GatewayBase
 
 if TYPE_CHECKING:
     # A journal needs SQLAlchemy, which takes longer to import than everything else. What needs it is imported late.
+    from voucher_gateway.audit.report import AuditReport
     from voucher_gateway.journal.records import OperationRecord
     from voucher_gateway.upkeep.archive import ArchiveSummary
     from voucher_gateway.upkeep.forget import ForgetSummary
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class UpkeepVerbs(GatewayBase):
-    """The verbs that keep the journal small."""
+    """The verbs that keep the journal small, and verify it."""
 
     def prune_journal(
         self,
@@ -137,3 +138,52 @@ class UpkeepVerbs(GatewayBase):
         from voucher_gateway.upkeep.forget import forget
 
         return forget(journal, order)
+
+    def verify_journal(
+        self, *, anchors: Iterable[str] = (), on_progress: Callable[[int, int], None] | None = None
+    ) -> AuditReport:
+        """Find rows of the journal that were changed, removed or inserted by something else than this library.
+
+        It only reads, and memory holds one batch. Other workers may go on meanwhile.
+
+        Args:
+            anchors: lines that `journal_anchor` returned earlier, and that were kept elsewhere. They show whether the
+                whole database was replaced by an older copy.
+            on_progress: is called with the number of rows that were verified, and with that of all rows at about.
+
+        Returns:
+            the differences, each with its table and the reference or order, and what was verified.
+
+        Raises:
+            OperationInProgress: if another process removes old rows at the moment.
+            InvalidRequest: if a line is not an anchor of this journal.
+            ConfigurationError: if there is no journal, or a key is not configured any more that it was written with.
+
+        Example:
+            ```python
+            gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1")
+            anchor = gateway.journal_anchor()
+            print(gateway.verify_journal(anchors=[anchor]).is_clean)  # True
+            ```
+        """
+        journal = self._require_journal().journal
+        from voucher_gateway.audit.verify import verify_journal
+
+        return verify_journal(journal, anchors=anchors, on_progress=on_progress)
+
+    def journal_anchor(self) -> str:
+        """Return one line that shows later whether the journal was replaced by an older copy. Keep it elsewhere.
+
+        Raises:
+            ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            with open("anchors.jsonl", "a") as file:
+                print(gateway.journal_anchor(), file=file)
+            ```
+        """
+        journal = self._require_journal().journal
+        from voucher_gateway.audit.anchors import write_anchor
+
+        return write_anchor(journal)

@@ -50,9 +50,11 @@ KEY_VARIABLE: Final = "VOUCHER_GATEWAY_JOURNAL_KEY"
 
 _OURS: Final = re.compile(rf"~([0-9a-f]{{{TAG_LENGTH}}})\.[0-9]+\.[0-9]+$")
 _FIRST_ID: Final = "1"
-_CHECK_VALUE_PREFIX: Final = "key:"
+CHECK_VALUE_PREFIX: Final = "key:"
+"""The name of the fact that holds the check value of a key begins with this, and ends with the id of the key."""
+
 _CHECK_VALUES: Final = PreparedStatement(
-    sa.select(facts.c.name, facts.c.value).where(facts.c.name.startswith(_CHECK_VALUE_PREFIX))
+    sa.select(facts.c.name, facts.c.value).where(facts.c.name.startswith(CHECK_VALUE_PREFIX))
 )
 _HAS_OPERATIONS: Final = sa.select(operations.c.id).where(operations.c.key_id == sa.bindparam("key")).limit(1)
 _HAS_PRUNED: Final = sa.select(pruned_accounts.c.id).where(pruned_accounts.c.key_id == sa.bindparam("key")).limit(1)
@@ -246,7 +248,7 @@ def require_right_keys(database: Database, keys: JournalKeys) -> None:
         _compare(connection, check_values, keys, database)
         for key_id in keys.keys.keys() - check_values.keys():
             value = keys.check_value(key_id)
-            connection.execute(sa.insert(facts).values(name=f"{_CHECK_VALUE_PREFIX}{key_id}", value=value))
+            connection.execute(sa.insert(facts).values(name=f"{CHECK_VALUE_PREFIX}{key_id}", value=value))
 
 
 def require_all_keys(connection: Connection, keys: JournalKeys) -> None:
@@ -271,7 +273,7 @@ def missing_key_error(key_id: str, remedy: str) -> ConfigurationError:
 
 def _check_values(connection: Connection) -> Mapping[str, str]:
     return {
-        row["name"].removeprefix(_CHECK_VALUE_PREFIX): row["value"] for row in _CHECK_VALUES.all_rows(connection, {})
+        row["name"].removeprefix(CHECK_VALUE_PREFIX): row["value"] for row in _CHECK_VALUES.all_rows(connection, {})
     }
 
 

@@ -1,0 +1,1 @@
+"""Verifies that nobody changed the journal besides this library: see `voucher_gateway.audit.verify`."""
