@@ -4,7 +4,7 @@ from voucher_gateway.async_gateway.payment import AsyncPayment as AsyncPayment
 from voucher_gateway.async_gateway.sale import AsyncSale as AsyncSale
 from voucher_gateway.audit.report import AuditDifference as AuditDifference
 from voucher_gateway.audit.report import AuditReport as AuditReport
-from voucher_gateway.audit.report import DifferenceKind as DifferenceKind
+from voucher_gateway.audit.report import RowChange as RowChange
 from voucher_gateway.capabilities import AccountCheck as AccountCheck
 from voucher_gateway.capabilities import Capabilities as Capabilities
 from voucher_gateway.capabilities import Expiry as Expiry

@@ -161,14 +161,17 @@ def test_beat_completes_a_payment_whose_reply_was_lost(shop: Shop, worker: subpr
     assert shop.count_charges() == 1
 
 
+def wait_for_event_besides(before: set[str], handled: Path) -> None:
+    wait_until(lambda: set(handled.read_text().split()) > before, "an event is handled")
+
+
 @pytest.mark.parametrize("worker", [("--beat",)], indirect=True)
 def test_beat_publishes_every_event_though_its_process_is_killed(shop: Shop, worker: subprocess.Popen[bytes]) -> None:
     handled = shop.folder / "handled.txt"
     handled.touch()
     for number in range(3):
         shop.authorize(f"200{number}")
-        before = len(set(handled.read_text().split()))
-        wait_until(lambda before=before: len(set(handled.read_text().split())) > before, "an event is handled")
+        wait_for_event_besides(set(handled.read_text().split()), handled)
         os.kill(int((shop.folder / "process.txt").read_text()), signal.SIGKILL)
     cursors = [event.cursor for event in shop.gateway.events()]
     wait_until(lambda: set(cursors) <= set(handled.read_text().split()), "all events are handled")

@@ -111,7 +111,9 @@ def require_empty(journal: Journal) -> None:
             assert connection.scalar(sa.select(sa.func.count()).select_from(table)) == 0
         told = sa.select(sa.func.count()).select_from(events).where(events.c.order_number.is_not(None))
         assert connection.scalar(told) == 0
-        counts = dict(connection.execute(sa.select(pruned.c.verb, sa.func.count()).group_by(pruned.c.verb)).fetchall())
+        counts: dict[str, int] = dict(
+            connection.execute(sa.select(pruned.c.verb, sa.func.count()).group_by(pruned.c.verb)).fetchall()
+        )
     assert (counts["redeem"], counts["refund"], counts["payment"], counts["sale"]) == (5, 1, 1, 1)
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.audit.anchors import Anchor
 from voucher_gateway.audit.known_keys import KnownKeys
-from voucher_gateway.audit.report import DifferenceKind, DifferenceLog
+from voucher_gateway.audit.report import DifferenceLog, RowChange
 from voucher_gateway.instants import parse_instant
 from voucher_gateway.journal.events.append import CHAIN_COUNT
 from voucher_gateway.journal.events.digests import chain_mac, content_digest, count_mac, erasure_proof, event_digest
@@ -126,7 +126,7 @@ class ChainWalk:
             self._check_missed(connection, chain, row["id"])
         self.events += 1
         if row["number"] <= chain.number:
-            self._note(DifferenceKind.INSERTED, row, f"its number {row['number']} was used before")
+            self._note(RowChange.INSERTED, row, f"its number {row['number']} was used before")
             return
         is_whole = self._keys_known.require(connection, row["key_id"]) and has_own_content(self._keys, row)
         if row["number"] > chain.number + 1:
@@ -134,7 +134,7 @@ class ChainWalk:
         else:
             is_whole = is_whole and self._continues(chain, row)
         if not is_whole:
-            self._note(DifferenceKind.CHANGED, row, "its digest is not that of its content and of the event before it")
+            self._note(RowChange.CHANGED, row, "its digest is not that of its content and of the event before it")
         chain.number, chain.digest, chain.event_id = row["number"], row["digest"], row["id"]
         if (chain.id, chain.number) in self._wanted:
             self._anchored[chain.id, chain.number] = row["digest"]
@@ -170,10 +170,13 @@ class ChainWalk:
         first = chain.number + 1
         numbers = f"{first}" if first == last else f"{first} to {last}"
         self._log.add(
-            DifferenceKind.REMOVED, "events", numbers, f"events {numbers} of chain {chain.id} are not there any more"
+            RowChange.REMOVED,
+            "events",
+            numbers,
+            f"events {numbers} of chain {chain.id} are not there any more",
         )
 
-    def _note(self, kind: DifferenceKind, row: Mapping[str, Any], reason: str) -> None:
+    def _note(self, kind: RowChange, row: Mapping[str, Any], reason: str) -> None:
         self._log.add(
             kind,
             "events",
@@ -195,7 +198,7 @@ class ChainWalk:
                 self._check_end(chain, row)
             else:
                 sentence = f"the row of chain {row['id']} is not as it was written"
-                self._log.add(DifferenceKind.CHANGED, "chains", row["id"], sentence)
+                self._log.add(RowChange.CHANGED, "chains", row["id"], sentence)
         self._check_count(connection, {row["id"] for row in rows})
         for anchor in self._anchors:
             self._compare_anchor(anchor, {row["id"]: row for row in rows})
@@ -205,14 +208,14 @@ class ChainWalk:
             self._note_gap(chain, row["length"])
         elif chain.number > row["length"]:
             self._log.add(
-                DifferenceKind.INSERTED,
+                RowChange.INSERTED,
                 "events",
                 chain.event_id,
                 f"chain {row['id']} ends with event {row['length']}, and goes on to {chain.number}",
             )
         elif not hmac.compare_digest(chain.digest, row["head"]):
             self._log.add(
-                DifferenceKind.CHANGED,
+                RowChange.CHANGED,
                 "events",
                 chain.event_id,
                 f"the last event of chain {row['id']} is another one than was written",
@@ -223,12 +226,12 @@ class ChainWalk:
         count = 0 if value is None else _count_of(self._keys, value)
         known = present | self._chains.keys()
         if count is None or (value is None and known):
-            self._log.add(DifferenceKind.CHANGED, "chains", "count", "the number of chains is not as it was written")
+            self._log.add(RowChange.CHANGED, "chains", "count", "the number of chains is not as it was written")
             count = max(known, default=0)
         for chain_id in sorted({*range(1, count + 1), *known} - present):
-            self._log.add(DifferenceKind.REMOVED, "chains", chain_id, f"chain {chain_id} is not there any more")
+            self._log.add(RowChange.REMOVED, "chains", chain_id, f"chain {chain_id} is not there any more")
         for chain_id in sorted(number for number in present if number > count):
-            self._log.add(DifferenceKind.INSERTED, "chains", chain_id, f"chain {chain_id} is more than was written")
+            self._log.add(RowChange.INSERTED, "chains", chain_id, f"chain {chain_id} is more than was written")
 
     # --- anchors ---
 
@@ -240,11 +243,9 @@ class ChainWalk:
             place = f"chain {chain_id}, which the anchor of {anchor.at:%Y-%m-%d %H:%M} shows with {length} events,"
             if row is None or row["length"] < length:
                 left = "is not there" if row is None else f"has only {row['length']}"
-                self._log.add(
-                    DifferenceKind.REMOVED, "events", chain_id, f"{place} {left}: the journal was rolled back"
-                )
+                self._log.add(RowChange.REMOVED, "events", chain_id, f"{place} {left}: the journal was rolled back")
             elif row["first_number"] <= length and self._anchored.get((chain_id, length)) != head:
-                self._log.add(DifferenceKind.CHANGED, "events", chain_id, f"{place} has another event there")
+                self._log.add(RowChange.CHANGED, "events", chain_id, f"{place} has another event there")
 
 
 def has_own_content(keys: JournalKeys, event: Mapping[str, Any]) -> bool:

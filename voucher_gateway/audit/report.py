@@ -12,7 +12,7 @@ MAX_DIFFERENCES: Final = 1000
 """How many differences a report names. More are only counted."""
 
 
-class DifferenceKind(enum.StrEnum):
+class RowChange(enum.StrEnum):
     """What is wrong with a row.
 
     Attributes:
@@ -39,7 +39,7 @@ class AuditDifference:
         explanation: a sentence.
     """
 
-    kind: DifferenceKind
+    kind: RowChange
     table: str
     id: str
     reference: str | None
@@ -92,7 +92,7 @@ class DifferenceLog:
         self.count = 0
 
     def add(
-        self, kind: DifferenceKind, table: str, row_id: object, explanation: str, *, reference: str | None = None
+        self, kind: RowChange, table: str, row_id: object, explanation: str, *, reference: str | None = None
     ) -> None:
         """Note a difference."""
         self.count += 1

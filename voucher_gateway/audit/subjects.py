@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.audit.chains import has_own_content, reference_of
-from voucher_gateway.audit.report import DifferenceKind, DifferenceLog
+from voucher_gateway.audit.report import DifferenceLog, RowChange
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.schema import events
 from voucher_gateway.storage.statements import PreparedStatement
@@ -126,7 +126,7 @@ class SubjectWalk:
         for name, groups in parts.items():
             for subject in sorted(groups.keys() - rows.keys() - told.keys()):
                 sentence = f"{len(groups[subject])} of {name} belong to nothing that the journal knows"
-                self._log.add(DifferenceKind.INSERTED, name, subject, sentence)
+                self._log.add(RowChange.INSERTED, name, subject, sentence)
         self.count += len(rows)
         return batch.high
 
@@ -151,11 +151,11 @@ class SubjectWalk:
         if not present:
             reason = "no event tells of it" if not told else "it was removed by a prune, and is there again"
             sentence = f"{_label(comparison, subject)}: {reason}"
-            self._log.add(DifferenceKind.INSERTED, comparison.table, subject, sentence, reference=reference)
+            self._log.add(RowChange.INSERTED, comparison.table, subject, sentence, reference=reference)
             return
         for table, reason in comparison.compare(row, parts, present):
             sentence = f"{_label(comparison, subject)}: {reason}"
-            self._log.add(DifferenceKind.CHANGED, table, subject, sentence, reference=reference)
+            self._log.add(RowChange.CHANGED, table, subject, sentence, reference=reference)
 
     def _is_whole(self, event: Mapping[str, Any]) -> bool:
         return event["key_id"] in self._keys.keys and has_own_content(self._keys, event)
@@ -165,7 +165,11 @@ class SubjectWalk:
         if present:
             sentence = f"{_label(self._comparison, subject)}: its events are there, and its row is not"
             self._log.add(
-                DifferenceKind.REMOVED, self._comparison.table, subject, sentence, reference=reference_of(present[-1])
+                RowChange.REMOVED,
+                self._comparison.table,
+                subject,
+                sentence,
+                reference=reference_of(present[-1]),
             )
 
 
