@@ -64,6 +64,9 @@ def test_reads_and_new_operations_are_refused_before_anything_is_sent(either_sho
     assert gateway.resume_account("shop")
     assert not gateway.resume_account("shop")
     assert gateway.redeem("shop", code, TEN, reference="2").money == TEN
+    paused, resumed = gateway.events(kinds=["account.paused", "account.resumed"])
+    assert (paused.account, paused.data["reason"], paused.data["by"]) == ("shop", "maintenance", "Ann")
+    assert (resumed.kind, resumed.account) == ("account.resumed", "shop")
 
 
 def test_what_was_begun_is_ended_during_a_pause(either_shop: Shop, code: str) -> None:

@@ -79,7 +79,7 @@ class Journal:
         self.holds = Holds()
         self.names = AccountNames(database, keys)
         self.pruned = PrunedNames(database, keys)
-        self.pauses = Pauses(database)
+        self.pauses = Pauses(database, keys)
         self.permits = Permits(database)
         require_right_keys(database, keys)
         with database.read() as connection:

@@ -21,6 +21,9 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.errors import DatabaseUnavailable, InvalidRequest
 from voucher_gateway.fork_safety import register, renew_if_forked
 from voucher_gateway.instants import format_micros, parse_instant
+from voucher_gateway.journal.events.append import append_event
+from voucher_gateway.journal.events.kinds import EventKind
+from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.schema import pauses
 from voucher_gateway.shared_limits import AccountPause
 from voucher_gateway.storage.clock import read_clock
@@ -51,10 +54,12 @@ class Pauses:
 
     Args:
         database: the journal's.
+        keys: its keys, for the events of pauses.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keys: JournalKeys) -> None:
         self._database = database
+        self._keys = keys
         self._known: Mapping[str, _KnownPause] | None = None
         self._read_at = 0.0
         self.renew_after_fork()
@@ -115,6 +120,7 @@ class Pauses:
             )
             connection.execute(sa.delete(pauses).where(pauses.c.account == account))
             connection.execute(sa.insert(pauses), _row_of(pause))
+            append_event(connection, self._keys, EventKind.ACCOUNT_PAUSED, account, _event_of(pause))
         self._read_at = 0.0
         log.warning("%s: paused%s", account, " for everything" if everything else "")
         return pause
@@ -129,6 +135,8 @@ class Pauses:
             lock_in_transaction(connection, "account pauses")
             was_paused = account in _read(connection)
             connection.execute(sa.delete(pauses).where(pauses.c.account == account))
+            if was_paused:
+                append_event(connection, self._keys, EventKind.ACCOUNT_RESUMED, account, {"account": account})
         self._read_at = 0.0
         log.warning("%s: resumed", account)
         return was_paused
@@ -161,6 +169,16 @@ def _read(connection: Connection) -> dict[str, _KnownPause]:
         if left is None or left > 0:
             found[pause.account] = _KnownPause(pause, None if left is None else clock + left)
     return found
+
+
+def _event_of(pause: AccountPause) -> dict[str, object]:
+    return {
+        "account": pause.account,
+        "everything": pause.everything,
+        "until": None if pause.until is None else format_micros(pause.until),
+        "reason": pause.reason,
+        "by": pause.by,
+    }
 
 
 def _row_of(pause: AccountPause) -> dict[str, object]:

@@ -13,8 +13,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from voucher_gateway.call_deadline import seconds_within
 from voucher_gateway.journal.schema import rates
 from voucher_gateway.shared_limits import Backlog
+from voucher_gateway.storage.connections import BUSY_TIMEOUT_S
 from voucher_gateway.storage.engine import Database
 
 _POSTGRES_CLOCK: Final[sa.ColumnElement[Any]] = sa.literal_column(
@@ -55,7 +57,7 @@ class Permits:
         Raises:
             DatabaseUnavailable: if it cannot be committed.
         """
-        with self._database.statements() as connection:
+        with self._database.statements(wait_s=seconds_within(BUSY_TIMEOUT_S)) as connection:
             parameters: dict[str, Any] = {"rate": name}
             if self._database.is_sqlite:
                 parameters["at"] = time.time_ns() // 1000  # under the write lock of the file

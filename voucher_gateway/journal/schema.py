@@ -311,7 +311,8 @@ for _name in ("mark", "result", "target"):
 rates: Final = Table(
     "voucher_gateway_rates",
     metadata,
-    Column("name", String(255), primary_key=True),
+    # The account, or the plan of a migration and the account.
+    Column("name", String(320), primary_key=True),
     Column("backlog_us", BigInteger, nullable=False),
     # When it was that long, by the clock of the database, in microseconds since 1970.
     Column("at_us", BigInteger, nullable=False),

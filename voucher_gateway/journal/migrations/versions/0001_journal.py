@@ -175,7 +175,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "voucher_gateway_rates",
-        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("name", sa.String(length=320), nullable=False),
         sa.Column("backlog_us", sa.BigInteger(), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_voucher_gateway_rates"),
