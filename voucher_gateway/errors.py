@@ -32,6 +32,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, Literal, Self
 
 import attrs
@@ -331,6 +332,14 @@ class TooManyChecks(VoucherGatewayError):
 # --- the outcome is not known ---
 
 
+_encode_json: Final = json.JSONEncoder(ensure_ascii=False).encode
+
+
+@lru_cache(maxsize=8)
+def _names_of_fields(ticket: type[Ticket]) -> tuple[str, ...]:
+    return tuple(field.name for field in attrs.fields(ticket))
+
+
 @attrs.frozen(kw_only=True)
 class Ticket:
     """What is needed to find out later what became of one changing call. Strings only, no code and no PIN.
@@ -375,10 +384,8 @@ class Ticket:
 
     def to_json(self) -> str:
         """Return the ticket as one line of JSON, without the parts that are not known."""
-        fields = {
-            name: value for name, value in attrs.asdict(self, recurse=False).items() if value not in (None, {}, "")
-        }
-        return json.dumps(fields, ensure_ascii=False)
+        values = ((name, getattr(self, name)) for name in _names_of_fields(type(self)))
+        return _encode_json({name: value for name, value in values if value})
 
     @classmethod
     def from_json(cls, text: str) -> Self:

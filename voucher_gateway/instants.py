@@ -79,9 +79,11 @@ def require_aware(instant: datetime, field: str) -> datetime:
 
 
 def _utc(instant: datetime) -> datetime:
+    if type(instant) is datetime and instant.tzinfo is UTC:
+        return instant
     return require_aware(instant, "instant")
 
 
 def format_micros(instant: datetime) -> str:
     """Write an aware datetime with exactly six decimals and Z, so that texts sort in the order of time."""
-    return _utc(instant).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return _utc(instant).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"

@@ -104,6 +104,7 @@ class HttpClient:
         self.settings = settings
         self.auth: Auth | None = None
         self._headers = merge_headers(_COMMON, check_constant_headers(headers or {}))
+        self._headers_of_content = merge_headers({"Content-Type": "application/json"}, self._headers)
         self._secret_headers = SecretHeaders(secret_headers or {})
         self._keys = keys
         self._refusals = refusals
@@ -378,9 +379,10 @@ class HttpClient:
             return reply
 
     def _with_headers(self, request: EncodedRequest, credentials: Mapping[str, Secret]) -> EncodedRequest:
-        content = {} if request.body is None else {"Content-Type": "application/json"}
+        common = self._headers if request.body is None else self._headers_of_content
         secrets = {name: value.reveal() for name, value in credentials.items()}
-        return attrs.evolve(request, headers=merge_headers(content, self._headers, request.headers, secrets))
+        headers = merge_headers(common, request.headers, secrets)
+        return EncodedRequest(request.method, url=request.url, body=request.body, headers=headers)
 
     def _refusal(self, request: Request, reply: Response) -> Exception:
         """Return the error for a reply that is not a success."""

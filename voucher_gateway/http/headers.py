@@ -68,6 +68,8 @@ def reveal_headers(headers: Mapping[str, str | Masked]) -> dict[str, str]:
         InvalidRequest: if a value cannot be sent.
         ValueError: if a name cannot be sent.
     """
+    if not headers:
+        return {}
     check_header_names(headers)
     plain = {name: value.reveal() if isinstance(value, Masked) else value for name, value in headers.items()}
     for name, value in plain.items():
@@ -80,7 +82,8 @@ def merge_headers(*groups: Mapping[str, str]) -> dict[str, str]:
     """Return one table of headers. A later group replaces a header of an earlier one, whatever its case."""
     merged: dict[str, tuple[str, str]] = {}
     for group in groups:
-        merged.update((name.lower(), (name, value)) for name, value in group.items())
+        for name, value in group.items():
+            merged[name.lower()] = name, value
     return dict(merged.values())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -128,6 +129,15 @@ class Request:
         return EncodedRequest(self.method, url=base_url + self.target(), body=self.body(), headers=headers)
 
 
+@lru_cache(maxsize=16)  # the replies of one second have the same date
+def _parse_date(text: str) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(text)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
 def _reveal(value: object) -> object:
     """Return a JSON value with the plain text of each masked one in it."""
     if isinstance(value, Masked):
@@ -188,11 +198,8 @@ class Response:
     @property
     def date(self) -> datetime | None:
         """The vendor's clock at its reply, from the Date header; None if it has none that can be read."""
-        try:
-            at = parsedate_to_datetime(self.headers["date"])
-            return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-        except (KeyError, ValueError, OverflowError):
-            return None
+        text = self.headers.get("date")
+        return None if text is None else _parse_date(text)
 
     @property
     def request_id(self) -> str | None:

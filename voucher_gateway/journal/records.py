@@ -272,9 +272,12 @@ _KINDS: Final[Mapping[str, type[Any]]] = {
 }
 
 
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def write_result(result: Result) -> str:
     """Return a result as one line of JSON."""
-    return json.dumps({"kind": type(result).__name__, **_CONVERTER.unstructure(result)}, ensure_ascii=False)
+    return _encode({"kind": type(result).__name__, **_CONVERTER.unstructure(result)})
 
 
 def read_result(text: str) -> Result:

@@ -106,7 +106,8 @@ def observe_call(
                 span.end_call(call.outcome, call.error, call.replayed, call.duration_ms)
     finally:
         _observed.reset(token)
-        log.info("%s", call, extra=call.fields())
+        if log.isEnabledFor(logging.INFO):
+            log.info("%s", call, extra=call.fields())
 
 
 def note_request() -> None:

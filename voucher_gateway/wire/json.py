@@ -32,6 +32,9 @@ a word; it also takes twice as long.
 
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
+_quote: Final = json.encoder.encode_basestring
+"""Returns a string in the quotes and with the escapes of JSON."""
+
 
 class _Refused(ValueError):
     """JSON that Python would read, and we do not."""
@@ -165,7 +168,7 @@ def _write(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return json.dumps(value, ensure_ascii=False)
+            return _quote(value)
         case int():
             return int.__repr__(value)
         case Decimal():
@@ -181,7 +184,7 @@ def _write(value: object) -> str:
 def _name(name: object) -> str:
     if not isinstance(name, str):
         raise TypeError(f"a name in JSON is a str, not {type(name).__name__}")
-    return json.dumps(name, ensure_ascii=False)
+    return _quote(name)
 
 
 def _plain(number: Decimal) -> str:
