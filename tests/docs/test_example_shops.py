@@ -12,9 +12,8 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 def code_lines(source: str) -> int:
     """Count the lines that are neither blank, nor comment, nor docstring; imports count."""
-    nodes = [
-        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef)
-    ]
+    kinds = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)]
     docstrings = {
         line
         for node in nodes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from decimal import Decimal
@@ -31,9 +31,9 @@ SERVER: Final = ("uvicorn", "fastapi_shop.shop:app", "--port", "0")
 
 @contextmanager
 def running_shop(
-    folder: Path, jtl: SimulatedVendor, tickets: SimulatedVendor, cards: RunningProcessor
+    folder: Path, jtl: SimulatedVendor, tickets: SimulatedVendor, cards: RunningProcessor, **names: str
 ) -> Iterator[ExampleShop]:
-    environment, log = environment_of(folder, cards), folder / "server.log"
+    environment, log = environment_of(folder, cards, **names), folder / "server.log"
     with serve([*SERVER], environment, log, "Uvicorn running on") as (process, url):
         yield ExampleShop(url, folder, process, log, environment, jtl, tickets, cards)
 
@@ -121,24 +121,69 @@ def test_the_customer_confirms_at_the_bank_while_the_vouchers_are_held(shop: Exa
     assert (shop.left(*codes), shop.card()) == (["0.00", "0.00"], ["captured 39.90"])
 
 
-def test_a_customer_that_goes_away_does_not_stop_the_payment(shop: ExampleShop) -> None:
+def send_and_leave(customer: Customer, step: str, until: Callable[[], object], **fields: str) -> None:
+    """Send a request, and close the connection before the answer."""
+    address = urlsplit(customer.shop.base_url)
+    body = json.dumps(fields).encode()
+    head = f"POST /orders/{customer.number}{step} HTTP/1.1\r\nHost: {address.netloc}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection((address.hostname or "", address.port or 0)) as connection:
+        connection.sendall(head.encode() + body)
+        eventually(until)
+
+
+@pytest.mark.parametrize("moment", ["authorize", "capture", "card"])
+def test_a_request_that_is_cancelled_at_any_moment_is_finished_by_a_repeat(shop: ExampleShop, moment: str) -> None:
     codes = shop.vouchers("30.00", "20.00")
     customer = Customer(shop, "89.90")
     customer.enter(*codes)
-    shop.jtl.inject("slow", CHARGE, delay_s=1)
+    path = {"authorize": "/reservations", "capture": "/charge", "card": "/charge"}[moment]
+    shop.jtl.inject("slow", f"POST /v1/*{path}", delay_s=1)
     before = len(shop.jtl.request_lines)
-    address = urlsplit(shop.base_url)
-    body = json.dumps({"card": "tok_good"}).encode()
-    head = (
-        f"POST /orders/{customer.number}/pay HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
-    )
-    with socket.create_connection((address.hostname, address.port)) as connection:
-        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-        eventually(lambda: any(line.endswith("/charge") for line in shop.jtl.request_lines[before:]))
-    eventually(lambda: customer.state() == "done")
-    assert (shop.left(*codes), shop.card()) == (["0.00", "0.00"], ["captured 39.90"])
-    assert customer.post("/pay", card="tok_good")[1]["state"] == "captured"
-    assert shop.card() == ["captured 39.90"]
+
+    def is_reached() -> bool:
+        if moment == "card":
+            return len(shop.card()) > 0
+        return any(line.endswith(path) for line in shop.jtl.request_lines[before:])
+
+    send_and_leave(customer, "/pay", is_reached, card="tok_good")
+    eventually(lambda: "a call ended after its task was cancelled: succeeded" in shop.log.read_text())
+    status, page = customer.post("/pay", card="tok_good")
+    assert (status, page["state"]) == (200, "captured")
+    assert (shop.left(*codes), shop.card(), customer.state()) == (["0.00", "0.00"], ["captured 39.90"], "done")
+
+
+def test_a_customer_who_is_told_to_wait_finds_the_order_paid(shop: ExampleShop, tmp_path: Path) -> None:
+    write_config(tmp_path, shop.jtl, shop.tickets)
+    codes = shop.vouchers("30.00", "20.00")
+    with running_shop(tmp_path, shop.jtl, shop.tickets, shop.cards, SHOP_PATIENCE_S="0.5") as mine:
+        customer = Customer(attrs.evolve(mine, earlier=shop.earlier), "89.90")
+        for code in codes:
+            eventually(lambda code=code: customer.post("/vouchers", code=code)[0] == 200)
+        mine.jtl.inject("slow", CHARGE, delay_s=1.5)
+        status, page = customer.post("/pay", card="tok_good")
+        assert (status, page["text"].partition(".")[0]) == (202, "This takes longer than usual")
+        eventually(lambda: customer.post("/pay", card="tok_good")[0] == 200)
+    assert (shop.left(*codes), shop.card(), customer.state()) == (["0.00", "0.00"], ["captured 39.90"], "done")
+
+
+def test_a_server_that_stops_waits_for_the_call_that_runs(shop: ExampleShop, tmp_path: Path) -> None:
+    write_config(tmp_path, shop.jtl, shop.tickets)
+    codes = shop.vouchers("30.00", "20.00")
+    with running_shop(tmp_path, shop.jtl, shop.tickets, shop.cards) as mine:
+        customer = Customer(attrs.evolve(mine, earlier=shop.earlier), "50.00")
+        customer.enter(*codes)
+        mine.jtl.inject("slow", CHARGE, delay_s=1.5)
+        before = len(mine.jtl.request_lines)
+
+        def is_charging() -> bool:
+            return any(line.endswith("/charge") for line in mine.jtl.request_lines[before:])
+
+        send_and_leave(customer, "/pay", is_charging, card="tok_good")
+        mine.process.terminate()
+        mine.process.wait(20)
+        mine.run("-m", "fastapi_shop.recover")
+    assert (shop.left(*codes), customer.state()) == (["0.00", "0.00"], "done")
 
 
 def test_a_double_click_takes_everything_once(shop: ExampleShop) -> None:

@@ -7,11 +7,11 @@ from fastapi.responses import JSONResponse
 
 from card_processor.client import CardUnknown, CustomerMustConfirm
 from voucher_gateway import (
+    AsyncPayment,
     Declined,
     NotExecuted,
     OperationInProgress,
     OutcomeUnknown,
-    Payment,
     PaymentConflict,
     PaymentDeclined,
     SaleConflict,
@@ -33,7 +33,7 @@ _ERRORS: tuple[tuple[type[Exception], int, str], ...] = (
 )
 
 
-def answer(payment: Payment, text: str, status: int = 200) -> JSONResponse:
+def answer(payment: AsyncPayment, text: str, status: int = 200) -> JSONResponse:
     """Return what the page of the order shows."""
     vouchers = [{"code": leg.hint, "amount": str(leg.amount), "state": leg.state} for leg in payment.legs]
     page = {"text": text, "state": payment.state, "due": str(payment.due), "vouchers": vouchers}

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
+
 from fastapi_shop.orders import FOLDER
 
 
-def send_mail(order: str, to: str, text: str) -> None:
+async def send_mail(order: str, to: str, text: str) -> None:
     """Send a mail about an order. A mail that was sent before is sent again."""
+    await to_thread(_write_mail, order, f"To: {to}\n\n{text}\n")
+
+
+def _write_mail(order: str, text: str) -> None:
     (FOLDER / "mails").mkdir(exist_ok=True)
-    (FOLDER / "mails" / order).write_text(f"To: {to}\n\n{text}\n", "utf-8")
+    (FOLDER / "mails" / order).write_text(text, "utf-8")

@@ -1,9 +1,10 @@
-"""The orders of the shop, in an SQLite file. Each call commits."""
+"""The orders of the shop, in an SQLite file. Each call commits, on a thread."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
+from asyncio import to_thread
 from pathlib import Path
 
 import attrs
@@ -33,30 +34,33 @@ class Order:
 
 
 def place_order(number: str, total: str, gift: str | None, email: str) -> None:
-    """Store a new order."""
+    """Store a new order. It blocks."""
     _execute("INSERT INTO orders VALUES (?, ?, ?, ?, '', 'open')", number, total, gift, email)
 
 
-def note_card(number: str, card: str) -> None:
+async def note_card(number: str, card: str) -> None:
     """Store the card, and that the customer pays now."""
-    _execute("UPDATE orders SET card = ?, state = 'paying' WHERE number = ? AND state != 'done'", card, number)
+    await to_thread(
+        _execute, "UPDATE orders SET card = ?, state = 'paying' WHERE number = ? AND state != 'done'", card, number
+    )
 
 
-def note_end(number: str) -> None:
+async def note_end(number: str) -> None:
     """Store that nothing is left to do."""
-    _execute("UPDATE orders SET state = 'done' WHERE number = ?", number)
+    await to_thread(_execute, "UPDATE orders SET state = 'done' WHERE number = ?", number)
 
 
-def find_order(number: str) -> Order:
+async def find_order(number: str) -> Order:
     """Return an order; KeyError if it does not exist."""
-    for total, gift, email, card in _execute("SELECT total, gift, email, card FROM orders WHERE number = ?", number):
+    query = "SELECT total, gift, email, card FROM orders WHERE number = ?"
+    for total, gift, email, card in await to_thread(_execute, query, number):
         return Order(number, Money(total, "EUR"), Money(gift, "EUR") if gift else None, email, card)
     raise KeyError(number)
 
 
-def paying_orders() -> list[str]:
+async def paying_orders() -> list[str]:
     """Return the numbers of the orders that are being paid."""
-    return [number for (number,) in _execute("SELECT number FROM orders WHERE state = 'paying'")]
+    return [number for (number,) in await to_thread(_execute, "SELECT number FROM orders WHERE state = 'paying'")]
 
 
 def _execute(statement: str, *values: str | None) -> list[tuple[str, ...]]:
