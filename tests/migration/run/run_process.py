@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tests.support.forkserver import forkserver
 from tests.support.simulators import SimulatorAccount, make_gateway
-from voucher_gateway.migration import RunReport, rollback_plan, run_plan
+from voucher_gateway.migration import rollback_plan, run_plan
 from voucher_gateway.provider_api import VoucherGatewayError
 from voucher_gateway.testing.harness.child_process import CrashPoints
 
@@ -40,11 +40,17 @@ def run_to_end(
 
 
 def run_and_report(
-    accounts: tuple[SimulatorAccount, ...], url: str, plan: str, options: dict[str, Any], answer: Connection
+    accounts: tuple[SimulatorAccount, ...],
+    url: str,
+    plan: str,
+    rollback: bool,
+    options: dict[str, Any],
+    answer: Connection,
 ) -> None:
-    """Run the plan, and send the report."""
+    """Run or roll back the plan, and send the report."""
     gc.disable()
-    answer.send(run_plan(make_gateway(accounts, url), Path(plan), **options))
+    work: Callable[..., object] = rollback_plan if rollback else run_plan
+    answer.send(work(make_gateway(accounts, url), Path(plan), **options))
     os._exit(0)
 
 
@@ -53,20 +59,24 @@ def run_in_fresh_process(
     url: str,
     plan: Path,
     *,
+    rollback: bool = False,
     meanwhile: Callable[[int], None] | None = None,
     **options: Any,
-) -> RunReport:
-    """Run a plan in a new process, which has one thread, and return the report.
+) -> Any:
+    """Run or roll back a plan in a new process, which has one thread, and return the report.
 
     Args:
         accounts: both accounts.
         url: of the journal.
         plan: the plan's file.
+        rollback: whether it is rolled back.
         meanwhile: is called with the id of the process while it runs.
         **options: of `run_plan`.
     """
     answer, sender = forkserver().Pipe()
-    process = forkserver().Process(target=run_and_report, args=(accounts, url, str(plan), options, sender), daemon=True)
+    process = forkserver().Process(
+        target=run_and_report, args=(accounts, url, str(plan), rollback, options, sender), daemon=True
+    )
     process.start()
     sender.close()
     try:
@@ -74,8 +84,7 @@ def run_in_fresh_process(
             assert process.pid is not None
             meanwhile(process.pid)
         assert answer.poll(_PATIENCE_S)
-        report: RunReport = answer.recv()
-        return report
+        return answer.recv()
     finally:
         process.kill()
         process.join(_PATIENCE_S)

@@ -9,8 +9,8 @@ import pytest
 
 from tests.migration.run.test_runner import carried
 from tests.migration.run.vendor_pair import SpendableValues, VendorPair
-from voucher_gateway.migration import Progress, RowState, status_of, verify_plan
-from voucher_gateway.migration.run import migration_run, vendor_check
+from voucher_gateway.migration import PlanState, Progress, RowState, rollback_plan, status_of, verify_plan
+from voucher_gateway.migration.run import context, migration_run, vendor_check
 from voucher_gateway.provider_api import ProviderUnavailable
 
 
@@ -97,3 +97,47 @@ def test_a_pilot_tells_how_long_the_rest_takes(make_pair: Callable[..., VendorPa
     took = time.monotonic() - began
     assert status_of(pair.gateway, pair.path).rest_s is None
     assert took / 3 < pilot.rest_s < 3 * took + 1
+
+
+def test_a_rollback_says_at_once_that_a_vendor_is_down_and_can_still_be_run(pair: VendorPair) -> None:
+    pair.plan()
+    pair.run(limit=3)
+    pair.target.close()
+    with pytest.raises(ProviderUnavailable):
+        rollback_plan(pair.gateway, pair.path)
+    assert status_of(pair.gateway, pair.path).state is PlanState.RUNNING
+
+
+def test_a_rollback_looks_once_more_at_what_is_in_doubt_before_it_ends(pair: VendorPair) -> None:
+    pair.plan()
+    before, wanted = SpendableValues.of(pair), len(carried(pair))
+    pair.run()
+    pair.source.inject("error-after-commit", "PATCH /*", times=2)
+    report = rollback_plan(pair.gateway, pair.path)
+    assert (report.undone, report.not_undone, report.in_doubt) == (wanted, 0, 0)
+    assert [voucher for voucher in report.kept if voucher.state is RowState.IN_DOUBT] == []
+    assert SpendableValues.of(pair).all == before.all
+
+
+def test_a_rollback_of_a_pilot_counts_only_what_was_begun(pair: VendorPair) -> None:
+    pair.plan()
+    pair.run(limit=3)
+    told: list[Progress] = []
+    assert rollback_plan(pair.gateway, pair.path, on_progress=told.append).undone == 3
+    assert {progress.total for progress in told} == {3}
+
+
+def test_a_rollback_stops_when_every_voucher_fails(
+    make_pair: Callable[..., VendorPair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = make_pair("jtl", "ticketing", 250)
+    pair.plan()
+    pair.run()
+    monkeypatch.setattr(context, "_PAUSES_S", ())
+    pair.target.inject("error-before", "* /*", times=0, after=1)
+    since = len(pair.target.requests)
+    report = rollback_plan(pair.gateway, pair.path)
+    moved = status_of(pair.gateway, pair.path).count(RowState.MOVED)
+    assert (report.undone, report.not_undone) == (0, moved)
+    assert isinstance(report.error, ProviderUnavailable)
+    assert len(pair.target.requests) - since < 2 * moved

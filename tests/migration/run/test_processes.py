@@ -17,7 +17,7 @@ from tests.migration.run.test_killed import check_never_more, check_settled, che
 from tests.migration.run.test_runner import carried
 from tests.migration.run.vendor_pair import SpendableValues, VendorPair
 from voucher_gateway.errors import InvalidRequest
-from voucher_gateway.migration import PlanState, RowState, RunReport, pause_plan, status_of, verify_plan
+from voucher_gateway.migration import PlanState, RowState, RunReport, pause_plan, rollback_plan, status_of, verify_plan
 
 
 def children_of(pid: int | None) -> list[int]:
@@ -43,7 +43,8 @@ def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
 
 def run_report(pair: VendorPair, **options: Any) -> RunReport:
     """Run the plan in a process of its own, which has one thread, and return the report."""
-    return run_in_fresh_process(pair.accounts, pair.url, pair.path, **options)
+    report: RunReport = run_in_fresh_process(pair.accounts, pair.url, pair.path, **options)
+    return report
 
 
 def test_two_processes_share_a_run_and_make_one_report(make_pair: Callable[..., VendorPair]) -> None:
@@ -59,6 +60,7 @@ def test_two_processes_share_a_run_and_make_one_report(make_pair: Callable[..., 
     assert verify_plan(pair.gateway, pair.path).proved
 
 
+@pytest.mark.long
 def test_both_processes_move_vouchers_at_the_same_time(make_pair: Callable[..., VendorPair]) -> None:
     pair = make_pair("jtl", "ticketing", 200, latency_ms=20)
     pair.plan()
@@ -80,6 +82,7 @@ def test_a_limit_holds_for_all_processes_together(make_pair: Callable[..., Vendo
     assert run_report(pair, processes=3, limit=1).counts == {RowState.MOVED: 1}
 
 
+@pytest.mark.long
 def test_a_rate_holds_for_all_processes_together(make_pair: Callable[..., VendorPair]) -> None:
     pair = make_pair(vouchers=150)
     pair.plan(rates={"target": 40.0})
@@ -125,7 +128,7 @@ def test_when_the_parent_is_killed_the_children_complete_what_has_begun_and_end(
     assert SpendableValues.of(pair).all == before.all
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_signal_to_the_parent_ends_all_processes_after_the_moves_that_have_begun(
     make_pair: Callable[..., VendorPair], number: signal.Signals
 ) -> None:
@@ -147,6 +150,7 @@ def test_a_signal_to_the_parent_ends_all_processes_after_the_moves_that_have_beg
     assert SpendableValues.of(pair).all == before.all
 
 
+@pytest.mark.long
 def test_a_pause_stops_all_processes(make_pair: Callable[..., VendorPair]) -> None:
     pair = make_pair("jtl", "ticketing", 200, latency_ms=10)
     pair.plan()
@@ -162,6 +166,7 @@ def test_a_pause_stops_all_processes(make_pair: Callable[..., VendorPair]) -> No
     assert (seen.state, seen.count(RowState.WORKING), seen.workers) == (PlanState.PAUSED, 0, {})
 
 
+@pytest.mark.long
 def test_an_error_of_one_process_stops_all_and_is_reported(make_pair: Callable[..., VendorPair]) -> None:
     pair = make_pair("jtl", "ticketing", 200, latency_ms=10)
     pair.plan()
@@ -171,6 +176,64 @@ def test_an_error_of_one_process_stops_all_and_is_reported(make_pair: Callable[.
     assert report.error is not None
     assert (type(report.error).__name__, report.stopped) == ("AuthenticationFailed", "error")
     assert report.left > 0
+    assert SpendableValues.of(pair).all == before.all
+
+
+def test_two_processes_roll_back_and_make_one_report(make_pair: Callable[..., VendorPair]) -> None:
+    pair = make_pair("jtl", "ticketing", 60, latency_ms=2)
+    pair.plan()
+    before, wanted = SpendableValues.of(pair), carried(pair)
+    pair.run()
+    report = run_in_fresh_process(pair.accounts, pair.url, pair.path, rollback=True, processes=2)
+    assert (report.undone, report.not_undone, report.in_doubt) == (len(wanted), 0, 0)
+    assert (report.error, report.lost_processes) == (None, ())
+    assert SpendableValues.of(pair).all == before.all
+    assert verify_plan(pair.gateway, pair.path).proved
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("source", ["jtl", "ticketing"])
+def test_a_killed_process_of_a_rollback_is_named_and_its_part_is_taken_over(
+    make_pair: Callable[..., VendorPair], either_url: str, source: str
+) -> None:
+    target = {"jtl": "ticketing", "ticketing": "jtl"}[source]
+    pair = make_pair(source, target, 200, latency_ms=30, url=either_url)
+    pair.plan()
+    before, wanted = SpendableValues.of(pair), carried(pair)
+    pair.run()
+
+    def kill_one(pid: int) -> None:
+        wait_for(lambda: status_of(pair.gateway, pair.path).count(RowState.UNDONE))
+        os.kill(children_of(pid)[-1], signal.SIGKILL)
+
+    report = run_in_fresh_process(pair.accounts, pair.url, pair.path, rollback=True, meanwhile=kill_one, processes=2)
+    assert (report.undone, report.not_undone, report.error) == (len(wanted), 0, None)
+    assert len(report.lost_processes) == 1
+    assert SpendableValues.of(pair).all == before.all
+    assert verify_plan(pair.gateway, pair.path).proved
+
+
+@pytest.mark.long
+def test_when_the_parent_of_a_rollback_is_killed_its_children_end_and_the_next_one_goes_on(
+    make_pair: Callable[..., VendorPair],
+) -> None:
+    pair = make_pair("jtl", "ticketing", 300, latency_ms=50)
+    pair.plan()
+    before = SpendableValues.of(pair)
+    pair.run()
+    children: list[int] = []
+
+    def kill_parent(pid: int) -> None:
+        wait_for(lambda: status_of(pair.gateway, pair.path).count(RowState.UNDONE))
+        children.extend(children_of(pid))
+        os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(EOFError):
+        run_in_fresh_process(pair.accounts, pair.url, pair.path, rollback=True, meanwhile=kill_parent, processes=2)
+    wait_for(lambda: not any(map(is_alive, children)), 10)
+    check_never_more(pair, before)
+    assert status_of(pair.gateway, pair.path).count(RowState.MOVED) > 0
+    rollback_plan(pair.gateway, pair.path)
     assert SpendableValues.of(pair).all == before.all
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from operator import attrgetter
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from voucher_gateway.money import Money
 
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `migrate plan` wrote.")]
+Processes = Annotated[
+    int,
+    typer.Option("--processes", metavar="N", min=1, max=64, help="Share the work among N processes, one for a core."),
+]
 ByName = Annotated[
     str | None,
     typer.Option("--by", metavar="NAME", help="Who does it, for the records; else the user of this system."),
@@ -58,10 +62,7 @@ def run(
         int | None,
         typer.Option("--workers", metavar="N", min=1, max=256, help="So many vouchers at a time; else as planned."),
     ] = None,
-    processes: Annotated[
-        int,
-        typer.Option("--processes", metavar="N", min=1, max=64, help="Share the work, each with --workers at a time."),
-    ] = 1,
+    processes: Processes = 1,
     accept: Annotated[
         list[str] | None, typer.Option("--accept", metavar="NAME", help="Accept a risk of the plan; may be repeated.")
     ] = None,
@@ -108,7 +109,7 @@ def run(
     raise typer.Exit(_run_code(report))
 
 
-def rollback(context: typer.Context, plan: PlanFile, by: ByName = None) -> None:
+def rollback(context: typer.Context, plan: PlanFile, processes: Processes = 1, by: ByName = None) -> None:
     """Bring back to the source what was moved, and list what cannot be brought back and why: spent since, say.
 
     Exit code 0: all is back. 4: vouchers are in doubt; give the command again. 5: vouchers stay at the target. Others
@@ -126,7 +127,7 @@ def rollback(context: typer.Context, plan: PlanFile, by: ByName = None) -> None:
         plan_gateway(session, opened) as gateway,
         progress_printer(session.output) as printer,
     ):
-        report = rollback_plan(gateway, opened, by=by, on_progress=printer.print_progress)
+        report = rollback_plan(gateway, opened, processes=processes, by=by, on_progress=printer.print_progress)
     _print_rollback(session.output, report)
     raise typer.Exit(_rollback_code(report))
 
@@ -208,10 +209,14 @@ def _print_run(output: Output, report: RunReport) -> None:
             print_rows(output, report.noted, NOTED)
         if report.left and not report.dry_run:
             output.show(_left_sentence(report))
-        for sentence in report.lost_processes:
-            output.note(f"Warning: {sentence}. What it had begun goes on from the journal.", "bold yellow")
+        _print_lost_processes(output, report.lost_processes)
     if report.error is not None:
         print_error(output, report.error)
+
+
+def _print_lost_processes(output: Output, sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        output.note(f"Warning: {sentence}. What it had begun goes on from the journal.", "bold yellow")
 
 
 def _moved_sentence(report: RunReport) -> str:
@@ -261,6 +266,7 @@ def _print_rollback(output: Output, report: RollbackReport) -> None:
     for noted in (report.remarks, report.kept):
         if noted:
             print_rows(output, noted, NOTED)
+    _print_lost_processes(output, report.lost_processes)
     if report.error is not None:
         print_error(output, report.error)
 

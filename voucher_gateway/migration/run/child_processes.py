@@ -1,4 +1,4 @@
-"""Child processes that run one plan together.
+"""Child processes that run or roll back one plan together.
 
 A child is forked, so it has the accounts of its parent, whatever they were made from. It opens its own connections and
 locks after the fork, claims vouchers under its own name, and sends its results to its parent. If it dies, the others
@@ -14,24 +14,34 @@ import os
 import pickle
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Protocol
 
 import attrs
 
 from voucher_gateway.errors import NotExecuted, VoucherGatewayError
-from voucher_gateway.migration.run.context import MigrationContext
-from voucher_gateway.migration.run.process_run import TICK_S, ProcessRun, RunEnd, RunTask
+from voucher_gateway.migration.run.process_run import TICK_S, ResultLog, RunEnd
 from voucher_gateway.migration.run.progress import RunCounter, log
 from voucher_gateway.migration.run.rows import MoveResult
 from voucher_gateway.migration.run.state import MigrationState
 
 _PARENT_CHECK_S: Final = 1.0
+_WAIT_FOR_DEAD_S: Final = 30.0
+_POLL_S: Final = 0.05
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class ChildWork(Protocol):
+    """The work of one child."""
+
+    def run(self, result_log: ResultLog) -> RunEnd:
+        """Do the work, tell the log of all results, and return how it ended."""
+        ...
 
 
 # --- messages of a child ---
@@ -93,36 +103,35 @@ class _ResultSender:
 def _run_child(
     connection: Connection,
     inherited: Sequence[Connection],
-    context: MigrationContext,
+    work: ChildWork,
+    stop: threading.Event,
     state: MigrationState,
-    task: RunTask,
     parent: int,
 ) -> NoReturn:
-    """Run the plan in a child, from the fork to the end of the child.
+    """Do the work of a child, from the fork to the end of the child.
 
     Args:
         connection: to the parent.
         inherited: the parent's ends of connections. While a child has one open, the death of the parent does not show.
-        context: what all moves of the plan share.
+        work: what the child has to do.
+        stop: the event that stops it.
         state: the state of the plan.
-        task: what the child has to do.
         parent: the id of the parent's process.
     """
     code = 1
     try:
         for other in inherited:
             other.close()
-        _report_run(connection, context, state, task, parent)
+        _report_work(connection, work, stop, state, parent)
         code = 0
     finally:
         os._exit(code)  # what else is to be done at the end of a program, the parent does
 
 
-def _report_run(
-    connection: Connection, context: MigrationContext, state: MigrationState, task: RunTask, parent: int
+def _report_work(
+    connection: Connection, work: ChildWork, stop: threading.Event, state: MigrationState, parent: int
 ) -> None:
-    """Run the plan, and send all results and the end to the parent."""
-    stop = context.stop
+    """Do the work, and send all results and the end to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all processes, and the parent says what to do
     signal.signal(signal.SIGTERM, _setter_of(stop))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
@@ -131,7 +140,7 @@ def _report_run(
     end = RunEnd()
     try:
         sender.send(_Begun(state.database.locks.owner()))
-        end = ProcessRun(context, state, task, sender).run()
+        end = work.run(sender)
     except BaseException as error:  # noqa: BLE001 - the parent raises it
         end = RunEnd(stopped="error", error=error)
     sender.send(_Ended(_sendable(end)))
@@ -175,6 +184,7 @@ class _Child:
 
     pid: int
     connection: Connection
+    work: ChildWork
     exit_code: int | None = None
     owner: str | None = None
     announced: Sequence[MoveResult] = ()
@@ -189,28 +199,35 @@ class ChildrenEnd:
         end: how the run ended, as far as the children tell: the first error, or the first reason.
         lost: a sentence about each child that ended without a report.
         lost_owners: the names of these in the journal's database.
+        lost_works: their work.
     """
 
     end: RunEnd
     lost: tuple[str, ...] = ()
     lost_owners: tuple[str, ...] = ()
+    lost_works: tuple[ChildWork, ...] = ()
+
+    @property
+    def can_be_taken_over(self) -> bool:
+        """Whether a child was lost, and nothing else stopped the work."""
+        return bool(self.lost) and self.end.stopped in (None, "limit")
 
 
 class ChildProcesses:
-    """The children of one run.
+    """The children of one run or rollback.
 
     They are forked by the constructor. A thread of this process that holds a lock at that moment leaves it locked in
     the children, so no other thread should be at work.
 
     Args:
-        context: what all moves of the plan share. Each child gets a copy of it.
+        works: the work of each child.
+        stop: the event that stops the work. Each child gets a copy of it.
         state: the state of the plan.
-        tasks: a task for each child.
         counter: counts the results of all children.
     """
 
     def __init__(
-        self, context: MigrationContext, state: MigrationState, tasks: Sequence[RunTask], counter: RunCounter
+        self, works: Sequence[ChildWork], stop: threading.Event, state: MigrationState, counter: RunCounter
     ) -> None:
         self._state = state
         self._counter = counter
@@ -218,20 +235,20 @@ class ChildProcesses:
         # A child must not be interrupted before it knows what to do then.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
-            for task in tasks:
-                self._fork(context, task)
+            for work in works:
+                self._fork(work, stop)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def _fork(self, context: MigrationContext, task: RunTask) -> None:
+    def _fork(self, work: ChildWork, stop: threading.Event) -> None:
         ours, theirs = Pipe()
         inherited = [*(child.connection for child in self._children), ours]
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _run_child(theirs, inherited, context, self._state, task, parent)
+            _run_child(theirs, inherited, work, stop, self._state, parent)
         theirs.close()
-        self._children.append(_Child(pid, ours))
+        self._children.append(_Child(pid, ours, work))
 
     def run(self, on_tick: Callable[[], None] | None = None) -> ChildrenEnd:
         """Collect the results of the children until all have ended.
@@ -279,7 +296,7 @@ class ChildProcesses:
                 child.announced = ()
             case _Ended(end):
                 child.end = end
-                if end.error is not None:  # the others would meet it as well
+                if end.stopped == "error":  # the others would meet it as well
                     self._stop()
 
     def _bury(self, child: _Child) -> None:
@@ -311,15 +328,29 @@ class ChildProcesses:
     def _end(self) -> ChildrenEnd:
         ends = [child.end for child in self._children if child.end is not None]
         lost = [child for child in self._children if child.end is None]
+        ends.sort(key=_is_not_error)  # an error that has stopped the work comes first
         error = next((end.error for end in ends if end.error is not None), None)
-        if error is None and not ends:
-            error = NotExecuted("all processes of the run were ended; nothing is lost: run the plan again")
         stopped = next((end.stopped for end in ends if end.stopped is not None), None)
+        if not ends:
+            error = NotExecuted("all processes were ended; nothing is lost: give the same command again")
+            stopped = "error"
         return ChildrenEnd(
-            end=RunEnd(stopped="error" if error is not None else stopped, error=error),
+            end=RunEnd(stopped=stopped, error=error),
             lost=tuple(map(_loss_text, lost)),
             lost_owners=tuple(child.owner for child in lost if child.owner is not None),
+            lost_works=tuple(child.work for child in lost),
         )
+
+
+def _is_not_error(end: RunEnd) -> bool:
+    return end.stopped != "error"
+
+
+def wait_for_death(state: MigrationState, owners: Sequence[str]) -> None:
+    """Wait until the journal's database knows that processes are dead: PostgreSQL may take a moment to notice it."""
+    deadline = time.monotonic() + _WAIT_FOR_DEAD_S
+    while any(map(state.database.locks.alive, owners)) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
 
 
 def _loss_text(child: _Child) -> str:

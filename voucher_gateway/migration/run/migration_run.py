@@ -10,9 +10,9 @@ import attrs
 
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.instants import now
-from voucher_gateway.migration.run.child_processes import ChildProcesses, ChildrenEnd
+from voucher_gateway.migration.run.child_processes import ChildProcesses, ChildrenEnd, wait_for_death
 from voucher_gateway.migration.run.context import MigrationContext
-from voucher_gateway.migration.run.process_run import ProcessRun, RunEnd, RunTask, release_abandoned
+from voucher_gateway.migration.run.process_run import ProcessRun, ResultLog, RunEnd, RunTask, release_abandoned
 from voucher_gateway.migration.run.progress import (
     OnProgress,
     RunCounter,
@@ -30,9 +30,25 @@ from voucher_gateway.migration.schema import PlanState, RowState
 
 _LOOK_S: Final = 60.0
 """At the end of a run, vouchers in doubt are looked at for about this long."""
-_WAIT_FOR_DEAD_S: Final = 30.0
-"""PostgreSQL may take this long to notice the death of a process."""
-_POLL_S: Final = 0.05
+
+
+@attrs.frozen
+class _Moves:
+    """The moves of one child.
+
+    Attributes:
+        context: what all moves of the plan share.
+        state: the state of the plan.
+        task: what the child has to do.
+    """
+
+    context: MigrationContext
+    state: MigrationState
+    task: RunTask
+
+    def run(self, result_log: ResultLog) -> RunEnd:
+        """Move vouchers until none is left or the run is stopped."""
+        return ProcessRun(self.context, self.state, self.task, result_log).run()
 
 
 class MigrationRun:
@@ -101,24 +117,21 @@ class MigrationRun:
             return ChildrenEnd(end=self._run_here(self._task))
         context, task = self._context, self._task
         shared = MigrationContext(context.gateway, context.plan_id, context.header)
-        children = ChildProcesses(shared, self._state, _divide(task, self._processes), self._counter)
-        ended = children.run(self._report_progress)
-        if not ended.lost or ended.end.error is not None or ended.end.stopped not in (None, "limit"):
-            return ended
-        return attrs.evolve(ended, end=self._take_over(ended))
+        works = [_Moves(shared, self._state, part) for part in _divide(task, self._processes)]
+        ended = ChildProcesses(works, shared.stop, self._state, self._counter).run(self._report_progress)
+        return attrs.evolve(ended, end=self._take_over(ended)) if ended.can_be_taken_over else ended
 
     def _run_here(self, task: RunTask) -> RunEnd:
         return ProcessRun(self._context, self._state, task, self._counter).run(self._report_progress)
 
     def _take_over(self, ended: ChildrenEnd) -> RunEnd:
         """Move what children that died at the end have left, when the others had nothing to do any more."""
-        deadline = time.monotonic() + _WAIT_FOR_DEAD_S
-        while any(map(self._state.database.locks.alive, ended.lost_owners)) and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
+        wait_for_death(self._state, ended.lost_owners)
         limit, tried = self._task.limit, self._counter.counts.total() + self._counter.put_off
         if limit is not None and tried >= limit:
             return ended.end
-        return self._run_here(attrs.evolve(self._task, limit=None if limit is None else limit - tried))
+        end = self._run_here(attrs.evolve(self._task, limit=None if limit is None else limit - tried))
+        return RunEnd(stopped=end.stopped or ended.end.stopped, error=ended.end.error or end.error)
 
     def _look_at_doubts(self, end: RunEnd) -> RunEnd:
         """Look once more at the vouchers in doubt: a vendor that failed a moment ago may tell now what it did."""

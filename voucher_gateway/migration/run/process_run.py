@@ -53,7 +53,7 @@ class RunEnd:
 
     Attributes:
         stopped: why it ended before the last voucher: ``paused``, ``rolled-back``, ``limit`` or ``error``.
-        error: the error that stopped it, or the first one because of which vouchers were put off.
+        error: the error that stopped it, or else the first one because of which vouchers were put off.
     """
 
     stopped: str | None = None
@@ -130,7 +130,7 @@ class ProcessRun:
             under_way = {row.number for row in self._moves.values()}  # empty, unless Ctrl-C was pressed twice
             self._state.release([row for row in self._state.claimed.values() if row.number not in under_way])
         error = self._error or self._deferred_error  # too few deferred errors to stop the run
-        return RunEnd(stopped="error" if error is not None else self._stopped, error=error)
+        return RunEnd(stopped="error" if self._error is not None else self._stopped, error=error)
 
     def _coordinate(self, pool: ThreadPoolExecutor, on_tick: Callable[[], None] | None) -> None:
         tick_at = 0.0
