@@ -148,6 +148,7 @@ from voucher_gateway.setting_types import DatabaseUrl as DatabaseUrl
 from voucher_gateway.setting_types import SecretSource as SecretSource
 from voucher_gateway.setting_types import parse_base_url as parse_base_url
 from voucher_gateway.setting_types import secret_source as secret_source
+from voucher_gateway.shared_limits import SharedLimits as SharedLimits
 from voucher_gateway.wire.amounts import AmountFormat as AmountFormat
 from voucher_gateway.wire.amounts import DecimalText as DecimalText
 from voucher_gateway.wire.amounts import FixedScale as FixedScale

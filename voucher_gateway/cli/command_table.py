@@ -120,7 +120,10 @@ _SELL: Final[Panels] = {
 _ACCOUNTS: Final[Panels] = {
     "Commands": {
         "list": ("accounts:accounts", "List the accounts of the configuration, with their providers and logins."),
-        "pause": ("pauses:pause", "Begin nothing new at the vendor of an account, in all processes."),
+        "pause": (
+            "pauses:pause",
+            "Pause an account: within 5 seconds, no process with this journal begins anything new at its vendor.",
+        ),
         "resume": ("pauses:resume", "End the pause of an account."),
     }
 }

@@ -64,9 +64,9 @@ def accounts(context: typer.Context) -> None:
     `doctor` tests the accounts. For the amounts and limits of each provider see `providers`.
 
     Examples:
-        voucher-gateway accounts
+        voucher-gateway accounts list
         voucher-gateway accounts list --json
-        voucher-gateway --config shop.toml accounts
+        voucher-gateway --config shop.toml accounts list
     """
     session = cli_context_of(context)
     # Without a gateway, whose import costs as much as the rest of this command.

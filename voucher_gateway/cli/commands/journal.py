@@ -56,7 +56,7 @@ def prune(
     Examples:
         voucher-gateway journal prune --older-than 400d --dry-run
         voucher-gateway journal prune --older-than 400d
-        voucher-gateway journal prune --older-than 400d --archive journal-2026.jsonl.gz
+        voucher-gateway journal prune --older-than 400d --archive 2026.jsonl.gz
     """
     session = cli_context_of(context)
     with session.gateway() as gateway, session.output.progress("removing old operations") as line:

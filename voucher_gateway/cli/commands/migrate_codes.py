@@ -55,7 +55,7 @@ def codes(
     written whole or not at all, and only its owner can read it (mode 0600). Who made a list is recorded.
 
     Examples:
-        voucher-gateway migrate codes move.plan --csv letters.csv --reveal --by Ann
+        voucher-gateway migrate codes move.plan --csv new.csv --reveal --by Ann
     """
     from voucher_gateway.migration.certificate.new_codes import iterate_new_codes
     from voucher_gateway.migration.plan.plan_file import open_plan

@@ -86,7 +86,7 @@ def plan(
 
     Examples:
         voucher-gateway migrate plan shop events --policy-template policy.toml
-        voucher-gateway migrate plan shop events --out move.plan --policy policy.toml
+        voucher-gateway migrate plan shop events --out my.plan --policy my.toml
     """
     from voucher_gateway.migration.file_accounts import add_file_accounts, is_file_name, problems_path
     from voucher_gateway.migration.plan.make import make_plan

@@ -259,7 +259,7 @@ def list_operations(
         voucher-gateway operations list --outcome unknown
         voucher-gateway operations list --order 1001
         voucher-gateway operations list --since 2026-11-01 --limit 100 --json
-        voucher-gateway operations list --archive journal-2026.jsonl.gz --order 1001
+        voucher-gateway operations list --archive 2026.jsonl.gz --order 1001
     """
     session = cli_context_of(context)
     begin, end = parse_period(since, until)
