@@ -32,7 +32,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final, Literal, Self
 
 import attrs
@@ -335,11 +334,6 @@ class TooManyChecks(VoucherGatewayError):
 _encode_json: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
-@lru_cache(maxsize=8)
-def _names_of_fields(ticket: type[Ticket]) -> tuple[str, ...]:
-    return tuple(field.name for field in attrs.fields(ticket))
-
-
 @attrs.frozen(kw_only=True)
 class Ticket:
     """What is needed to find out later what became of one changing call. Strings only, no code and no PIN.
@@ -384,7 +378,7 @@ class Ticket:
 
     def to_json(self) -> str:
         """Return the ticket as one line of JSON, without the parts that are not known."""
-        values = ((name, getattr(self, name)) for name in _names_of_fields(type(self)))
+        values = ((name, getattr(self, name)) for name in _TICKET_FIELDS)
         return _encode_json({name: value for name, value in values if value})
 
     @classmethod
@@ -405,6 +399,9 @@ class Ticket:
         if not all(isinstance(value, str) for value in strings):
             raise InvalidRequest("ticket: every value must be a string", field="ticket", rule="strings only")
         return ticket
+
+
+_TICKET_FIELDS: Final = tuple(field.name for field in attrs.fields(Ticket))
 
 
 class OutcomeUnknown(VoucherGatewayError):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from decimal import Decimal
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -153,13 +154,17 @@ def test_a_request_that_is_cancelled_at_any_moment_is_finished_by_a_repeat(shop:
     assert (shop.left(*codes), shop.card(), customer.state()) == (["0.00", "0.00"], ["captured 39.90"], "done")
 
 
+def adds(customer: Customer, code: str) -> bool:
+    return customer.post("/vouchers", code=code)[0] == 200
+
+
 def test_a_customer_who_is_told_to_wait_finds_the_order_paid(shop: ExampleShop, tmp_path: Path) -> None:
     write_config(tmp_path, shop.jtl, shop.tickets)
     codes = shop.vouchers("30.00", "20.00")
     with running_shop(tmp_path, shop.jtl, shop.tickets, shop.cards, SHOP_PATIENCE_S="0.5") as mine:
         customer = Customer(attrs.evolve(mine, earlier=shop.earlier), "89.90")
         for code in codes:
-            eventually(lambda code=code: customer.post("/vouchers", code=code)[0] == 200)
+            eventually(partial(adds, customer, code))
         mine.jtl.inject("slow", CHARGE, delay_s=1.5)
         status, page = customer.post("/pay", card="tok_good")
         assert (status, page["text"].partition(".")[0]) == (202, "This takes longer than usual")
