@@ -16,11 +16,16 @@ from sqlalchemy.engine import Connection, Engine
 
 from voucher_gateway.instants import format_micros
 from voucher_gateway.journal import schema
+from voucher_gateway.journal.events.digests import chain_mac
+from voucher_gateway.journal.keys import JournalKeys
 
-BETWEEN_COPIES: Final = timedelta(minutes=40)
-"""The time between two copies: 10 million operations are about eight months of a large shop."""
+BETWEEN_COPIES: Final = timedelta(hours=4)
+"""The time between two copies: 10 million operations are those of four years."""
 
 _BATCH: Final = 50
+_CHAIN: Final = 2
+"""The chain of all copied events; that of the sample is 1."""
+
 _TABLES: Final = (schema.operations, schema.requests, schema.holds, schema.events)
 _WITH_NUMBER: Final = frozenset(
     {"reference", "order_number", "voucher_id", "target", "wire_reference", "reservation_id", "fingerprint"}
@@ -31,13 +36,13 @@ _TIME_DIGITS: Final = 12
 _FINGERPRINT_DIGITS: Final = 52
 
 
-def multiply(engine: Engine, first: int, last: int) -> None:
-    """Write the copies of these numbers; the higher a number, the older its rows.
+def multiply(engine: Engine, keys: JournalKeys, count: int) -> None:
+    """Write copies, the oldest first.
 
     Args:
         engine: of the journal's database. Nothing else uses it now.
-        first: the number of the first copy, from 1 on.
-        last: the number of the last copy.
+        keys: the journal's.
+        count: how many copies.
     """
     indexes = [index for table in _TABLES for index in table.indexes]
     with engine.begin() as connection:
@@ -45,24 +50,38 @@ def multiply(engine: Engine, first: int, last: int) -> None:
             _keep_originals(connection, table)
         for index in indexes:
             index.drop(connection)
+        in_sample = connection.scalar(sa.select(sa.func.count()).select_from(schema.events)) or 0
     inserts = [_insert_copy(table) for table in _TABLES]
-    for begin in range(first, last + 1, _BATCH):
+    for begin in range(count, 0, -_BATCH):
         with engine.begin() as connection:
-            for number in range(begin, min(begin + _BATCH, last + 1)):
-                values = _values_of(number)
+            for number in range(begin, max(begin - _BATCH, 0), -1):
+                values = {**_values_of(number), "events_before": (count - number) * in_sample}
                 for insert in inserts:
                     connection.execute(insert, values)
     with engine.begin() as connection:
         for index in indexes:
             index.create(connection)
+        _insert_chain(connection, keys, count * in_sample)
         if engine.dialect.name == "postgresql":
             connection.execute(sa.text("ANALYZE"))
 
 
+def _insert_chain(connection: Connection, keys: JournalKeys, length: int) -> None:
+    """Insert the chain of the copied events."""
+    chain: dict[str, Any] = {
+        "id": _CHAIN,
+        "started_at": format_micros(datetime.now(UTC)),
+        "first_number": 1,
+        "first_digest": "",
+        "length": length,
+        "head": "",
+        "key_id": keys.newest,
+    }
+    connection.execute(sa.insert(schema.chains), {**chain, "mac": chain_mac(keys, chain)})
+
+
 def _keep_originals(connection: Connection, table: sa.Table) -> None:
-    exists = sa.inspect(connection).has_table(_original_of(table).name)
-    if not exists:
-        connection.execute(sa.text(f"CREATE TABLE {_original_of(table).name} AS SELECT * FROM {table.name}"))
+    connection.execute(sa.text(f"CREATE TABLE {_original_of(table).name} AS SELECT * FROM {table.name}"))
 
 
 def _original_of(table: sa.Table) -> Any:
@@ -80,7 +99,9 @@ def _copied_value(table: sa.Table, name: str, value: Any) -> Any:
     if (table.name, name) in _OPERATION_IDS or name == "operation_id":
         return sa.bindparam("time", type_=sa.String).concat(sa.func.substr(value, _TIME_DIGITS + 1))
     if name == "chain":
-        return value + sa.bindparam("number", type_=sa.Integer)
+        return sa.literal_column(str(_CHAIN))
+    if name == "number":
+        return value + sa.bindparam("events_before", type_=sa.BigInteger)
     if name in _INSTANTS:
         return sa.case((value.is_(None), None), else_=sa.bindparam("at", type_=sa.String))
     if name == "fingerprint":
@@ -95,6 +116,5 @@ def _values_of(number: int) -> Mapping[str, object]:
     return {
         "time": f"{int(instant.timestamp() * 1000):0{_TIME_DIGITS}x}",
         "at": format_micros(instant),
-        "number": number,
         "suffix": f".{number}",
     }
