@@ -23,7 +23,7 @@ def redeemed(run: Any, kept: RunningSimulator) -> None:
 def test_events_are_listed_for_people(run: Any, redeemed: None) -> None:
     printed = run("events", "list", "--order", "1001").done().out
     assert "operation.started" in printed
-    assert "operation.succeeded  shop" in printed
+    assert "operation.succeeded  redeem  shop" in printed
     assert "1002" not in printed
 
 

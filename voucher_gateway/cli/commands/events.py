@@ -27,9 +27,15 @@ Kind = Annotated[
     typer.Option("--kind", metavar="KIND", help="Only of this kind, such as operation.succeeded; may be repeated."),
 ]
 
+
+def _verb(event: Event) -> object:
+    return event.data.get("verb")
+
+
 _COLUMNS: Final = (
     TableColumn("at (UTC)", attrgetter("at")),
     TableColumn("kind", attrgetter("kind")),
+    TableColumn("verb", _verb, optional=True),
     TableColumn("account", attrgetter("account"), optional=True),
     TableColumn("order", attrgetter("order"), optional=True),
     TableColumn("reference", attrgetter("reference"), optional=True),
