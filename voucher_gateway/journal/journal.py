@@ -59,6 +59,9 @@ from voucher_gateway.storage.engine import Database
 
 log: Final = logging.getLogger("voucher_gateway.journal")
 
+_SHORTEST_WAIT_S: Final = 0.5
+"""A call whose time is over waits that long for the other threads, to read what became of it."""
+
 _RESTORED_AT: Final = sa.select(facts.c.value).where(facts.c.name == RESTORED_AT)
 
 
@@ -93,7 +96,7 @@ class Journal:
 
     def find(self, key: OperationKey) -> OperationRecord | None:
         """Return the operation of a key."""
-        with self.database.read(wait_s=seconds_within(BUSY_TIMEOUT_S)) as connection:
+        with self.database.read() as connection:
             return rows.select_operation(connection, key)
 
     def find_unless_pruned(self, key: OperationKey) -> OperationRecord | None:
@@ -103,7 +106,8 @@ class Journal:
             ReferencePruned: if it was removed. Nothing may be sent then.
             ConfigurationError: if the key that recognises it is missing.
         """
-        with self.database.read() as connection:
+        wait_s = max(_SHORTEST_WAIT_S, seconds_within(BUSY_TIMEOUT_S))
+        with self.database.read(wait_s=wait_s) as connection:
             record = rows.select_operation(connection, key)
             if record is None:
                 require_not_pruned(connection, self.keys, key)
