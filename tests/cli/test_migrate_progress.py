@@ -71,11 +71,11 @@ def test_a_verification_tells_rate_and_time(monkeypatch: pytest.MonkeyPatch) -> 
     err = io.StringIO()
     with progress_printer(Output(out=io.StringIO(), err=err)) as printer:
         for count in (100, 200):
-            printer.print_verification(VerificationProgress(work="read at shop", count=count, total=1000))
+            printer.print_verification(VerificationProgress(work="read at shop", count=count, total=100_000))
             time.sleep(0.1)
         printer.print_verification(VerificationProgress(work="compared", count=0, total=1000))
     lines = err.getvalue().splitlines()
-    assert re.fullmatch(r"200 of 1000 vouchers read at shop, \d+ a second, about \d+ s left", lines[1])
+    assert re.fullmatch(r"200 of 100000 vouchers read at shop, \d+ a second, about .* left", lines[1])
     assert lines[2] == "0 of 1000 vouchers compared"
 
 

@@ -80,7 +80,7 @@ class ProgressPrinter:
         if self._meter is None or work != self._work:
             from voucher_gateway.migration.rate_meter import RateMeter
 
-            self._meter, self._work = RateMeter(), work
+            self._meter, self._work = RateMeter(count), work
         self._meter.note(count)
         per_second = self._meter.per_second
         speed = speed_text(per_second, None if total is None else self._meter.seconds_for(total - count))

@@ -17,13 +17,14 @@ class RateMeter:
     """Measures a rate from counts that grow.
 
     Args:
+        count: how much was done before the measurement.
         clock: returns seconds; only their differences count.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, count: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._points: deque[tuple[float, int]] = deque([(clock(), 0)])
-        self._count = 0
+        self._points: deque[tuple[float, int]] = deque([(clock(), count)])
+        self._count = count
 
     def note(self, count: int) -> None:
         """Note how much is done by now."""
