@@ -363,6 +363,9 @@ def test_a_file_of_a_spreadsheet_is_shown_as_it_is_read_and_its_plan_keeps_that(
     assert "Nummer is code, Betrag is remaining, Bis is valid_until" in ran.err
     assert "2 vouchers moved: 17.50 EUR" in run("migrate", "run", "in.plan").done().out
     assert "2 of 2 vouchers as planned" in run("migrate", "verify", "in.plan").done().out
+    made = run("--json", "migrate", "certificate", "in.plan").done()
+    assert (made.object["plan"]["source"]["account"], made.object["verdict"]) == ("in.csv", "complete")
+    assert str(Path.cwd()) not in made.out
     assert '"delimiter":";"' in Path("in.plan").read_text().splitlines()[0]
 
 

@@ -39,10 +39,12 @@ class Column:
     Attributes:
         name: its heading.
         numeric: whether its cells are aligned to the right and their digits grouped.
+        unbroken: whether its cells stay on one line, such as a moment.
     """
 
     name: str
     numeric: bool = False
+    unbroken: bool = False
 
 
 @attrs.frozen

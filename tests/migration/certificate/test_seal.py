@@ -135,3 +135,11 @@ def test_other_files_are_no_certificates(tmp_path: Path, text: str) -> None:
 
 def test_a_seal_of_a_plan_is_no_seal_of_a_certificate() -> None:
     assert KEYS.seal("a" * 64) != KEYS.seal_certificate("a" * 64)
+
+
+def test_a_key_that_was_rotated_still_checks_its_certificates(json_file: Path, html_file: Path) -> None:
+    rotated = JournalKeys.of({"1": Secret("k" * 40), "2": Secret("n" * 40)})
+    assert check_certificate(rotated, json_file).key_id == "1"
+    assert check_certificate(rotated, html_file).key_id == "1"
+    with pytest.raises(ConfigurationError, match="under another key"):
+        check_certificate(JournalKeys.of({"2": Secret("n" * 40)}), json_file)

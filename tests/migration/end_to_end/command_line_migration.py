@@ -242,6 +242,40 @@ class Migration:
         """Let the program verify."""
         return self.run("migrate", "verify", "move.plan")
 
+    def check_certificate(self) -> None:
+        """Check each sum of the certificate of a finished move against the ledgers of both ends, to the cent."""
+        done = self.run("migrate", "certificate", "move.plan", "--json-file", "move.json", "--csv", "move-csv")
+        assert done.returncode == 0, done.stdout + done.stderr
+        certificate = json.loads((self.folder / "move.json").read_text())["certificate"]
+        source, target = self.source.vouchers(), self.target.vouchers()
+        before, moved, stays = (Counter[str]() for _ in range(3))
+        for code, voucher in self.before.items():
+            thousandths = int(voucher.remaining * 1000)
+            before[voucher.currency] += thousandths
+            (moved if code in target else stays)[voucher.currency] += thousandths
+        for code, voucher in target.items():
+            if code not in self.before and code not in self.there:  # it was moved under a new code
+                moved[voucher.currency] += int(voucher.remaining * 1000)
+                stays[voucher.currency] -= int(voucher.remaining * 1000)
+        assert _certified(certificate, "before") == +before
+        assert _certified(certificate, "moved") == +moved
+        assert _certified(certificate, "at_target") == +moved
+        assert _certified(certificate, "stays") == +stays
+        assert not _certified(certificate, "difference")
+        if not self.copies:
+            left = _spendable_sums(source, {})
+            assert _certified(certificate, "at_source") >= left
+            assert not left - _certified(certificate, "at_source")
+        for path in ("move.json", "move-csv"):
+            checked = self.run("migrate", "certificate", "--check", path)
+            assert checked.returncode == 0, checked.stderr
+
+
+def _certified(certificate: Mapping[str, Any], name: str) -> Counter[str]:
+    return +Counter(
+        {total["currency"]: int(Decimal(total[name]["amount"]) * 1000) for total in certificate["currencies"]}
+    )
+
 
 def seen_at_work(processes: Sequence[subprocess.Popen[str]], url: str) -> set[str]:
     """Look into the journal at a PostgreSQL until all of these processes have claimed vouchers; return who has.

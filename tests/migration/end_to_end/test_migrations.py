@@ -103,6 +103,7 @@ def test_a_run_that_is_killed_again_and_again_doubles_and_loses_nothing(make_sto
     migration.finish()
     migration.check()
     assert migration.verified().returncode == 0
+    migration.check_certificate()
 
 
 def test_faults_on_both_sides_double_and_lose_nothing(make_store: MakeStore, tmp_path: Path) -> None:
@@ -151,6 +152,7 @@ def test_ten_thousand_vouchers_arrive_whole(pair: tuple[str, str], make_store: M
     migration.finish()
     migration.check()
     assert migration.verified().returncode == 0
+    migration.check_certificate()
 
 
 @pytest.mark.slow
@@ -166,6 +168,7 @@ def test_fifty_kills_at_random_points_double_and_lose_nothing(
     migration.finish()
     migration.check()
     assert migration.verified().returncode == 0
+    migration.check_certificate()
 
 
 @pytest.mark.slow
@@ -204,3 +207,4 @@ def test_four_processes_share_one_migration_on_postgresql(
     migration.finish()
     migration.check()
     assert migration.verified().returncode == 0
+    migration.check_certificate()

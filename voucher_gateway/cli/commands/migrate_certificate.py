@@ -10,6 +10,7 @@ import typer
 
 from voucher_gateway.cli.commands.migrate_run import ByName, plan_gateway, require_writable
 from voucher_gateway.cli.context import DIFFERENT, DONE, CliContext, cli_context_of
+from voucher_gateway.cli.progress import progress_printer
 from voucher_gateway.cli.tables import count_text
 from voucher_gateway.errors import InvalidRequest
 
@@ -84,8 +85,11 @@ def _make(
 
     with open_plan(plan) as opened, plan_gateway(session, opened) as gateway:
         keys = journal_of(gateway).keys
-        with open_voucher_list(csv) if csv is not None else nullcontext() as file:
-            made = make_certificate(gateway, opened, by=by, voucher_list=file)
+        with (
+            open_voucher_list(csv) if csv is not None else nullcontext() as file,
+            progress_printer(session.output) as printer,
+        ):
+            made = make_certificate(gateway, opened, by=by, voucher_list=file, on_progress=printer.print_verification)
         if csv is not None:
             write_tables(keys, made, csv)
         if json_file is not None:

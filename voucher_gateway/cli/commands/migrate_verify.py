@@ -113,7 +113,9 @@ def print_source(
     print_rows(output, _largest_first(parts, summaries), _PARTS)
     if totals:
         output.show("", "What was carried, at the target")
-        print_rows(output, totals, _TARGET)
+        by_currency = {total.before.currency: total for total in totals}
+        order = [summary.currency for summary in summaries if summary.currency in by_currency]
+        print_rows(output, [by_currency[currency] for currency in order], _TARGET)
 
 
 def print_shifted_ends(output: Output, shifted_ends: Sequence[ShiftedEnds]) -> None:

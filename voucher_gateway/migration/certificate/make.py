@@ -8,6 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
+import attrs
+
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.migration.certificate.model import (
@@ -18,6 +20,7 @@ from voucher_gateway.migration.certificate.model import (
     Verdict,
 )
 from voucher_gateway.migration.certificate.voucher_list import write_voucher_list
+from voucher_gateway.migration.plan.model import End
 from voucher_gateway.migration.plan.plan_file import Plan, PlanSummary, open_plan
 from voucher_gateway.migration.plan.text import listing_sentences, steps_sentence
 from voucher_gateway.migration.run.context import MigrationContext
@@ -26,6 +29,7 @@ from voucher_gateway.migration.run_records import current_user, record_run, run_
 from voucher_gateway.migration.schema import Work
 from voucher_gateway.migration.verify.checks import DifferenceKind
 from voucher_gateway.migration.verify.parts import summarize
+from voucher_gateway.migration.verify.progress import OnVerificationProgress
 from voucher_gateway.migration.verify.store import VerificationStore
 from voucher_gateway.migration.verify.verify import Verification, read_and_compare
 from voucher_gateway.version import __version__
@@ -35,7 +39,12 @@ _EXPECTED_WITHOUT_MOVE = frozenset({DifferenceKind.NOT_MOVED, DifferenceKind.TOT
 
 
 def make_certificate(
-    gateway: Gateway, plan: Path | Plan, *, by: str | None = None, voucher_list: BinaryIO | None = None
+    gateway: Gateway,
+    plan: Path | Plan,
+    *,
+    by: str | None = None,
+    voucher_list: BinaryIO | None = None,
+    on_progress: OnVerificationProgress | None = None,
 ) -> Certificate:
     """Read both accounts of a plan again, and return the certificate.
 
@@ -44,6 +53,7 @@ def make_certificate(
         plan: the plan's file, or the open plan.
         by: the name of the person; by default the user of the operating system.
         voucher_list: where the list of all vouchers is written, as CSV; None if only its hash is needed.
+        on_progress: is called repeatedly, on the thread of the caller.
 
     Raises:
         ConfigurationError: if the plan was changed, or is for other accounts.
@@ -54,7 +64,7 @@ def make_certificate(
         context = MigrationContext(gateway, opened.id, opened.header)
         state = MigrationState.of(gateway, opened.summary)
         with record_run(state.database, opened.id, Work.CERTIFICATE, by) as record:
-            verification = read_and_compare(context, state, opened, store)
+            verification = read_and_compare(context, state, opened, store, on_progress=on_progress)
             made_at = now()
             source_now = format_micros(gateway.provider(context.source).vendor_now())
             listed = write_voucher_list(opened, store.rows(source_now), voucher_list)
@@ -106,8 +116,8 @@ def _certified_plan(summary: PlanSummary) -> CertifiedPlan:
     return CertifiedPlan(
         id=summary.id,
         made_at=header.made_at,
-        source=header.source,
-        target=header.target,
+        source=_without_path(header.source),
+        target=_without_path(header.target),
         copy=header.copy,
         retire=header.retire,
         steps=steps_sentence(header),
@@ -118,6 +128,14 @@ def _certified_plan(summary: PlanSummary) -> CertifiedPlan:
         reasons=totals.reasons,
         listing=tuple(listing_sentences(totals.listing)),
     )
+
+
+def _without_path(end: End) -> End:
+    """Return an account of a plan without the folders of this machine in its host, such as ``sqlite:/data/own.db``."""
+    scheme, colon, path = end.host.partition(":")
+    if not colon or "/" not in path:
+        return attrs.evolve(end, settings={})
+    return attrs.evolve(end, account=Path(end.account).name, host=f"{scheme}:{Path(path).name}", settings={})
 
 
 def _decisions(context: MigrationContext) -> Iterator[PersonsDecision]:

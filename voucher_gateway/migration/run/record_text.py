@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Final
 
 from voucher_gateway.html.document import Column, Table, display_instant, grouped_text
+from voucher_gateway.migration.plan.text import largest_first
 from voucher_gateway.migration.run_records import RunRecord
 from voucher_gateway.migration.schema import Work
+from voucher_gateway.money import Money
 
 _WORKS: Final[Mapping[Work, str]] = {
     Work.RUN: "run",
@@ -17,6 +19,8 @@ _WORKS: Final[Mapping[Work, str]] = {
     Work.CERTIFICATE: "certificate",
     Work.CODES: "list of new codes",
 }
+
+_MOST_AMOUNTS: Final = 3
 
 
 def runs_table(records: Sequence[RunRecord]) -> Table:
@@ -33,14 +37,30 @@ def runs_table(records: Sequence[RunRecord]) -> Table:
         )
         for record in records
     )
-    names = ("Work", "By", "Machine", "Began (UTC)", "Ended (UTC)", "Version", "Result")
-    return Table("Who did what, and when", tuple(Column(name) for name in names), rows)
+    columns = (
+        Column("Work"),
+        Column("By"),
+        Column("Machine"),
+        Column("Began (UTC)", unbroken=True),
+        Column("Ended (UTC)", unbroken=True),
+        Column("Version"),
+        Column("Result"),
+    )
+    return Table("Who did what, and when", columns, rows)
 
 
 def work_text(record: RunRecord) -> str:
     """Return what was done with a plan, such as ``run of at most 10``."""
     limit = record.details.get("limit")
     return f"{_WORKS[record.work]} of at most {limit}" if limit is not None else _WORKS[record.work]
+
+
+def _amounts(money: Mapping[str, Money]) -> list[str]:
+    """Return the largest amounts, and how many currencies are left out."""
+    currencies = largest_first(money)
+    amounts = [grouped_text(str(money[currency])) for currency in currencies[:_MOST_AMOUNTS]]
+    others = len(currencies) - len(amounts)
+    return [*amounts, f"and {others} more currenc{'y' if others == 1 else 'ies'}"] if others else amounts
 
 
 def _without_zone(instant: datetime) -> str:
@@ -62,7 +82,7 @@ def result_text(record: RunRecord) -> str:
     if isinstance(counts, dict):
         parts += [f"{count} {state}" for state, count in counts.items()]
     if isinstance(money, dict):
-        parts += [grouped_text(f"{amount} {currency}") for currency, amount in money.items()]
+        parts += _amounts({currency: Money(str(amount), currency) for currency, amount in money.items()})
     if details.get("differences"):
         parts.append(str(details["differences"]))
     return ", ".join(part for part in parts if part)
