@@ -13,7 +13,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from tests.docs.test_error_trackers import RECIPES
-from voucher_gateway import ConfigurationError, Gateway, OutcomeUnknown, ProviderUnavailable, observe_gateway
+from voucher_gateway import ConfigurationError, Gateway, Money, OutcomeUnknown, ProviderUnavailable, observe_gateway
 from voucher_gateway.http.outcome_table import TransportFailure
 from voucher_gateway.http.provider import HttpProvider
 
@@ -70,6 +70,17 @@ def test_operations_in_doubt_are_counted_by_account_and_age(shop: Shop, read_gau
     assert read_gauge("operations.in_doubt")["shop", "older"] == 1
 
 
+def test_reservations_that_hold_value_are_counted_and_summed(shop: Shop, read_gauge: Callable[[str], Values]) -> None:
+    assert read_gauge("holds") == {}
+    for reference, amount in (("r-1", "10.00"), ("r-2", "2.50")):
+        shop.gateway.reserve("shop", shop.voucher()[1], Money(amount, "EUR"), reference=reference)
+    released = shop.gateway.reserve("shop", shop.voucher()[1], Money("4.00", "EUR"), reference="r-3")
+    shop.gateway.release("shop", released, reference="r-3")
+
+    assert read_gauge("holds") == {("shop", "EUR"): 2}
+    assert read_gauge("holds.amount") == {("shop", "EUR"): 1250}
+
+
 def test_payments_that_wait_are_counted(shop: Shop, read_gauge: Callable[[str], Values]) -> None:
     assert read_gauge("payments.waiting") == {(): 0}
 
@@ -105,11 +116,11 @@ def test_the_recipe_for_prometheus_serves_all_metrics(shop: Shop, tmp_path: Path
     code = shop.voucher()[1]
     script = f"""
 import urllib.request
-from voucher_gateway import Gateway
+from voucher_gateway import Gateway, Money
 config = {{"journal": "sqlite:///own.db", "accounts": {{"shop": {{"provider": "jtl", **{login!r}}}}}}}
 Gateway.from_env = classmethod(lambda cls: cls.from_config(config))
 {recipe.replace("9464", "0").replace("start_http_server(", "server, _ = start_http_server(")}
-gateway.balance("shop", {code!r})
+gateway.reserve("shop", {code!r}, Money("2.50", "EUR"), reference="r-1")
 print(urllib.request.urlopen(f"http://127.0.0.1:{{server.server_port}}/metrics").read().decode())
 """
     result = subprocess.run(
@@ -118,4 +129,8 @@ print(urllib.request.urlopen(f"http://127.0.0.1:{{server.server_port}}/metrics")
     assert result.returncode == 0, result.stderr
     for name in ("calls_total", "call_duration_seconds", "operations_in_doubt", "payments_waiting", "circuit_open"):
         assert f"voucher_gateway_{name}" in result.stdout, result.stdout
+    held = [line for line in result.stdout.splitlines() if line.startswith("voucher_gateway_holds_amount{")]
+    assert len(held) == 1
+    assert 'voucher_gateway_currency="EUR"' in held[0]
+    assert held[0].endswith(" 250.0")
     assert code not in result.stdout

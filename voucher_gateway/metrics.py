@@ -1,10 +1,10 @@
-"""Gauges of OpenTelemetry: what is in doubt, what waits for a person, and whether a vendor's circuit is open."""
+"""Gauges of OpenTelemetry: what is in doubt or held, what waits for a person, and whether a circuit is open."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -34,6 +34,8 @@ def observe_gateway(gateway: Gateway) -> None:
     """Register gauges that show the state of a gateway whenever OpenTelemetry collects them.
 
     - ``voucher_gateway.operations.in_doubt``: operations whose outcome is not known, by account and age.
+    - ``voucher_gateway.holds``: reservations that hold value, by account and currency.
+    - ``voucher_gateway.holds.amount``: what they hold, in the smallest unit of the currency, such as cents.
     - ``voucher_gateway.payments.waiting``: payments that wait for a person or a look-up.
     - ``voucher_gateway.account.paused``: 1 if a person has paused an account.
     - ``voucher_gateway.circuit.open``: 1 if the circuit breaker of an account is open in this process.
@@ -55,6 +57,8 @@ def observe_gateway(gateway: Gateway) -> None:
     meter = metrics.get_meter(SCOPE, __version__)
     for name, description, read in (
         ("operations.in_doubt", "Operations whose outcome is not known, by account and age.", _count_in_doubt),
+        ("holds", "Reservations that hold value, by account and currency.", _count_holds),
+        ("holds.amount", "What reservations hold, in the smallest unit of the currency.", _sum_holds),
         ("payments.waiting", "Payments that wait for a person or a look-up.", _count_waiting),
         ("account.paused", "Whether a person has paused an account.", _count_paused),
         ("circuit.open", "Whether requests to an account fail at once, because its vendor does not answer.", _circuits),
@@ -91,6 +95,26 @@ def _count_in_doubt(gateway: Gateway) -> Iterator[Sample]:
 
 def _age_name(age: timedelta) -> str:
     return next((name for end, name in _AGES if age < end), _OLD)
+
+
+def _count_holds(gateway: Gateway) -> Iterator[Sample]:
+    for (account, currency), (count, _) in _holds(gateway).items():
+        yield count, {f"{SCOPE}.account": account, f"{SCOPE}.currency": currency}
+
+
+def _sum_holds(gateway: Gateway) -> Iterator[Sample]:
+    for (account, currency), (_, minor) in _holds(gateway).items():
+        yield minor, {f"{SCOPE}.account": account, f"{SCOPE}.currency": currency}
+
+
+def _holds(gateway: Gateway) -> Mapping[tuple[str, str], tuple[int, int]]:
+    """Return how many reservations hold value now, and how much in the smallest unit, by account and currency."""
+    assert gateway.journal is not None
+    sums: dict[tuple[str, str], tuple[int, int]] = {}
+    for account, money in gateway.journal.held_amounts(at=now()):
+        count, minor = sums.get((account, money.currency), (0, 0))
+        sums[account, money.currency] = count + 1, minor + money.minor
+    return sums
 
 
 def _count_waiting(gateway: Gateway) -> Iterator[Sample]:

@@ -27,7 +27,7 @@ from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.keys import JournalKeys, require_all_keys
 from voucher_gateway.journal.pruned import is_result_of_pruned
 from voucher_gateway.journal.records import HoldRequest, OperationRecord
-from voucher_gateway.journal.schema import holds, requests
+from voucher_gateway.journal.schema import holds, operations, requests
 from voucher_gateway.models.results import Redemption, Release, Reservation
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect, Intent, Result
@@ -213,6 +213,16 @@ class Holds:
         unexpired = (holds.c.expires_at.is_(None)) | (holds.c.expires_at > format_micros(at))
         query = sa.select(holds).where(holds.c.state.in_(ACTIVE_STATES), unexpired)
         return [Hold.from_row(row) for row in connection.execute(query).mappings()]
+
+    def amounts(self, connection: Connection, at: datetime) -> list[tuple[str, Money]]:
+        """Return the account and the amount of each hold that may hold value at a moment."""
+        unexpired = (holds.c.expires_at.is_(None)) | (holds.c.expires_at > format_micros(at))
+        query = (
+            sa.select(operations.c.account, holds.c.amount, holds.c.currency)
+            .join(operations, operations.c.id == holds.c.operation_id)
+            .where(holds.c.state.in_(ACTIVE_STATES), unexpired)
+        )
+        return [(row.account, Money(row.amount, row.currency)) for row in connection.execute(query)]
 
     def of_reservation(self, connection: Connection, host: str, reservation_id: str) -> Hold | None:
         """Return the hold of a reservation at a vendor; None if the journal does not know it."""

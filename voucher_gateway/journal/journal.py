@@ -156,6 +156,11 @@ class Journal:
                 and record.key.account == account
             ]
 
+    def held_amounts(self, *, at: datetime) -> list[tuple[str, Money]]:
+        """Return the account and the amount of each reservation that may hold value at a moment."""
+        with self.database.read() as connection:
+            return self.holds.amounts(connection, at)
+
     def hold_of(self, operation_id: str) -> Hold | None:
         """Return the reservation that an operation made, or tried to make; None if it made none."""
         with self.database.read() as connection:
