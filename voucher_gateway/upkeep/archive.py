@@ -85,7 +85,7 @@ def _write_lines(
     counts = {PAYMENTS: 0, SALES: 0, OPERATIONS: 0}
     digest = hashlib.sha256()
     header = {"format": FORMAT, "made_at": format_micros(now()), "before": format_micros(before)}
-    with gzip.GzipFile(filename="", mode="wb", fileobj=draft.file, mtime=0) as compressed:
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=draft.file, mtime=0) as compressed:
         _write_line(compressed, digest, header)
         for kind, known in iterate_batches(journal.database, before, with_order=True):
             with journal.database.read() as connection:
