@@ -210,6 +210,10 @@ class Journal:
         with self.database.read() as connection:
             return move_chain(connection, account, voucher_id)
 
+    def iterate_moved_ids(self, account: str) -> Iterator[str]:
+        """Iterate over the ids of the vouchers of an account that migrations move or have moved, in their order."""
+        return queries.iterate_moved_ids(self.database, account)
+
     def list_moved_ids(self, account: str) -> list[str]:
         """Return the ids of the vouchers of an account that migrations move or have moved."""
         with self.database.read() as connection:

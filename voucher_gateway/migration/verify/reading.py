@@ -103,13 +103,11 @@ def read_source(context: MigrationContext, store: VerificationStore, progress: P
 
 
 def _moved_by_another_plan(context: MigrationContext, store: VerificationStore) -> Iterator[tuple[str, SourcePart]]:
-    """Yield the vouchers of the source that are not in the plan and that another plan moves or has moved."""
-    if context.leaves_source:
+    """Yield the vouchers of the source that a plan moves or has moved. Only those that are not in this plan count."""
+    if context.leaves_source or not store.count_added_to_source():
         return
-    for voucher_id in store.added_to_source():
-        move = context.gateway.find_moved(context.source, voucher_id)
-        if move is not None:
-            yield voucher_id, SourcePart.ANOTHER_PLAN
+    for voucher_id in context.journal.iterate_moved_ids(context.source):
+        yield voucher_id, SourcePart.ANOTHER_PLAN
 
 
 def _listed_voucher(seen: VoucherReading) -> ListedVoucher:

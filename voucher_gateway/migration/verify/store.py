@@ -169,13 +169,15 @@ class VerificationStore:
         )
         return [str(row[0]) for row in self._connection.execute(query)]
 
-    def added_to_source(self) -> list[str]:
-        """Return the ids of the vouchers of the source that the plan does not have."""
-        return [str(row[0]) for row in self._connection.execute("SELECT id FROM source WHERE added NOTNULL")]
+    def count_added_to_source(self) -> int:
+        """Return the number of the vouchers of the source that the plan does not have."""
+        return int(self._connection.execute("SELECT count(*) FROM source WHERE added NOTNULL").fetchone()[0])
 
     def name_parts_of_added(self, parts: Iterable[tuple[str, SourcePart]]) -> None:
-        """Store why the source has vouchers that are not in the plan: pairs of id and part."""
-        self._insert("UPDATE source SET added = ? WHERE id = ?", ((part.value, id) for id, part in parts))
+        """Store why the source has vouchers that are not in the plan: pairs of id and part. Others are not changed."""
+        self._insert(
+            "UPDATE source SET added = ? WHERE id = ? AND added NOTNULL", ((part.value, id) for id, part in parts)
+        )
 
     def match_vouchers(self) -> None:
         """Match planned vouchers with the target: by code, and by id if one of the codes is not known."""
