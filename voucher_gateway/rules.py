@@ -166,7 +166,7 @@ class CodeRules:
             return f"{self.min_length} to {self.max_length} characters"
         if self.alphabet is not None and not set(text) <= set(self.alphabet):
             return f"only the characters {describe_alphabet(self.alphabet)}"
-        if set(text) & set(self.forbidden):
+        if self.forbidden and set(text) & set(self.forbidden):
             return f"none of the characters {self.forbidden!r}"
         if self.pattern is not None and re.fullmatch(self.pattern, text) is None:
             return f"the pattern {self.pattern}"

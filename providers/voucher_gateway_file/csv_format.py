@@ -6,12 +6,23 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
+from itertools import repeat
 from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.provider_api import InvalidRequest, MalformedResponse, Medium, Money, Status, decode, encode
+from voucher_gateway.provider_api import InvalidRequest
+from voucher_gateway_file.csv_cells import (
+    FREE_TEXTS,
+    READ,
+    REPEATED,
+    WRITE,
+    CellCache,
+    plain_amount,
+    read_amount,
+    reader_of,
+)
 from voucher_gateway_file.csv_form import (
     AMOUNTS,
     COLUMNS,
@@ -30,7 +41,7 @@ from voucher_gateway_file.formula_cells import escape_formula, unescape_formula
 from voucher_gateway_file.settings import FileSettings
 from voucher_gateway_file.voucher_record import (
     LIKE_A_NAME,
-    READERS,
+    MASKED,
     FieldProblem,
     Object,
     ParsedRecord,
@@ -38,16 +49,10 @@ from voucher_gateway_file.voucher_record import (
     read_object,
 )
 
-_VALIDITY: Final = re.compile(r"([0-9]{1,9}) ([a-z]{1,20})", re.ASCII)
-_FLAGS: Final = {"true": True, "false": False}
-_WITH_COMMA: Final = re.compile(r"-?[0-9]+(?:,[0-9]+)?", re.ASCII)
-
 # A part of a row that we write, with every cell in quotes; the delimiter is any of ours.
 _OURS: Final = re.compile(rb'(?:"(?:[^"]|"")*+"[,;|\t])*+(?:"(?:[^"]|"")*+"?\r?)?\x00*')
 
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
-_CACHED: Final = 1 << 14
-"""The number of amounts and of dates that are read only once."""
 
 
 class CsvFormat:
@@ -71,10 +76,13 @@ class CsvFormat:
         """
         self._settings = settings or FileSettings(path="new.csv")
         self.form = form or CsvForm.of_new_file(self._settings)
-        self._date = lru_cache(_CACHED)(partial(read_date, order=self.form.date_order, time_zone=self.form.time_zone))
+        self._date = partial(read_date, order=self.form.date_order, time_zone=self.form.time_zone)
         self._plan_columns: Sequence[str] = ()
-        self._plan: tuple[tuple[str, Callable[[str], Any] | None], ...] = ()
+        self._texts: tuple[tuple[int, str, Callable[[str], Any]], ...] = ()
+        self._cached: tuple[tuple[int, str, Mapping[str, Any]], ...] = ()
+        self._amounts: tuple[tuple[int, str], ...] = ()
         self._currency_at: int | None = None
+        self._money: dict[str | None, CellCache] = {}
 
     def adapt_to_file(self, header: bytes, following: Iterable[bytes]) -> CsvFormat:
         """Return the format of a file.
@@ -144,30 +152,99 @@ class CsvFormat:
         """Return the fields of a row, or its problems."""
         if columns is not self._plan_columns:
             self._set_plan(columns)
-        fields: dict[str, Any] = {}
-        given: Object = {}
-        form = self.form
         try:
-            (cells,) = csv.reader((body.decode(form.encoding),), delimiter=form.delimiter, strict=True)
-            currency = form.currency if self._currency_at is None else cells[self._currency_at] or form.currency
-            for cell, (name, read) in zip(cells, self._plan, strict=True):
-                if not cell:
-                    continue
-                if read is not None:
-                    fields[name] = read(cell)
-                    given[name] = cell
-                elif name in AMOUNTS:
-                    fields[name], amount = _cached_amount(cell, currency, form.decimal_comma)
-                    given[name] = {"amount": amount, "currency": currency}
-        except (ValueError, csv.Error, IndexError):  # a problem, which the slower way names; the text may hold a code
+            return self._read_cells(self._cells_of_rows(body, 1)[0])
+        except (ValueError, csv.Error):  # a problem, which the slower way names; the text may hold a code
             pass
-        else:
-            initial, remaining = fields.get("initial"), fields.get("remaining")
-            if initial is None or remaining is None or initial.currency == remaining.currency:
-                return ParsedRecord(given, fields, [])
         given, problems = self.parse(body, columns)
         parsed = read_object(given)
         return ParsedRecord(given, parsed.fields, problems + parsed.problems)
+
+    def read_rows(self, body: bytes, count: int, columns: Sequence[str]) -> list[ParsedRecord] | None:
+        """Return the fields of some rows of one line each; None if one of them may have a problem or several lines."""
+        if columns is not self._plan_columns:
+            self._set_plan(columns)
+        try:
+            return [self._read_cells(cells) for cells in self._cells_of_rows(body, count)]
+        except (ValueError, csv.Error):
+            return None
+
+    def names_of_rows(
+        self, body: bytes, count: int, columns: Sequence[str]
+    ) -> list[tuple[str | None, str | None]] | None:
+        """Return the ids and the codes of some rows of one line each.
+
+        It is None if one of them may have a problem, a masked code or several lines. It takes a third of the time of
+        `read_rows`, as it makes each value of a column only once.
+        """
+        if columns is not self._plan_columns:
+            self._set_plan(columns)
+        try:
+            by_column = list(zip(*self._cells_of_rows(body, count), strict=True))
+            names: dict[str, Iterable[str]] = {"id": repeat("", count), "code": repeat("", count)}
+            for at, name, read in self._texts:
+                if name in names:
+                    names[name] = by_column[at]
+                elif name not in FREE_TEXTS:
+                    for cell in filter(None, by_column[at]):
+                        read(cell)
+            for at, _, values in self._cached:
+                for cell in filter(None, set(by_column[at])):
+                    values[cell]
+            currencies = repeat("", count) if self._currency_at is None else by_column[self._currency_at]
+            for at, _ in self._amounts:
+                for cell, currency in set(zip(by_column[at], currencies, strict=True)):
+                    if cell:
+                        self._money_of(currency or self.form.currency)[cell]
+        except (ValueError, csv.Error):
+            return None
+        rows = [(id or None, code or None) for id, code in zip(names["id"], names["code"], strict=True)]
+        return None if any(map(_is_special, rows)) else rows
+
+    def _cells_of_rows(self, body: bytes, count: int) -> list[list[str]]:
+        """Return the cells of some rows of one line each.
+
+        Raises:
+            ValueError, csv.Error: if they are not such rows, or one has another number of cells than the header.
+        """
+        lines = body.decode(self.form.encoding).split("\n")
+        if not lines[-1]:
+            lines.pop()
+        rows = list(csv.reader(lines, delimiter=self.form.delimiter, strict=True))
+        if len(lines) != count or {*map(len, rows)} != {len(self._plan_columns)}:
+            raise ValueError
+        return rows
+
+    def _read_cells(self, cells: list[str]) -> ParsedRecord:
+        """Return the fields of the cells of a row.
+
+        Raises:
+            ValueError: if a cell has a problem.
+        """
+        fields: dict[str, Any] = {}
+        given: Object = {}
+        for at, name, read in self._texts:
+            if cell := cells[at]:
+                fields[name] = read(cell)
+                given[name] = cell
+        for at, name, values in self._cached:
+            if cell := cells[at]:
+                fields[name] = values[cell]
+                given[name] = cell
+        own = self.form.currency
+        currency = own if self._currency_at is None else cells[self._currency_at] or own
+        for at, name in self._amounts:
+            if cell := cells[at]:
+                fields[name], amount = self._money_of(currency)[cell]
+                given[name] = {"amount": amount, "currency": currency}
+        return ParsedRecord(given, fields, [])
+
+    def _money_of(self, currency: str | None) -> CellCache:
+        cache = self._money.get(currency)
+        if cache is None:
+            cache = CellCache(partial(read_amount, currency=currency, decimal_comma=self.form.decimal_comma))
+            self._money[currency] = cache
+        return cache
 
     def parse(self, body: bytes, columns: Sequence[str]) -> tuple[Object, list[Problem]]:
         """Return the object of a row, and the problems of its cells."""
@@ -184,11 +261,11 @@ class CsvFormat:
                 if name in AMOUNTS:
                     if currency is None:
                         raise FieldProblem("has an amount, but the row has no currency")
-                    record[name] = {"amount": _plain_amount(cell, self.form.decimal_comma), "currency": currency}
+                    record[name] = {"amount": plain_amount(cell, self.form.decimal_comma), "currency": currency}
                 elif name in INSTANTS:
                     record[name] = self._instant_text(name, cell)
                 elif name != "currency":
-                    record[name] = _READ.get(name, unescape_formula)(cell)
+                    record[name] = READ.get(name, unescape_formula)(cell)
             except FieldProblem as wrong:
                 problems.append((name, str(wrong)))
         return record, problems
@@ -217,7 +294,7 @@ class CsvFormat:
         Raises:
             InvalidRequest: if the file has no column for one of its fields.
         """
-        cells = {name: _WRITE.get(name, escape_formula)(value) for name, value in given.items() if name not in AMOUNTS}
+        cells = {name: WRITE.get(name, escape_formula)(value) for name, value in given.items() if name not in AMOUNTS}
         for name in AMOUNTS:
             if name in given:
                 amount = given[name]["amount"]
@@ -233,15 +310,17 @@ class CsvFormat:
         return self._row([cells.get(name, "") for name in columns])
 
     def _set_plan(self, columns: Sequence[str]) -> None:
-        """Prepare how each column is read: by a function of its cell, or None for currencies and amounts."""
-        readers: dict[str, Callable[[str], Any] | None] = {
-            **{name: partial(self._instant, name) for name in INSTANTS},
-            **{name: _reader_of(name) for name in READERS if name not in (*INSTANTS, *AMOUNTS)},
-            **dict.fromkeys((*AMOUNTS, "currency", LEFT_OUT)),
-        }
-        self._plan = tuple((name, readers[name]) for name in columns)
+        """Prepare how each column is read: each text, each value that comes again and again, and amounts."""
+        named = [(at, name) for at, name in enumerate(columns) if name not in ("currency", LEFT_OUT)]
+        others = [(at, name) for at, name in named if name not in AMOUNTS]
+        self._amounts = tuple((at, name) for at, name in named if name in AMOUNTS)
+        self._texts = tuple((at, name, reader_of(name)) for at, name in others if name not in REPEATED)
+        self._cached = tuple((at, name, CellCache(self._reader(name))) for at, name in others if name in REPEATED)
         self._currency_at = columns.index("currency") if "currency" in columns else None
         self._plan_columns = columns
+
+    def _reader(self, name: str) -> Callable[[str], Any]:
+        return partial(self._instant, name) if name in INSTANTS else reader_of(name)
 
     def _instant(self, name: str, cell: str) -> datetime:
         return self._date(cell, end_of_day=name == "valid_until")
@@ -278,6 +357,12 @@ class CsvFormat:
         raise InvalidRequest(message, field="text", rule=rule)
 
 
+def _is_special(names: tuple[str | None, str | None]) -> bool:
+    """Return whether an id or a code has an apostrophe, which may stand before a formula, or the code is masked."""
+    id, code = names
+    return (id is not None and "'" in id) or (code is not None and ("'" in code or code.startswith(MASKED)))
+
+
 def _cells_problem(error: str) -> str:
     if "new-line" in error:
         return "has a line break outside of a quoted cell"
@@ -300,89 +385,3 @@ def _wrong_name(name: str, field: str, place: int, fields: Sequence[str]) -> Pro
     if fields.index(field) + 1 < place:
         return where, "appears twice"
     return None
-
-
-def _plain_amount(cell: str, decimal_comma: bool) -> str:
-    """Return an amount with a decimal point."""
-    if not decimal_comma:
-        return cell
-    if not _WITH_COMMA.fullmatch(cell):
-        raise FieldProblem("must have ASCII digits with at most one decimal comma, and nothing between thousands")
-    return cell.replace(",", ".")
-
-
-@lru_cache(_CACHED)
-def _cached_amount(cell: str, currency: str | None, decimal_comma: bool) -> tuple[Money, str]:
-    if currency is None:
-        raise FieldProblem("has an amount, but the row has no currency")
-    amount = _plain_amount(cell, decimal_comma)
-    return READERS["initial"]({"amount": amount, "currency": currency}), amount
-
-
-def _read_flag(cell: str) -> bool:
-    if (flag := _FLAGS.get(cell.lower())) is None:  # a spreadsheet writes TRUE
-        raise FieldProblem("must be true or false")
-    return flag
-
-
-def _flag_cell(flag: bool) -> str:
-    return "true" if flag else "false"
-
-
-def _read_validity(cell: str) -> Object:
-    if (match := _VALIDITY.fullmatch(cell)) is None:
-        raise FieldProblem("must be a number of days, weeks, months or years, such as 3 years")
-    return {"value": int(match[1]), "interval": match[2]}
-
-
-def _validity_cell(validity: Object) -> str:
-    return f"{validity['value']} {validity['interval']}"
-
-
-def _json_cell(value: Any) -> str:
-    return escape_formula(encode(value).decode())
-
-
-def _read_json(cell: str) -> Any:
-    try:
-        return decode(unescape_formula(cell).encode(), what="cell")
-    except MalformedResponse as error:
-        rule = error.message.removeprefix("the cell ")
-    raise FieldProblem(rule)
-
-
-_READ: Final[Mapping[str, Callable[[str], Any]]] = {
-    "taxable": _read_flag,
-    "deletable": _read_flag,
-    "validity": _read_validity,
-    "metadata": _read_json,
-    "links": _read_json,
-}
-_WRITE: Final[Mapping[str, Callable[[Any], str]]] = {
-    "taxable": _flag_cell,
-    "deletable": _flag_cell,
-    "validity": _validity_cell,
-    "metadata": _json_cell,
-    "links": _json_cell,
-}
-
-
-def _reader_of(name: str) -> Callable[[str], Any]:
-    """Return the function that reads a cell of a column as the value of its field."""
-    if name in _TEXTS:
-        return unescape_formula
-    if name in _MEMBERS:
-        return partial(_read_member, READERS[name], {member.value: member for member in _MEMBERS[name]})
-    return partial(_read_cell, _READ.get(name, unescape_formula), READERS[name])
-
-
-def _read_member(check: Callable[[Any], Any], members: Mapping[str, Any], cell: str) -> Any:
-    return members.get(cell) or check(unescape_formula(cell))
-
-
-def _read_cell(read: Callable[[str], Any], check: Callable[[Any], Any], cell: str) -> Any:
-    return check(read(cell))
-
-
-_TEXTS: Final = frozenset({"account", "tax_rate", "sku", "batch", "order", "login", "origin"})
-_MEMBERS: Final[Mapping[str, type[Status] | type[Medium]]] = {"status": Status, "medium": Medium}

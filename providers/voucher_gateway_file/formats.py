@@ -58,6 +58,16 @@ class FileFormat(Protocol):
         """Return the fields of a record, or its problems."""
         ...
 
+    def read_rows(self, body: bytes, count: int, columns: Sequence[str]) -> list[ParsedRecord] | None:
+        """Return the fields of some records at once; None if they must be read one by one."""
+        ...
+
+    def names_of_rows(
+        self, body: bytes, count: int, columns: Sequence[str]
+    ) -> list[tuple[str | None, str | None]] | None:
+        """Return the ids and the codes of some records at once; None if they must be read one by one."""
+        ...
+
     def parse(self, body: bytes, columns: Sequence[str]) -> tuple[Object, list[Problem]]:
         """Return the object of a record, and its problems."""
         ...
@@ -114,6 +124,19 @@ class JsonLines:
         given, problems = self.parse(body, columns)
         parsed = read_object(given)
         return ParsedRecord(given, parsed.fields, problems + parsed.problems)
+
+    def read_rows(self, body: bytes, count: int, columns: Sequence[str]) -> list[ParsedRecord] | None:  # noqa: ARG002
+        """Return None: lines are read one by one."""
+        return None
+
+    def names_of_rows(
+        self,
+        body: bytes,  # noqa: ARG002 - see `CsvFormat`
+        count: int,  # noqa: ARG002
+        columns: Sequence[str],  # noqa: ARG002
+    ) -> list[tuple[str | None, str | None]] | None:
+        """Return None: lines are read one by one."""
+        return None
 
     def parse(self, body: bytes, columns: Sequence[str]) -> tuple[Object, list[Problem]]:  # noqa: ARG002 - see `CsvFormat`
         """Return the object of a line, and its problems."""

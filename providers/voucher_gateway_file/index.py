@@ -24,6 +24,8 @@ from voucher_gateway_file.voucher_record import ParsedRecord, Problem, make_vouc
 
 _SAMPLE: Final = 1000
 """The number of records from which the form of a file is guessed."""
+_BLOCK: Final = 1 << 16
+"""The number of bytes of a file that are indexed at once, if each line in them is a record without a problem."""
 _REPORT_EVERY: Final = 1000
 """The number of records after which the progress is reported."""
 
@@ -114,6 +116,14 @@ class FileIndex:
             return []
         begin = self._starts[first]
         body = os.pread(file.fileno(), self._end_of(last - 1) - begin, begin)
+        if b'"' not in body and not self.unreadable:
+            parsed = self.form.read_rows(body, last - first, self.columns)
+            if parsed is not None:
+                lines = self._lines[first:last]
+                return [
+                    make_voucher(self._account, record, id=_id_of(line))
+                    for record, line in zip(parsed, lines, strict=True)
+                ]
         return [
             self._unreadable_entry(place)
             if place in self.unreadable
@@ -183,8 +193,15 @@ class FileIndex:
     def _load(self, file: BinaryIO) -> None:
         self.cut_off = None
         with ProblemList(self._problems_path) as problems:
-            records = self._records(file)
-            while record := next(records, None):
+            records, slow_until = self._records(file), 0
+            while True:
+                if self.columns and self.end >= slow_until:
+                    if self._load_block(file, problems):
+                        continue
+                    records, slow_until = self._records(file), self.end + _BLOCK
+                record = next(records, None)
+                if record is None:
+                    break
                 if not record.closed and self._is_cut_off(record):
                     self.cut_off = record.line
                     break
@@ -204,10 +221,7 @@ class FileIndex:
                 # A record with problems is in the index too, so that the lines with the same code are found.
                 rules = [*parsed.problems, *self._add(file, record, parsed)]
                 if rules:
-                    # One cell can be wrong for two fields: both amounts of a row have its one currency.
-                    rules = list(dict.fromkeys((self.form.place(at), rule) for at, rule in rules))
-                    problems.add(record.line, rules)
-                    self._note_unreadable(len(self) - 1, rules)
+                    self._add_problems(problems, len(self) - 1, rules)
                 if self.on_read is not None and not len(self) % _REPORT_EVERY:
                     self.on_read(len(self))
             for place, (at, rule) in self._duplicated:  # which of both is right is not known
@@ -215,6 +229,34 @@ class FileIndex:
             self._duplicated.clear()
             if len(self.unreadable) == len(self) or not self._skips_unreadable:
                 problems.raise_if_any()
+
+    def _load_block(self, file: BinaryIO, problems: ProblemList) -> bool:
+        """Add the complete lines of the next block, if each is a record without a problem. Return whether it is so."""
+        body = os.pread(file.fileno(), _BLOCK, self.end)
+        body = body[: body.rfind(b"\n") + 1]
+        if not body or b'"' in body:
+            return False
+        lengths = [len(line) + 1 for line in body[:-1].split(b"\n")]
+        names = self.form.names_of_rows(body, len(lengths), self.columns)
+        if names is None:
+            return False
+        for (id, code), length in zip(names, lengths, strict=True):
+            line, before = self._line, len(self)
+            self._starts.append(self.end)
+            self._lines.append(line)
+            self.end += length
+            self._line += 1
+            if rules := self._add_names(file, before, line, id, code):
+                self._add_problems(problems, before, rules)
+        if self.on_read is not None:
+            self.on_read(len(self))
+        return True
+
+    def _add_problems(self, problems: ProblemList, place: int, rules: Sequence[Problem]) -> None:
+        # One cell can be wrong for two fields: both amounts of a row have its one currency.
+        rules = list(dict.fromkeys((self.form.place(at), rule) for at, rule in rules))
+        problems.add(self._lines[place], rules)
+        self._note_unreadable(place, rules)
 
     def _note_unreadable(self, place: int, rules: Sequence[Problem]) -> None:
         if self._skips_unreadable:
@@ -254,19 +296,22 @@ class FileIndex:
 
     def _add(self, file: BinaryIO, record: Record, parsed: ParsedRecord) -> list[Problem]:
         """Add a record. Return problems that say which earlier line has the same id or code."""
-        place, fields = self._append_place(record), parsed.fields
+        code, place = parsed.fields.get("code"), self._append_place(record)
         self._pass(record)
-        id, code = fields.get("id") or _id_of(record.line), fields.get("code")
+        if code is None and parsed.given.get("code") is not None:
+            self.masked = self.masked or record.line
+        text = None if code is None else code.reveal()
+        return self._add_names(file, place, record.line, parsed.fields.get("id"), text)
+
+    def _add_names(self, file: BinaryIO, place: int, line: int, id: str | None, code: str | None) -> list[Problem]:
+        id = id or _id_of(line)
         problems: list[Problem] = []
         if (earlier := self._ids.add(id, place)) is not None:
             problems += self._duplicate(file, self._ids, "id", id, place, earlier)
         if code is not None:
-            self.readable = self.readable or record.line
-            text = code.reveal()
-            if (earlier := self._codes.add(text, place)) is not None:
-                problems += self._duplicate(file, self._codes, "code", text, place, earlier)
-        elif parsed.given.get("code") is not None:
-            self.masked = self.masked or record.line
+            self.readable = self.readable or line
+            if (earlier := self._codes.add(code, place)) is not None:
+                problems += self._duplicate(file, self._codes, "code", code, place, earlier)
         return problems
 
     def _append_place(self, record: Record) -> int:

@@ -11,6 +11,7 @@ import hmac
 import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -120,7 +121,11 @@ class JournalKeys:
             ConfigurationError: if the key of that id is not configured any more.
         """
         with hide_frames():
-            return self._mac(key_id or self.newest, "code", provider, host, code.reveal()).hex()
+            text = code.reveal()
+            # As `_mac` does it, in half of the time: a plan has a million codes.
+            data = f"{_beginning('code', provider, host)}\0{len(text)}:{text}"
+            key = self._key(key_id or self.newest)
+            return hmac.digest(key, data.encode("utf-8", "surrogatepass"), "sha256").hex()
 
     def fingerprints(self, code: Code, *, provider: str, host: str) -> frozenset[str]:
         """Return the fingerprints of a code at one vendor, one for each key."""
@@ -184,7 +189,7 @@ class JournalKeys:
         return self._mac(key_id or self.newest, "certificate", digest).hex()
 
     def _mac(self, key_id: str, *parts: str) -> bytes:
-        text = "\0".join([f"{len(part)}:{part}" for part in parts])
+        text = _join(*parts)
         return hmac.digest(self._key(key_id), text.encode("utf-8", "surrogatepass"), "sha256")
 
     def _key(self, key_id: str) -> bytes:
@@ -195,6 +200,15 @@ class JournalKeys:
                 " journal_keys"
             )
         return key.reveal().encode()
+
+
+def _join(*parts: str) -> str:
+    """Return texts as one text, which no other texts give."""
+    return "\0".join([f"{len(part)}:{part}" for part in parts])
+
+
+_beginning: Final = lru_cache(256)(_join)
+"""`_join` for texts that are not secret and come again and again."""
 
 
 def load_keys(database: Database, keys: Mapping[str, SecretSource] | None) -> JournalKeys:

@@ -99,6 +99,7 @@ def assess(
     retire: Retire = Retire.LEAVE,
     held: bool = False,
     taken: bool = False,
+    kind: Kind | None = None,
 ) -> Assessment:
     """Return what becomes of a voucher.
 
@@ -110,8 +111,9 @@ def assess(
         retire: how it is made unspendable at the source.
         held: whether the journal has an active reservation on it.
         taken: whether the target already has its code.
+        kind: its kind, if it is known.
     """
-    kind = kind_of(voucher, at, held=held)
+    kind = kind or kind_of(voucher, at, held=held)
     wanted = policy.action(kind)
     if wanted is not Action.CARRY:
         return Assessment(kind, wanted, (_WHY[kind],))

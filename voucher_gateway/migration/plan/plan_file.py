@@ -155,24 +155,26 @@ def voucher_line(planned: PlannedVoucher) -> str:
     parts.append(f'"kind":"{planned.kind.value}"')
     if planned.initial is not None:
         parts.append(f'"initial":{_money_text(planned.initial)}')
-    if planned.remaining is not None:
-        parts.append(f'"remaining":{_money_text(planned.remaining)}')
+    remaining = "" if planned.remaining is None else _money_text(planned.remaining)
+    if remaining:
+        parts.append(f'"remaining":{remaining}')
     if planned.status is not None:
         parts.append(f'"status":"{planned.status.value}"')
     if planned.valid_until is not None:
         parts.append(f'"valid_until":"{_instant_text(planned.valid_until)}"')
     parts.append(f'"action":"{planned.action.value}"')
     if planned.reasons:
-        parts.append(f'"reasons":{_encode(planned.reasons)}')
+        parts.append(f'"reasons":{_texts(planned.reasons)}')
     if planned.losses:
-        parts.append(f'"losses":{_encode(planned.losses)}')
+        parts.append(f'"losses":{_texts(planned.losses)}')
     if planned.destination is not None:
-        parts.append(f'"destination":{_destination_text(planned.destination)}')
+        same = planned.destination.value is planned.remaining  # so it is for all but a voucher of unknown value
+        parts.append(f'"destination":{_destination_text(planned.destination, remaining if same else None)}')
     return ",".join(parts) + "}"
 
 
-def _destination_text(destination: Destination) -> str:
-    parts = [f'{{"value":{_money_text(destination.value)}']
+def _destination_text(destination: Destination, value: str | None) -> str:
+    parts = [f'{{"value":{value or _money_text(destination.value)}']
     if destination.active is not None:
         parts.append(f'"active":{"true" if destination.active else "false"}')
     if destination.valid_until is not None:
@@ -188,6 +190,11 @@ def _destination_text(destination: Destination) -> str:
 
 def _money_text(money: Money) -> str:
     return f'{{"amount":"{money.amount:f}","currency":"{money.currency}"}}'
+
+
+@lru_cache(4096)
+def _texts(texts: tuple[str, ...]) -> str:
+    return _encode(texts)
 
 
 @lru_cache(4096)

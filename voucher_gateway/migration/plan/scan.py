@@ -252,11 +252,11 @@ class SourceScanner:
         number, voucher = numbered
         if isinstance(voucher, UnreadableEntry):
             return self._unreadable_line(number, voucher)
-        kind = kind_of(voucher, self._header.made_at)
+        listed, kind = voucher, kind_of(voucher, self._header.made_at)
         if kind is Kind.UNREADABLE or self._policy.action(kind) is Action.CARRY:
             voucher = self._secrets.complete(voucher)
         held = self._held.on(voucher.id, voucher.code)
-        assessment = self._assess(voucher, held=held)
+        assessment = self._assess(voucher, held=held, kind=None if held or voucher is not listed else kind)
         mark = None if voucher.code is None else fingerprint(self._keys, voucher.code)
         if assessment.action is Action.CARRY and voucher.id in self._moved:
             assessment = attrs.evolve(assessment, action=Action.REFUSE, reasons=(_MOVED,), destination=None)
@@ -271,9 +271,9 @@ class SourceScanner:
             self._spoiled.add(voucher.code)
         return self._line(number, voucher, assessment, mark)
 
-    def _assess(self, voucher: Voucher, *, held: bool, taken: bool = False) -> Assessment:
-        at = self._header.made_at
-        return assess(voucher, self._goal, self._policy, at=at, retire=self._retire, held=held, taken=taken)
+    def _assess(self, voucher: Voucher, *, held: bool, taken: bool = False, kind: Kind | None = None) -> Assessment:
+        at, goal, policy = self._header.made_at, self._goal, self._policy
+        return assess(voucher, goal, policy, at=at, retire=self._retire, held=held, taken=taken, kind=kind)
 
     def _unreadable_line(self, number: int, entry: UnreadableEntry) -> PlannedVoucher:
         return PlannedVoucher(
