@@ -30,8 +30,12 @@ def run_to_end(
     gc.disable()  # it would copy every page that is shared with the process this one was forked from
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as the command line does
+    rollback, gateway = options.pop("rollback", False), make_gateway(accounts, url, **settings)
     try:
-        run_plan(make_gateway(accounts, url, **settings), Path(plan), **options)
+        if rollback:
+            rollback_plan(gateway, Path(plan), processes=options["processes"])
+        else:
+            run_plan(gateway, Path(plan), **options)
     except VoucherGatewayError:
         pass
     except KeyboardInterrupt:
@@ -136,10 +140,11 @@ def running_process(
     *,
     workers: int = 4,
     processes: int = 1,
+    rollback: bool = False,
     **settings: Any,
 ) -> Iterator[BaseProcess]:
     """Start a process, and make sure that it is gone at the end."""
-    options = {"workers": workers, "processes": processes}
+    options = {"workers": workers, "processes": processes, "rollback": rollback}
     process = forkserver().Process(target=run_to_end, args=(accounts, url, str(plan), settings, options), daemon=True)
     process.start()
     try:

@@ -248,30 +248,41 @@ def test_a_plan_whose_vouchers_may_be_spendable_twice_is_run_by_one_process(
 
 
 def kill_any(make_pair: Callable[..., VendorPair], url: str, seed: int, *, kills: int, vouchers: int) -> None:
-    """Kill a child, the parent or all of them at random moments, and run to the end."""
+    """Kill a child, the parent or all of them at random moments, and run to the end. Then the same with a rollback."""
     draw = random.Random(seed)
     source, target = draw.choice((("jtl", "ticketing"), ("ticketing", "jtl"), ("jtl", "jtl")))
     pair = make_pair(source, target, vouchers, url=url, latency_ms=3)
     pair.plan()
     before = SpendableValues.of(pair)
     for _ in range(kills):
-        with running_process(pair.accounts, pair.url, pair.path, processes=2, workers=2) as process:
-            time.sleep(draw.uniform(0.05, 0.7))
-            children = children_of(process.pid) if process.is_alive() else []
-            assert process.pid is not None
-            victims = draw.choice((children[:1], children, [process.pid], [*children, process.pid]))
-            for victim in victims:
-                os.kill(victim, signal.SIGKILL)
-            if process.pid not in victims:
-                process.join(60)
-                assert process.exitcode == 0
-        wait_for(lambda: not any(map(is_alive, children)))  # noqa: B023 - it is called in this turn
-        wait_until_free(pair)
+        kill_one_way(pair, draw)
         check_never_more(pair, before)
     seen = finish(pair)
     check_settled(pair, before, seen)
     assert (seen.count(RowState.REFUSED), seen.count(RowState.CHANGED)) == (0, 0)
     check_verified(pair, seen)
+    for _ in range(kills):
+        kill_one_way(pair, draw, rollback=True)
+        check_never_more(pair, before)
+    doubts = rollback_plan(pair.gateway, pair.path).in_doubt
+    after = check_never_more(pair, before)
+    assert sum(after.all.get(code) != value for code, value in before.all.items()) <= doubts
+
+
+def kill_one_way(pair: VendorPair, draw: random.Random, *, rollback: bool = False) -> None:
+    """Start a run or a rollback in two processes, and kill a child, the parent or all of them at a random moment."""
+    with running_process(pair.accounts, pair.url, pair.path, processes=2, workers=2, rollback=rollback) as process:
+        time.sleep(draw.uniform(0.05, 0.7))
+        children = children_of(process.pid) if process.is_alive() else []
+        assert process.pid is not None
+        victims = draw.choice((children[:1], children, [process.pid], [*children, process.pid]))
+        for victim in victims:
+            os.kill(victim, signal.SIGKILL)
+        if process.pid not in victims:
+            process.join(60)
+            assert process.exitcode == 0
+    wait_for(lambda: not any(map(is_alive, children)))
+    wait_until_free(pair)
 
 
 @pytest.mark.long
