@@ -131,3 +131,16 @@ def test_no_code_is_in_it(eventful_move: EventfulMove) -> None:
     certificate = make_certificate(eventful_move.pair.gateway, eventful_move.pair.path, voucher_list=file)
     text = file.getvalue().decode() + repr(certificate)
     assert not [code for code in eventful_move.before if code in text]
+
+
+def test_a_voucher_in_doubt_is_not_called_lost_without_more(eventful_move: EventfulMove) -> None:
+    pair = eventful_move.pair
+    certificate = make_certificate(pair.gateway, pair.path)
+    codes = Ledger(pair.source).codes()
+    doubts = [
+        difference.explanation
+        for difference in certificate.differences
+        if difference.source_id is not None and codes[difference.source_id] == eventful_move.in_doubt
+    ]
+    assert doubts
+    assert all(explanation.startswith("it is in doubt: ") for explanation in doubts)

@@ -57,8 +57,8 @@ def test_what_is_in_doubt_stands_first_with_its_value_and_a_link() -> None:
     first = page.sections[0]
     assert isinstance(first, Text)
     assert first.warning
-    assert "1 voucher is in doubt: the next run looks them up: 1\u202f234.50 EUR." in first.paragraphs
-    assert "2 vouchers are left behind" in first.paragraphs[1]
+    assert "In doubt, to be looked up by the next run: 1 voucher, 1\u202f234.50 EUR." in first.paragraphs
+    assert "to be continued by a run: 2 vouchers." in first.paragraphs[1]
     ((_, anchor),) = first.links
     assert [section.anchor for section in page.sections if isinstance(section, Table) and section.anchor] == [anchor]
     text = render(page)

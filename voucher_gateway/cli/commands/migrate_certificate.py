@@ -110,7 +110,8 @@ def _check(session: CliContext, path: Path) -> None:
             {"path": str(path), "unchanged": True, "sha256": checked.sha256, "key_id": checked.key_id}
         )
         return
-    session.output.show(f"{path} is as this journal sealed it (key {checked.key_id}, SHA-256 {checked.sha256})")
+    session.output.show(f"{path} is as this journal sealed it, with its key {checked.key_id}")
+    session.output.text(f"SHA-256 {checked.sha256}")
 
 
 def _print_certificate(output: Output, made: Certificate, paths: list[Path]) -> None:
@@ -131,6 +132,7 @@ def _print_certificate(output: Output, made: Certificate, paths: list[Path]) -> 
         output.show(
             f"{count_text(made.new_codes.count, 'voucher')} moved under another code: `migrate codes` lists them"
         )
-    output.text(f"certificate {digest_of(content)} of the plan {made.plan.id}")
+    output.text(f"certificate {digest_of(content)}")
+    output.text(f"of the plan {made.plan.id}")
     for path in paths:
         output.text(f"written to {path}")

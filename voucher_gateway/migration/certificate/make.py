@@ -27,7 +27,7 @@ from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run_records import current_user, record_run, run_records
 from voucher_gateway.migration.schema import Work
-from voucher_gateway.migration.verify.checks import DifferenceKind
+from voucher_gateway.migration.verify.checks import Difference, DifferenceKind
 from voucher_gateway.migration.verify.parts import summarize
 from voucher_gateway.migration.verify.progress import OnVerificationProgress
 from voucher_gateway.migration.verify.store import VerificationStore
@@ -68,7 +68,8 @@ def make_certificate(
             made_at = now()
             source_now = format_micros(gateway.provider(context.source).vendor_now())
             listed = write_voucher_list(opened, store.rows(source_now), voucher_list)
-            verdict = verdict_of(verification, store.numbers_in_doubt(source_now))
+            in_doubt = store.numbers_in_doubt(source_now)
+            verdict = verdict_of(verification, in_doubt)
             record.details |= {"verdict": verdict.value, "rows_sha256": listed.sha256}
         return Certificate(
             made_at=made_at,
@@ -85,7 +86,7 @@ def make_certificate(
             unreadable=verification.unreadable,
             new_codes=listed.new_codes,
             codes_not_compared=verification.codes_not_compared,
-            differences=verification.differences[:MOST_DIFFERENCES],
+            differences=tuple(_differences(verification, in_doubt)),
             difference_count=len(verification.differences),
             runs=tuple(run_records(state.database, opened.id)),
             decisions=tuple(_decisions(context)),
@@ -109,6 +110,15 @@ def verdict_of(verification: Verification, in_doubt: Collection[int]) -> Verdict
     if not verification.rolled_back and agrees and kinds <= _EXPECTED_WITHOUT_MOVE:
         return Verdict.PARTIAL
     return Verdict.DIFFERENT
+
+
+def _differences(verification: Verification, in_doubt: Collection[int]) -> Iterator[Difference]:
+    """Yield the first differences. Those of a voucher in doubt say so: it may seem to be lost until it is looked up."""
+    for difference in verification.differences[:MOST_DIFFERENCES]:
+        if difference.number in in_doubt:
+            yield attrs.evolve(difference, explanation=f"it is in doubt: {difference.explanation}")
+        else:
+            yield difference
 
 
 def _certified_plan(summary: PlanSummary) -> CertifiedPlan:

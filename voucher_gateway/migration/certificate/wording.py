@@ -71,7 +71,9 @@ def verdict_title(verdict: Verdict) -> str:
 def verdict_sentences(certificate: Certificate) -> list[str]:
     """Return what a certificate says as a whole, in sentences."""
     sentences = [_EXPLANATIONS[certificate.verdict]]
-    if certificate.plan.copy:
+    if not certificate.totals:
+        sentences = ["The plan carries no voucher."]
+    elif certificate.plan.copy:
         # the explanation of a complete migration speaks of a source that was changed
         sentences = [sentences[0].replace(" None of them can be spent at the source.", ""), _COPIED]
     if certificate.difference_count:

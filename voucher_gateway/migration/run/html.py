@@ -22,10 +22,10 @@ _GROUPS: Final = (
     ("Brought back", (RowState.UNDONE,)),
 )
 _ATTENTION: Final = (
-    (RowState.IN_DOUBT, "in doubt: the next run looks them up"),
-    (RowState.CHANGED, "not moved, because they had changed since the plan: they belong into a next plan"),
-    (RowState.REFUSED, "not moved, because a vendor or a rule refused them"),
-    (RowState.KEPT, "at the target, because the rollback could not bring them back"),
+    (RowState.IN_DOUBT, "In doubt, to be looked up by the next run"),
+    (RowState.CHANGED, "Changed since the plan and not moved, to be planned again"),
+    (RowState.REFUSED, "Refused by a vendor or a rule, and not moved"),
+    (RowState.KEPT, "Still at the target after a rollback"),
 )
 
 
@@ -64,12 +64,14 @@ def _sections(status: MigrationStatus) -> list[Section]:
 
 def _warnings(status: MigrationStatus) -> list[Text]:
     sentences = [
-        f"{_vouchers(total.count)} {sentence}: {grouped_amounts(total.money)}."
+        f"{sentence}: {_vouchers(total.count)}, {grouped_amounts(total.money)}."
         for state, sentence in _ATTENTION
         if (total := status.vouchers.get(state)) is not None and total.count
     ]
     if status.left_behind:
-        sentences.append(f"{_vouchers(status.left_behind)} left behind by a process that died: the next run goes on.")
+        sentences.append(
+            f"Left behind by a process that died, to be continued by a run: {_vouchers(status.left_behind)}."
+        )
     links = (("Vouchers that need attention", _NOTED),) if status.noted else ()
     return [Text("This needs attention", tuple(sentences), warning=True, links=links)] if sentences else []
 
@@ -141,4 +143,4 @@ def _money(status: MigrationStatus, states: Sequence[RowState]) -> dict[str, Mon
 
 
 def _vouchers(count: int) -> str:
-    return "1 voucher is" if count == 1 else f"{count} vouchers are"
+    return "1 voucher" if count == 1 else f"{count} vouchers"
