@@ -13,7 +13,8 @@ are read as those of the command-line page, which has a test of its own. Comment
 * ``<!-- voucher: ACCOUNT CODE AMOUNT -->`` adds this voucher to a vendor.
 * ``<!-- environment: NAME VALUE -->`` sets a variable.
 * ``<!-- wait: SECONDS -->`` waits.
-* ``<!-- outage: ACCOUNT begins -->`` lets a vendor answer no request until ``<!-- outage: ACCOUNT ends -->``.
+* ``<!-- outage: ACCOUNT begins -->`` lets a vendor answer no request until ``<!-- outage: ACCOUNT ends -->``, and
+  ``<!-- outage: ACCOUNT errors -->`` lets it answer each with an error.
 * ``<!-- killed: ACCOUNT NAME METHOD /path -->`` runs the next ```python block in a process of its own. The fault lets
   its request hang, and then the process is killed.
 * ``<!-- log -->`` makes the next ```text block the lines of the log since the last such block, as console output.
@@ -196,9 +197,11 @@ class Reader:
             self.fault = words
         elif directive == "outage" and rest == ["begins"]:
             self.vendors[account].inject("hang", "* *", times=0)
+        elif directive == "outage" and rest == ["errors"]:
+            self.vendors[account].inject("error-before", "* *", times=0)
         elif directive == "outage":
             assert rest == ["ends"]
-            self.vendors[account].remove_fault("hang")
+            self.vendors[account].clear_faults()
         elif directive == "risks":
             risks = ", ".join(f'"{risk}"' for risk in words.split()[1:])
             self.configure(
