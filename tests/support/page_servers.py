@@ -106,7 +106,7 @@ class PageServer:
 
     @contextmanager
     def call_in_flight(self, order: str, code: str, *, delay_s: float) -> Iterator[Callable[[], dict[str, Any]]]:
-        """Make a call, and wait until the vendor has its charge and delays the reply; give what waits for the answer."""
+        """Make a call, wait until the vendor has its charge and delays the reply; give what waits for the answer."""
         before = self.shop.charges()
         self.shop.running.inject("slow", CHARGE, delay_s=delay_s)
         with ThreadPoolExecutor(1) as pool:

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,28 @@ def test_a_worker_that_lost_its_lock_does_not_move_the_place_of_its_follower(eit
 
 
 EVENT_ID = 2**40
+
+
+def test_a_worker_whose_session_ended_cannot_commit_after_another_has_read(
+    make_shop: Callable[..., Shop], postgres_url: str
+) -> None:
+    shop = make_shop(postgres_url)
+    append_many(shop, "a", "b")
+    with shop.another_gateway().event_feed("f") as stale:
+        events = list(stale)
+        with shop.journal.database.write() as connection:
+            connection.execute(
+                sa.text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+                    " AND granted AND pid != pg_backend_pid()"
+                )
+            )
+        handled: list[str] = []
+        shop.another_gateway().event_feed("f", wait=10).deliver(lambda event: handled.append(event.subject))
+        assert handled == ["a", "b"]
+        with pytest.raises(OperationInProgress, match="another worker has read the feed f since"):
+            stale.commit(events[0])
+    assert subjects_of(shop.gateway.event_feed("f")) == []
 
 
 @pytest.mark.parametrize("wrong", [{"name": ""}, {"name": "a b"}, {"name": "f", "start": "end"}, {"kinds": ["x"]}])
