@@ -75,17 +75,23 @@ def test_a_plan_that_carries_nothing_does_not_say_that_vouchers_are_at_the_targe
     assert "at the target exactly once" not in text
 
 
+def part_with_amount(part: SourcePart, money: Money) -> PartTotal:
+    return PartTotal(
+        part=part,
+        currency=money.currency,
+        count=12_345,
+        before=money,
+        at_source=money,
+        spendable=money,
+        at_target=money,
+        used=money,
+        left=money,
+    )
+
+
 def with_many_currencies(certificate: Certificate) -> Certificate:
     parts = tuple(
-        PartTotal(
-            part=part,
-            currency=currency,
-            count=12_345,
-            **dict.fromkeys(
-                ("before", "at_source", "spendable", "at_target", "used", "left"),
-                Money(str(10**9 + number), currency),
-            ),
-        )
+        part_with_amount(part, Money(str(10**9 + number), currency))
         for number, currency in enumerate(CURRENCIES)
         for part in (SourcePart.MOVED, SourcePart.SKIPPED, SourcePart.CHANGED)
     )
