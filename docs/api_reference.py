@@ -59,6 +59,7 @@ GATEWAY: Final = (
     "PruneSummary",
     "ForgetSummary",
     "ArchiveSummary",
+    "JournalStatus",
     "AccountPause",
     "AuditReport",
     "AuditDifference",

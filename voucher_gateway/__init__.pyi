@@ -177,6 +177,7 @@ from voucher_gateway.shared_limits import AccountPause as AccountPause
 from voucher_gateway.upkeep.archive import ArchiveSummary as ArchiveSummary
 from voucher_gateway.upkeep.forget import ForgetSummary as ForgetSummary
 from voucher_gateway.upkeep.prune import PruneSummary as PruneSummary
+from voucher_gateway.upkeep.status import JournalStatus as JournalStatus
 from voucher_gateway.version import __version__ as __version__
 
 __all__: list[str]

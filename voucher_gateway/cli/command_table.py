@@ -33,6 +33,7 @@ _JOURNAL: Final[Panels] = {
         "prune": ("journal:prune", "Remove the details of operations, payments and sales that are over and old."),
         "archive": ("journal:archive", "Write what a prune would remove into a new file."),
         "forget": ("journal:forget", "Erase what the journal has of one order, for data protection."),
+        "status": ("journal:status", "Show how large the journal is, how far it reaches back, and its schemas."),
         "upgrade": ("journal:upgrade", "Upgrade the tables of the journal to this version, or say what is due."),
     }
 }

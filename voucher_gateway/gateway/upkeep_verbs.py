@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from voucher_gateway.upkeep.archive import ArchiveSummary
     from voucher_gateway.upkeep.forget import ForgetSummary
     from voucher_gateway.upkeep.prune import PruneSummary
+    from voucher_gateway.upkeep.status import JournalStatus
 
 
 class UpkeepVerbs(GatewayBase):
@@ -138,6 +139,23 @@ class UpkeepVerbs(GatewayBase):
         from voucher_gateway.upkeep.forget import forget
 
         return forget(journal, order)
+
+    def journal_status(self) -> JournalStatus:
+        """Return how large the journal is, how far it reaches back, and which schemas its tables have.
+
+        Raises:
+            ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1")
+            print(gateway.journal_status().rows["operations"])  # 1
+            ```
+        """
+        journal = self._require_journal().journal
+        from voucher_gateway.upkeep.status import read_status
+
+        return read_status(journal)
 
     def verify_journal(
         self, *, anchors: Iterable[str] = (), on_progress: Callable[[int, int], None] | None = None

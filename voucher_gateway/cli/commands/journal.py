@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from voucher_gateway.cli.context import DIFFERENT, cli_context_of
-from voucher_gateway.cli.tables import count_text, text_of
+from voucher_gateway.cli.output import group_number
+from voucher_gateway.cli.tables import count_text, details, text_of
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 
 if TYPE_CHECKING:
@@ -145,6 +146,37 @@ def upgrade(
             session.output.show(f"{state.subject}: {_state_sentence(state)}")
     if any(state.needs_upgrade for state in states):
         raise typer.Exit(DIFFERENT)
+
+
+def status(context: typer.Context) -> None:
+    """Show how large the journal is, how far it reaches back, and its schemas.
+
+    It counts the rows of its tables. Moments are in UTC.
+
+    Examples:
+        voucher-gateway journal status
+    """
+    session = cli_context_of(context)
+    with session.gateway() as gateway:
+        journal_status = gateway.journal_status()
+    if session.output.as_json:
+        session.output.object(journal_status)
+        return
+    free = "" if journal_status.free is None else f", of which {_size_text(journal_status.free)} are free for new rows"
+    texts = {
+        "journal": journal_status.database,
+        "size": f"{_size_text(journal_status.size)}{free}",
+        **{name: group_number(count) for name, count in journal_status.rows.items()},
+        "oldest": text_of(journal_status.oldest),
+        "newest": text_of(journal_status.newest),
+        "pruned before": text_of(journal_status.pruned_before),
+        **{f"schema of {state.subject}": _state_sentence(state) for state in journal_status.schemas},
+    }
+    session.output.show(details(texts))
+
+
+def _size_text(size: int) -> str:
+    return f"{group_number(-(-size // 1_000_000))} MB"
 
 
 def _state_sentence(state: SchemaState) -> str:

@@ -1,0 +1,75 @@
+"""An audit of a journal stays clean after a prune and an erasure, and still finds what somebody else removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from tests.support.shop import Shop
+from voucher_gateway import Money, NewVoucher
+from voucher_gateway.instants import now
+from voucher_gateway.journal.schema import chains, events, holds, operations, requests
+from voucher_gateway.upkeep.forget import forget
+from voucher_gateway.upkeep.prune import prune
+
+
+def eur(amount: str) -> Money:
+    return Money(amount, "EUR")
+
+
+@pytest.fixture
+def shop(make_shop: Callable[..., Shop], either_url: str) -> Shop:
+    shop = make_shop(either_url)
+    _, code = shop.voucher("100.00")
+    taken = shop.redeem(code, "2.00", reference="old", order="1001")
+    shop.gateway.refund("shop", taken, eur("1"), reference="old-back")
+    payment = shop.gateway.payment("1001", total=eur("3"))
+    payment.add(code, account="shop")
+    payment.authorize()
+    payment.capture()
+    sale = shop.gateway.sale("sold", "shop", NewVoucher(initial=eur("20")), order="1001")
+    sale.fulfil()
+    sale.delivered()
+    shop.redeem(code, "2.00", reference="other", order="1002")
+    assert shop.gateway.verify_journal().differences == ()
+    return shop
+
+
+def test_after_a_prune(shop: Shop) -> None:
+    prune(shop.journal, now() + timedelta(days=2))
+    report = shop.gateway.verify_journal()
+    assert report.differences == ()
+    with shop.journal.database.read() as connection:
+        left = connection.execute(sa.select(events.c.kind)).scalars().all()
+    assert {kind for kind in left if not kind.startswith("journal.")} == set(), "they went with what was removed"
+
+
+def test_after_an_erasure(shop: Shop) -> None:
+    forget(shop.journal, "1001")
+    assert shop.gateway.verify_journal().differences == ()
+    prune(shop.journal, now() + timedelta(days=2))
+    assert shop.gateway.verify_journal().differences == ()
+
+
+def test_an_operation_that_somebody_else_removed_is_found_after_a_prune(shop: Shop) -> None:
+    _, code = shop.voucher()
+    prune(shop.journal, now() + timedelta(days=2))
+    shop.redeem(code, reference="new")
+    with shop.journal.database.write() as connection:
+        for table in (requests, holds, operations):
+            connection.execute(sa.delete(table))
+    assert len(shop.gateway.verify_journal().differences) > 0
+
+
+def test_events_that_somebody_else_deleted_from_the_begin_are_found(shop: Shop) -> None:
+    prune(shop.journal, now() + timedelta(days=2))
+    _, code = shop.voucher()
+    shop.redeem(code, reference="new")
+    with shop.journal.database.write() as connection:
+        first = connection.scalar(sa.select(sa.func.min(events.c.id)))
+        connection.execute(sa.delete(events).where(events.c.id == first))
+        connection.execute(sa.update(chains).values(first_number=chains.c.first_number + 1))
+    assert len(shop.gateway.verify_journal().differences) > 0
