@@ -10,7 +10,6 @@ What is compared are medians of rounds that take turns. Run by ``make bench``, o
 from __future__ import annotations
 
 import json
-import os
 import resource
 import statistics
 import subprocess
@@ -20,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.benchmarks.bytecode import environment_with_bytecode
 from tests.benchmarks.ratio import Ratio, print_table
 
 ROUNDS: Final = 15
@@ -110,18 +110,15 @@ def _libraries(folder: str, arguments: Sequence[str]) -> list[str]:
 def _cpu_seconds(folder: str, code: str) -> float:
     """Return the CPU time, of user and system, that a child process took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", code], cwd=folder, env=_environment(folder), capture_output=True, check=False)
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environment_with_bytecode(folder),
+        capture_output=True,
+        check=False,
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def _environment(folder: str) -> dict[str, str]:
-    """Return an environment in which Python stores the bytecode of all modules, as it does for an installed program.
-
-    With PYTHONDONTWRITEBYTECODE only our modules would be compiled at each start.
-    """
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**inherited, "PYTHONPYCACHEPREFIX": f"{folder}/bytecode"}
 
 
 if __name__ == "__main__":
