@@ -51,6 +51,17 @@ def test_a_bar_on_a_terminal_tells_money_count_and_time() -> None:
     assert re.search(r" 4/10[^\r\n]*12 a second, about 1 min 30 s left 12\.50 EUR", err.getvalue())
 
 
+def test_a_line_that_is_too_long_loses_amounts_and_not_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    err = Terminal()
+    amounts = [Money("22375.25", currency) for currency in ("CHF", "EUR", "GBP", "INR", "TRY", "USD")]
+    with progress_printer(Output(out=io.StringIO(), err=err)) as printer:
+        printer.print_progress(progress({RowState.MOVED: 4}, *amounts))
+        time.sleep(0.2)
+    lines = re.split(r"[\r\n]", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", err.getvalue()))
+    assert any(" 4/10 12 a second, about 1 min 30 s left 22375.25" in line and len(line) <= 80 for line in lines)
+
+
 def test_reading_for_a_plan_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress_module, "_LINE_EVERY_S", 0)
     terminal, out, err = Terminal(), io.StringIO(), io.StringIO()

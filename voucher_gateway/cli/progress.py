@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
+from rich.table import Column
 
 if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from voucher_gateway.migration.run.progress import Progress
     from voucher_gateway.migration.verify.progress import VerificationProgress
 
+_BAR_WIDTH: Final = 20
 _LINE_EVERY_S: Final = 5.0
 _OBJECT_EVERY_S: Final = 1.0
 
@@ -30,12 +32,12 @@ def progress_printer(output: Output) -> Iterator[ProgressPrinter]:
     # The money stands last: where the line is too long, it is cut off, and not the time that is left.
     columns = (
         TextColumn("{task.fields[work]}"),
-        BarColumn(),
+        BarColumn(bar_width=_BAR_WIDTH),
         MofNCompleteColumn(),
         TextColumn("{task.fields[speed]}"),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
     )
-    bar = Bar(*columns, console=output.err, transient=True)
+    bar = Bar(*columns, console=output.err, transient=True, expand=True)
     try:
         yield ProgressPrinter(output, bar)
     finally:
@@ -86,7 +88,7 @@ class ProgressPrinter:
         speed = speed_text(per_second, None if total is None else self._meter.seconds_for(total - count))
         if self._bar is not None and self._task is not None:
             self._bar.start()
-            self._bar.update(self._task, completed=count, total=total, work=work, speed=speed)
+            self._bar.update(self._task, completed=count, total=total, work=work, speed=speed, description="")
         elif not self._output.as_json and self._is_due(_LINE_EVERY_S):
             amount = f"{count}" if total is None else f"{count} of {total}"
             self._output.note(", ".join(part for part in (f"{amount} vouchers {work}", speed) if part))

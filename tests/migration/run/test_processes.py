@@ -175,6 +175,7 @@ def test_an_error_of_one_process_stops_all_and_is_reported(make_pair: Callable[.
     report = run_report(pair, processes=2, workers=2)
     assert report.error is not None
     assert (type(report.error).__name__, report.stopped) == ("AuthenticationFailed", "error")
+    assert any("met it, and all processes have stopped" in note for note in report.error.__notes__)
     assert report.left > 0
     assert SpendableValues.of(pair).all == before.all
 

@@ -296,7 +296,8 @@ class ChildProcesses:
                 child.announced = ()
             case _Ended(end):
                 child.end = end
-                if end.stopped == "error":  # the others would meet it as well
+                if end.stopped == "error" and end.error is not None:  # the others would meet it as well
+                    end.error.add_note(f"Process {child.pid} met it, and all processes have stopped.")
                     self._stop()
 
     def _bury(self, child: _Child) -> None:
