@@ -121,7 +121,7 @@ class Pauses:
             connection.execute(sa.delete(pauses).where(pauses.c.account == account))
             connection.execute(sa.insert(pauses), _row_of(pause))
             append_event(connection, self._keys, EventKind.ACCOUNT_PAUSED, account, _event_of(pause))
-        self._read_at = 0.0
+        self._refresh(at_once=True)
         log.warning("%s: paused%s", account, " for everything" if everything else "")
         return pause
 
@@ -137,16 +137,20 @@ class Pauses:
             connection.execute(sa.delete(pauses).where(pauses.c.account == account))
             if was_paused:
                 append_event(connection, self._keys, EventKind.ACCOUNT_RESUMED, account, {"account": account})
-        self._read_at = 0.0
+        self._refresh(at_once=True)
         log.warning("%s: resumed", account)
         return was_paused
 
-    def _refresh(self) -> None:
-        """Read the pauses again. One thread does so; the others go on with what is known."""
-        if not self._reading.acquire(blocking=self._known is None):
+    def _refresh(self, *, at_once: bool = False) -> None:
+        """Read the pauses again. One thread does so; the others go on with what is known.
+
+        Args:
+            at_once: whether to wait for another thread that reads them, and to read them after it.
+        """
+        if not self._reading.acquire(blocking=at_once or self._known is None):
             return
         try:
-            if self._known is None or time.monotonic() - self._read_at > READ_EVERY_S:
+            if at_once or self._known is None or time.monotonic() - self._read_at > READ_EVERY_S:
                 began = time.monotonic()
                 with self._database.read(wait_s=_LONGEST_READ_S) as connection:
                     self._known = _read(connection)
