@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -278,7 +279,8 @@ def kill_one_way(pair: VendorPair, draw: random.Random, *, rollback: bool = Fals
         assert process.pid is not None
         victims = draw.choice((children[:1], children, [process.pid], [*children, process.pid]))
         for victim in victims:
-            os.kill(victim, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(victim, signal.SIGKILL)
         if process.pid not in victims:
             process.join(60)
             assert process.exitcode == 0
