@@ -20,7 +20,7 @@ SALES: Final = "sales"
 OPERATIONS: Final = "operations"
 """The kinds of rows."""
 
-BATCH: Final = 500
+BATCH: Final = 200
 """How many rows one transaction removes. In SQLite no other worker writes for as long as it takes."""
 
 Known = Mapping[str, str | None]

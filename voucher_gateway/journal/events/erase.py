@@ -15,6 +15,7 @@ from voucher_gateway.journal.events.digests import chain_mac, erasure_proof
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.schema import chains, events
 
+_ABOUT_ALL: Final = ("journal.", "account.")
 _ERASE: Final = (
     sa.update(events)
     .where(events.c.id == sa.bindparam("erased_id"))
@@ -44,7 +45,9 @@ def erase_events(connection: Connection, keys: JournalKeys, condition: sa.Column
 
 
 def drop_chain_start(connection: Connection, keys: JournalKeys, chain_id: int, before: str, *, limit: int) -> int:
-    """Delete the first events of a chain, as far as they are old and erased, and return how many.
+    """Delete the first events of a chain, as far as they are old and nobody needs them, and return how many.
+
+    These are the erased ones, and those about the journal or an account.
 
     Args:
         connection: in a transaction.
@@ -55,11 +58,12 @@ def drop_chain_start(connection: Connection, keys: JournalKeys, chain_id: int, b
     """
     query = sa.select(chains).where(chains.c.id == chain_id).with_for_update()
     chain = connection.execute(query).mappings().one()
-    columns = (events.c.id, events.c.number, events.c.digest, events.c.erased, events.c.at)
+    columns = (events.c.id, events.c.number, events.c.digest, events.c.erased, events.c.at, events.c.kind)
     first = sa.select(*columns).where(events.c.chain == chain_id).order_by(events.c.id).limit(limit)
     dropped: list[dict[str, Any]] = []
     for row in connection.execute(first).mappings():
-        if row["erased"] is None or row["at"] >= before:
+        is_needed = row["erased"] is None and not row["kind"].startswith(_ABOUT_ALL)
+        if is_needed or row["at"] >= before:
             break
         dropped.append(dict(row))
     if not dropped:
