@@ -126,11 +126,11 @@ class Migration:
             said = self.run("operations", "decide", *named.groups(), happened, "--by", "me", "--reason", "the ledger")
             assert said.returncode == 0, said.stderr
 
-    def killed(self, times: int, *, seed: int) -> int:
+    def killed(self, times: int, *, seed: int, options: Sequence[str] = ()) -> int:
         """Run the plan until it is done, killing it at random moments; say how often it lived to be killed."""
         draw, struck = random.Random(seed), 0
         while struck < times:
-            process = self.process(*self._running)
+            process = self.process(*self._running, *options)
             try:
                 process.wait(timeout=draw.uniform(SOONEST_S, LATEST_S))
             except subprocess.TimeoutExpired:
@@ -241,6 +241,43 @@ class Migration:
     def verified(self) -> subprocess.CompletedProcess[str]:
         """Let the program verify."""
         return self.run("migrate", "verify", "move.plan")
+
+    def check_ends(self, *, at_target: bool) -> int:
+        """Check the table of shifted ends against the ledgers, voucher by voucher to the second, and return its length.
+
+        Args:
+            at_target: whether the vouchers are at the target, and not back at the source.
+        """
+        done = self.run("--json", "migrate", "verify", "move.plan")
+        verified = json.loads(done.stdout.splitlines()[0])
+        now, codes = (self.target if at_target else self.source).vouchers(), self.source_codes
+        same = {code for code, one in self.carried().items() if not one["destination"].get("new_code")}
+        shifts = {}
+        for code in same:
+            before, after = self.before[code], now[code]
+            if before.valid_until is not None and after.valid_until is not None and after.spendable:
+                seconds = (after.valid_until - before.valid_until).total_seconds()
+                if abs(seconds) >= 1:
+                    shifts[code] = int(abs(seconds))
+        told = {codes[one["source_id"]]: one["seconds"] for one in verified["shifted_vouchers"] if one["seconds"]}
+        assert {code: seconds for code, seconds in told.items() if code in same} == shifts
+        assert sum(group["count"] for group in verified["shifted_ends"]) == len(verified["shifted_vouchers"])
+        return len(shifts)
+
+    def check_new_codes(self) -> int:
+        """Check the list of new codes against both ledgers, and return its length."""
+        done = self.run("migrate", "codes", "move.plan", "--jsonl", "codes.jsonl", "--reveal")
+        assert done.returncode == 0, done.stderr
+        source, target, codes = self.source.vouchers(), self.target.vouchers(), self.source_codes
+        rows = [json.loads(line) for line in (self.folder / "codes.jsonl").read_text("utf-8").splitlines()]
+        for row in rows:
+            new = target[row["new_code"]]
+            assert row["old_code"] == codes[row["source_id"]]
+            assert (new.currency, new.remaining) == (row["value"]["currency"], Decimal(row["value"]["amount"]))
+            assert source[row["old_code"]].value == 0 or self.copies
+        wanted = [one for one in self.carried().values() if one["destination"].get("new_code")]
+        assert len({row["new_code"] for row in rows}) == len(rows) == len(wanted)
+        return len(rows)
 
     def check_certificate(self) -> None:
         """Check each sum of the certificate of a finished move against the ledgers of both ends, to the cent."""

@@ -7,6 +7,8 @@ every `make test`; the estates of 10,000 vouchers, and all of the kills, with ``
 from __future__ import annotations
 
 import itertools
+import json
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 
 from tests.migration.end_to_end.command_line_migration import IN_DOUBT, Migration, seen_at_work
 from tests.migration.end_to_end.stores import SimulatedStore, VoucherStore
+from tests.support.unreadable import make_unreadable
 
 MakeStore = Callable[..., VoucherStore]
 
@@ -50,6 +53,8 @@ SAMPLE: Final = (
     ("pretix", "ticketing"),
 )
 MANY: Final = 10_000
+CHANGED: Final = 5
+"""The exit code of a run that leaves vouchers that have changed."""
 TROUBLE: Final = (0, 3, IN_DOUBT, 6)
 """The exit codes of a run that faults strike: done, not done, in doubt, unreadable."""
 
@@ -208,3 +213,82 @@ def test_four_processes_share_one_migration_on_postgresql(
     migration.check()
     assert migration.verified().returncode == 0
     migration.check_certificate()
+
+
+SIZES: Final = [pytest.param(60, marks=pytest.mark.long), pytest.param(MANY // 5, marks=pytest.mark.slow)]
+"""The sizes of an estate in make test-all and in make test-migration."""
+
+
+@pytest.mark.parametrize("vouchers", SIZES)
+def test_every_shifted_end_and_every_new_code_is_as_in_the_ledgers(
+    vouchers: int, make_store: MakeStore, tmp_path: Path
+) -> None:
+    migration = Migration.planned(make_store("jtl", vouchers), make_store("ticketing", 5), tmp_path, ANY_CODE)
+    migration.finish()
+    migration.check()
+    migration.check_ends(at_target=True)
+    assert migration.check_new_codes() > 0
+    back = migration.run("migrate", "rollback", "move.plan")
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert migration.check_ends(at_target=False) > 0  # JTL counts validity again
+
+
+@pytest.mark.parametrize("vouchers", SIZES)
+def test_a_voucher_that_cannot_be_read_stops_no_other_and_keeps_what_it_has(
+    vouchers: int, make_store: MakeStore, tmp_path: Path
+) -> None:
+    source = make_store("jtl", vouchers)
+    assert isinstance(source, SimulatedStore)
+    codes = {code: id for id, code in source.codes().items()}
+    broken = [code for code, held in source.vouchers().items() if held.spendable and held.value][-3:]
+    make_unreadable(source.running, *(codes[code] for code in broken))
+    before = source.vouchers()
+    migration = Migration.planned(source, make_store("ticketing", 5), tmp_path, POLICY)
+    migration.finish()
+    migration.check()
+    after = source.vouchers()
+    assert {code: after[code] for code in broken} == {code: before[code] for code in broken}
+    verified = migration.run("--json", "migrate", "verify", "move.plan")
+    assert verified.returncode == 0, verified.stdout
+    named = {one["name"] for one in json.loads(verified.stdout.splitlines()[0])["unreadable"]}
+    assert named == {codes[code] for code in broken}
+
+
+@pytest.mark.parametrize("vouchers", SIZES)
+def test_what_customers_spend_before_a_run_is_not_moved_and_does_not_end_later(
+    vouchers: int, make_store: MakeStore, tmp_path: Path
+) -> None:
+    migration = Migration.planned(make_store("jtl", vouchers), make_store("own"), tmp_path, POLICY)
+    spendable = [code for code, held in migration.before.items() if code in migration.carried() and not held.pin]
+    spent = [code for code in spendable if re.fullmatch("[A-Z][A-Z0-9-]+", code) and migration.before[code].value > 1]
+    spent = spent[: max(2, len(spent) // 10)]
+    for number, code in enumerate(spent):
+        currency = migration.before[code].currency
+        bought = migration.run("redeem", "jtl", code, "1", currency, "--reference", f"till-{number}")
+        assert bought.returncode == 0, bought.stderr
+    done = migration.run("migrate", "run", "move.plan", "--processes", "2")
+    assert done.returncode == CHANGED, done.stdout + done.stderr
+    source, target = migration.source.vouchers(), migration.target.vouchers()
+    for code, held in migration.before.items():
+        if code in spent:
+            assert source[code].remaining == held.remaining - 1
+            assert source[code].spendable
+            assert source[code].valid_until == held.valid_until
+            assert code not in target
+        elif code in migration.carried():
+            assert source[code].value == 0
+            assert target[code].remaining == held.remaining
+
+
+@pytest.mark.slow
+def test_two_processes_that_are_killed_with_their_children_double_and_lose_nothing(
+    make_store: MakeStore, tmp_path: Path
+) -> None:
+    slow = {"latency_ms": 40}
+    migration = Migration.planned(make_store("jtl", 2000, **slow), make_store("ticketing", 5, **slow), tmp_path, POLICY)
+    assert migration.killed(10, seed=4, options=("--processes", "2")) == 10
+    migration.finish()
+    migration.check()
+    assert migration.verified().returncode == 0
+    migration.check_certificate()
+    migration.check_ends(at_target=True)
