@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.providers.local.conftest import KEY, eur
+from tests.support.commits import replace_commit
 from tests.support.simulators import make_journal_keys
 from voucher_gateway import Gateway
 from voucher_gateway.cli.app import run as run_command
@@ -150,12 +151,12 @@ def test_a_ticket_is_enough_to_find_out_without_a_journal(either_url: str, monke
 
         error_of: Any = database._engine.dialect.loaded_dbapi.OperationalError
 
-        def break_off_after(_: object, connection: Any) -> None:
+        def break_off_after(connection: Any) -> None:
             connection.commit()
             raise error_of("the connection is gone")
 
         with monkeypatch.context() as patched:
-            patched.setattr(type(database._engine.dialect), "do_commit", break_off_after)
+            replace_commit(patched, database, break_off_after)
             with pytest.raises(OutcomeUnknown) as caught:
                 gateway.redeem("own", voucher.code, eur("10.00"), reference="a")
         outcome = gateway.resolve(caught.value.ticket)

@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.providers.local.conftest import KEY, MakeTill, Till, eur
+from tests.support.commits import replace_commit
 from voucher_gateway.provider_api import (
     DatabaseUnavailable,
     Effect,
@@ -322,13 +323,13 @@ def test_a_commit_that_breaks_off_leaves_the_outcome_unknown_and_a_look_decides(
     if not database.is_sqlite:
         error = psycopg.OperationalError("server closed the connection unexpectedly")
 
-    def break_off(_: object, connection: Any) -> None:
+    def break_off(connection: Any) -> None:
         if commits:
             connection.commit()
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(database._engine.dialect), "do_commit", break_off)
+        replace_commit(patched, database, break_off)
         with pytest.raises(OutcomeUnknown) as caught:
             either_till.redeem(code, reference="a", order="1001")
     ticket = caught.value.ticket
@@ -345,13 +346,13 @@ def test_a_commit_that_the_database_says_to_have_undone_did_nothing(
 ) -> None:
     code = till.code()
 
-    def no_room(_: object, connection: Any) -> None:
+    def no_room(_: object) -> None:
         error = sqlite3.OperationalError("database or disk is full")
         error.sqlite_errorname = "SQLITE_FULL"
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(till.provider._open().database._engine.dialect), "do_commit", no_room)
+        replace_commit(patched, till.provider._open().database, no_room)
         with pytest.raises(DatabaseUnavailable) as caught:
             till.redeem(code)
     assert caught.value.outcome == "not_executed"
