@@ -123,26 +123,3 @@ def test_a_journal_without_any_event_is_found(edited: EditedJournal) -> None:
     edited.edit("DELETE FROM voucher_gateway_facts WHERE name = 'event-chains'")
 
     assert named(edited.verify())[0] == ("inserted", "operations")
-
-
-# --- anchors ---
-
-
-def anchor_of(edited: EditedJournal) -> str:
-    from voucher_gateway.audit.anchors import write_anchor
-
-    journal = edited.open()
-    try:
-        return write_anchor(journal)
-    finally:
-        journal.close()
-
-
-def append(edited: EditedJournal, subject: str) -> None:
-    from voucher_gateway.journal.events.append import append_event
-    from voucher_gateway.journal.events.kinds import EventKind
-
-    journal = edited.open()
-    with journal.database.write() as connection:
-        append_event(connection, journal.keys, EventKind.ACCOUNT_PAUSED, subject, {})
-    journal.close()
