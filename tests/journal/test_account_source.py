@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.support.shop import Shop
@@ -134,3 +135,19 @@ def test_payments_and_sales_use_accounts_of_the_source(
     assert payment.state == "captured"
     sale = gateway.sale("s-1", "anna", NewVoucher(initial=Money("20.00", "EUR")))
     assert sale.prepare().fulfil().state == "fulfilled"
+
+
+def test_a_source_whose_database_is_down_sends_and_records_nothing(shop: Shop) -> None:
+    def find_account(name: str) -> dict[str, Any] | None:
+        with psycopg.connect("postgresql://shop:4711@127.0.0.1:1/tenants", connect_timeout=5) as connection:
+            return dict(connection.execute("SELECT 1").fetchone() or {})
+
+    _, code = shop.voucher()
+    before = shop.changes()
+    with Gateway(find_account, journal=open_journal(shop.url, make_journal_keys())) as gateway:
+        with pytest.raises(AccountsUnavailable, match="raised OperationalError for this account") as caught:
+            gateway.redeem("anna", code, TEN, reference="r-1")
+        assert "4711" not in str(caught.value)
+        assert list(gateway.operations()) == []
+        assert list(gateway.events()) == []
+    assert shop.changes() == before

@@ -94,7 +94,7 @@ class JournalVerbs(GatewayBase):
 
         return search_operations(
             journal,
-            self.accounts,
+            self._accounts.values(),  # those of a source are found only if a code is given
             states=states,
             account=account,
             verb=verb,

@@ -325,6 +325,33 @@ def test_signals_tell_what_other_processes_did_once_and_again_after_an_error(pro
     ]
 
 
+SELL_AND_PAY = """
+import django
+django.setup()
+from voucher_gateway import Money, NewVoucher
+from voucher_gateway.contrib.django import get_gateway
+gateway = get_gateway()
+gateway.sale("1002-gift", "shop", NewVoucher(initial=Money("5.00", "EUR"))).fulfil()
+payment = gateway.payment("1003", total=Money("1.00", "EUR"))
+payment.add({code!r}, account="shop")
+payment.authorize()
+payment.capture()
+"""
+
+
+def test_signals_tell_of_payments_and_sales(project: Project, shop: Shop) -> None:
+    (project.folder / "receivers.py").write_text(RECEIVERS)
+    (project.folder / "fail.txt").write_text("")
+    project.run("-c", SELL_AND_PAY.format(code=shop.voucher()[1]))
+    project.manage("vouchers", "events", "--once", changes=WITH_RECEIVERS)
+    noted = (project.folder / "noted.txt").read_text().splitlines()
+    sale = [line.split()[1] for line in noted if line.startswith("sale")]
+    payment = [line.split()[1] for line in noted if line.startswith("payment")]
+    assert (sale[0], sale[-1]) == ("sale.opened", "sale.fulfilled")
+    assert (payment[0], payment[-1]) == ("payment.opened", "payment.captured")
+    assert "payment payment.captured 1003" in noted
+
+
 def test_the_command_has_the_lists_of_events_as_well(project: Project, shop: Shop) -> None:
     project.run("-c", REDEEM.format(code=shop.voucher()[1]))
     assert "operation.succeeded" in project.manage("vouchers", "events", "list")
