@@ -126,8 +126,16 @@ class Migration:
             said = self.run("operations", "decide", *named.groups(), happened, "--by", "me", "--reason", "the ledger")
             assert said.returncode == 0, said.stderr
 
-    def killed(self, times: int, *, seed: int, options: Sequence[str] = ()) -> int:
-        """Run the plan until it is done, killing it at random moments; say how often it lived to be killed."""
+    def killed(self, times: int, *options: str, seed: int) -> int:
+        """Run the plan until it is done, killing it at random moments; say how often it lived to be killed.
+
+        Children of the program are not killed: they notice its death, and may still work when the next one begins.
+
+        Args:
+            times: how often it is killed at most.
+            *options: of the command.
+            seed: of the random moments.
+        """
         draw, struck = random.Random(seed), 0
         while struck < times:
             process = self.process(*self._running, *options)

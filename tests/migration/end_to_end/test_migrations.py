@@ -111,6 +111,25 @@ def test_a_run_that_is_killed_again_and_again_doubles_and_loses_nothing(make_sto
     migration.check_certificate()
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("journal", ["sqlite", "postgresql"])
+def test_a_run_of_several_processes_that_is_killed_again_and_again_doubles_and_loses_nothing(
+    make_store: MakeStore, tmp_path: Path, journal: str, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue("postgres_url") if journal == "postgresql" else None
+    source, target = make_store("jtl", 300, latency_ms=70), make_store("ticketing", 3, latency_ms=70)
+    migration = Migration.planned(source, target, tmp_path, POLICY, journal=url)
+    assert migration.killed(4, "--processes", "2", seed=1) >= 2
+    migration.finish()
+    migration.check()
+    assert migration.verified().returncode == 0
+    back = migration.run("migrate", "rollback", "move.plan", "--processes", "2")
+    assert back.returncode in (0, 5), back.stdout + back.stderr
+    assert {code: held.value for code, held in source.vouchers().items()} == {
+        code: held.value for code, held in migration.before.items()
+    }
+
+
 def test_faults_on_both_sides_double_and_lose_nothing(make_store: MakeStore, tmp_path: Path) -> None:
     source, target = make_store("ticketing", 60), make_store("jtl")
     migration = Migration.planned(source, target, tmp_path, POLICY)
@@ -286,7 +305,7 @@ def test_two_processes_that_are_killed_with_their_children_double_and_lose_nothi
 ) -> None:
     slow = {"latency_ms": 40}
     migration = Migration.planned(make_store("jtl", 2000, **slow), make_store("ticketing", 5, **slow), tmp_path, POLICY)
-    assert migration.killed(10, seed=4, options=("--processes", "2")) == 10
+    assert migration.killed(10, "--processes", "2", seed=4) == 10
     migration.finish()
     migration.check()
     assert migration.verified().returncode == 0
