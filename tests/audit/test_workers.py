@@ -128,6 +128,7 @@ def test_there_are_as_many_chains_as_transactions_at_once(postgres_url: str) -> 
 
     assert report.differences == ()
     assert report.events == 120
+    assert count is not None
     assert report.chains == count <= 6
 
 
