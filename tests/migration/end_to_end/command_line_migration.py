@@ -297,7 +297,8 @@ class Migration:
         for code, voucher in self.before.items():
             thousandths = int(voucher.remaining * 1000)
             before[voucher.currency] += thousandths
-            (moved if code in target else stays)[voucher.currency] += thousandths
+            came = code in target and code not in self.there  # the target may have had the code before
+            (moved if came else stays)[voucher.currency] += thousandths
         for code, voucher in target.items():
             if code not in self.before and code not in self.there:  # it was moved under a new code
                 moved[voucher.currency] += int(voucher.remaining * 1000)
