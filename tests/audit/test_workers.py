@@ -100,7 +100,7 @@ def test_processes_that_are_killed_leave_a_clean_journal(either_url: str) -> Non
             child = os.fork()
             if child == 0:
                 append_until_killed(journal)
-            time.sleep(0.15)
+            wait_for_another_event(journal)
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
         append(journal, "last")
@@ -108,6 +108,19 @@ def test_processes_that_are_killed_leave_a_clean_journal(either_url: str) -> Non
 
     assert report.differences == ()
     assert report.events > 4
+
+
+def wait_for_another_event(journal: Journal) -> None:
+    """Wait until a child has appended an event since this was called."""
+    deadline = time.monotonic() + _PATIENCE_S
+    length = sa.select(sa.func.sum(chains.c.length))
+    with journal.database.read() as connection:
+        before = connection.scalar(length)
+    while time.monotonic() < deadline:
+        with journal.database.read() as connection:
+            if connection.scalar(length) != before:
+                return
+        time.sleep(0.005)
 
 
 def append_until_killed(journal: Journal) -> None:
@@ -123,7 +136,7 @@ def test_there_are_as_many_chains_as_transactions_at_once(postgres_url: str) -> 
     with closing(open_journal(postgres_url, KEYS)) as journal:
         run_numbered_threads(6, partial(append_some, journal))
         with journal.database.read() as connection:
-            count = connection.scalar(sa.select(sa.func.count()).select_from(chains))
+            count = connection.scalars(sa.select(sa.func.count()).select_from(chains)).one()
         report = verify_journal(journal)
 
     assert report.differences == ()

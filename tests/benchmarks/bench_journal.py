@@ -12,6 +12,7 @@ What is compared are medians of rounds that take turns. Run by ``make bench``, o
 
 from __future__ import annotations
 
+import hmac
 import json
 import secrets
 import shutil
@@ -25,7 +26,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import requests
@@ -165,6 +166,7 @@ class RawJournal:
             " wire_reference, intent, sent_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (operation_id, 1, 1, "top_up", True, False, wire, json.dumps(intent), at),
         ).lastrowid
+        self._append("operation.started", operation_id, at, {"account": "shop", "state": "open"}, [operation_id, at])
         execute("COMMIT")
         at = now().isoformat(timespec="microseconds")
         result = {"kind": "TopUp", "account": "shop", "id": "a-movement", "voucher_id": "a-voucher"}
@@ -176,7 +178,33 @@ class RawJournal:
             "UPDATE voucher_gateway_operations SET state = ?, result = ?, updated_at = ? WHERE id = ? AND epoch = ?",
             ("succeeded", made, at, operation_id, 1),
         )
+        sent = execute("SELECT * FROM voucher_gateway_requests WHERE operation_id = ?", (operation_id,)).fetchall()
+        self._append("operation.succeeded", operation_id, at, {"account": "shop", "state": "succeeded"}, [made, sent])
         execute("COMMIT")
+
+    def _append(self, kind: str, subject: str, at: str, data: dict[str, str], rows: list[Any]) -> None:
+        """Append an event to the chain."""
+        execute = self._connection.execute
+        chain = execute("SELECT length, head FROM voucher_gateway_chains WHERE id = 1").fetchone()
+        if chain is None:
+            execute("INSERT INTO voucher_gateway_chains VALUES (1, ?, 1, '', 0, '', '', '1')", (at,))
+            chain = 0, ""
+        text, covered = json.dumps(data), _digest(rows)
+        content = _digest([text, covered])
+        head = _digest([chain[1], kind, subject, at, content])
+        execute(
+            "INSERT INTO voucher_gateway_events (chain, number, at, kind, subject, order_number, data, row_digest,"
+            " content, digest, key_id) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (chain[0] + 1, at, kind, subject, "1001", text, covered, content, head, "1"),
+        )
+        execute(
+            "UPDATE voucher_gateway_chains SET length = ?, head = ?, mac = ? WHERE id = 1",
+            (chain[0] + 1, head, _digest([chain[0] + 1, head])),
+        )
+
+
+def _digest(values: list[Any]) -> str:
+    return hmac.digest(b"a-key-for-the-benchmark", ascii(values).encode(), "sha256").hex()
 
 
 # --- a whole redemption ---
