@@ -133,6 +133,7 @@ class AsyncGateway:
     prune_journal = run_on_thread(Gateway.prune_journal)
     archive_journal = run_on_thread(Gateway.archive_journal)
     forget_order = run_on_thread(Gateway.forget_order)
+    journal_status = run_on_thread(Gateway.journal_status)
     verify_journal = run_on_thread(Gateway.verify_journal)
     journal_anchor = run_on_thread(Gateway.journal_anchor)
     payment = run_and_wrap(Gateway.payment, AsyncPayment)
