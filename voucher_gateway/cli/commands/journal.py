@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
+import attrs
 import typer
 
 from voucher_gateway.cli.context import DIFFERENT, cli_context_of
@@ -83,7 +84,7 @@ def archive(
     with session.gateway() as gateway, session.output.progress("writing the archive"):
         summary = gateway.archive_journal(file, older_than=parse_age(older_than))
     if session.output.as_json:
-        session.output.object({"archive": summary})
+        session.output.object({"archive": attrs.asdict(summary) | {"file": str(summary.file)}})
         return
     session.output.show(
         f"{count_text(summary.operations, 'operation')}, {count_text(summary.payments, 'payment')} and"
