@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from tests.support.shop import Shop
 from voucher_gateway import Money, NewVoucher
 from voucher_gateway.instants import now
-from voucher_gateway.journal.schema import chains, events, holds, operations, requests
+from voucher_gateway.journal.schema import chains, events, holds, operations, pruned, pruned_accounts, requests
 from voucher_gateway.upkeep.forget import forget
 from voucher_gateway.upkeep.prune import prune
 
@@ -73,3 +73,21 @@ def test_events_that_somebody_else_deleted_from_the_begin_are_found(shop: Shop) 
         connection.execute(sa.delete(events).where(events.c.id == first))
         connection.execute(sa.update(chains).values(first_number=chains.c.first_number + 1))
     assert len(shop.gateway.verify_journal().differences) > 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        sa.update(pruned).where(pruned.c.amount == "2.00").values(amount="90.00"),
+        sa.update(pruned).where(pruned.c.verb == "redeem").values(digest=sa.func.substr("f" + pruned.c.digest, 1, 32)),
+        sa.update(pruned).where(pruned.c.verb == "redeem").values(seal="ü"),
+        sa.update(pruned_accounts).values(key_id="other"),
+    ],
+)
+def test_what_is_left_of_removed_rows_is_found_if_somebody_changed_it(shop: Shop, change: sa.Update) -> None:
+    prune(shop.journal, now() + timedelta(days=2))
+    with shop.journal.database.write() as connection:
+        changed = connection.execute(change).rowcount
+    report = shop.gateway.verify_journal()
+    assert changed > 0
+    assert {(difference.kind.value, difference.table) for difference in report.differences} == {("changed", "pruned")}

@@ -17,6 +17,7 @@ from voucher_gateway.audit.anchors import read_anchors
 from voucher_gateway.audit.chains import ChainWalk
 from voucher_gateway.audit.operations import OperationComparison
 from voucher_gateway.audit.payments import PaymentComparison
+from voucher_gateway.audit.pruned import verify_pruned
 from voucher_gateway.audit.report import AuditReport, DifferenceLog
 from voucher_gateway.audit.sales import SaleComparison
 from voucher_gateway.audit.subjects import Comparison, SubjectWalk
@@ -63,6 +64,8 @@ def verify_journal(
             subjects = SubjectWalk(journal, log, comparison)
             subjects.run(progress.report)
             counts[comparison.table] = subjects.count
+        progress.begin_part()
+        verify_pruned(journal, log, progress.report)
     return AuditReport(
         differences=tuple(log.differences),
         difference_count=log.count,

@@ -1,0 +1,53 @@
+"""Verifies what a prune left of the rows that it removed: by these, no old reference is sent again."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from typing import Final
+
+import sqlalchemy as sa
+
+from voucher_gateway.audit.known_keys import KnownKeys
+from voucher_gateway.audit.report import DifferenceLog, RowChange
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.pruned import seal_of
+from voucher_gateway.journal.schema import pruned, pruned_accounts
+from voucher_gateway.storage.statements import PreparedStatement
+
+_BATCH: Final = 1000
+_PLACE: Final = sa.tuple_(pruned.c.digest, pruned.c.account_id)
+_NEXT: Final = PreparedStatement(
+    sa.select(pruned, pruned_accounts.c.key_id)
+    .outerjoin(pruned_accounts, pruned_accounts.c.id == pruned.c.account_id)
+    .where(sa.tuple_(sa.bindparam("digest"), sa.bindparam("account_id")) < _PLACE)
+    .order_by(pruned.c.digest, pruned.c.account_id)
+    .limit(_BATCH)
+)
+
+
+def verify_pruned(journal: Journal, log: DifferenceLog, report_progress: Callable[[int], None]) -> None:
+    """Verify the seals of all rows.
+
+    Args:
+        journal: the journal.
+        log: notes what is wrong.
+        report_progress: is called with the number of rows that were verified.
+    """
+    known = KnownKeys(journal.keys)
+    place: dict[str, object] = {"digest": "", "account_id": 0}
+    count, size = 0, _BATCH
+    while size == _BATCH:
+        with journal.database.read() as connection:
+            rows = _NEXT.all_rows(connection, place)
+            for row in rows:
+                key_id = row["key_id"]
+                is_known = key_id is not None and known.require(connection, key_id)
+                seal = seal_of(journal.keys, row, key_id) if is_known else ""
+                if not hmac.compare_digest(seal.encode(), str(row["seal"]).encode("utf-8", "surrogatepass")):
+                    sentence = f"what is left of a removed {row['verb']} of {row['month']} is not as it was written"
+                    log.add(RowChange.CHANGED, "pruned", row["digest"], sentence)
+        if rows:
+            place = {name: rows[-1][name] for name in place}
+        count, size = count + len(rows), len(rows)
+        report_progress(count)
