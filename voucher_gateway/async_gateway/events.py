@@ -79,7 +79,7 @@ class AsyncEventFeed:
         try:
             await self._threads.run(self._feed.open)
         except asyncio.CancelledError:
-            # The call may have taken the feed on its thread, and nobody would give it back.
+            # The call may have taken the feed on its thread, and nothing would give it back.
             await self.close()
             raise
         return self

@@ -1,1 +1,1 @@
-"""Verifies that nobody changed the journal besides this library: see `voucher_gateway.audit.verify`."""
+"""Verifies that nothing but this library changed the journal: see `voucher_gateway.audit.verify`."""

@@ -37,7 +37,7 @@ ProgressHook = Callable[[int, int], None]
 def verify_journal(
     journal: Journal, *, anchors: Iterable[str] = (), on_progress: ProgressHook | None = None
 ) -> AuditReport:
-    """Verify the whole journal. It only reads, and memory holds one batch. Other workers may go on meanwhile.
+    """Verify the whole journal. It only reads, and memory holds one batch. Other workers may go on.
 
     Args:
         journal: the journal.

@@ -213,7 +213,7 @@ COMMANDS: Final[Panels] = {
     },
     "Keep": {
         "journal": ("", "Keep the journal small: remove what is over and old."),
-        "audit": ("", "Verify that nobody changed the journal besides this library."),
+        "audit": ("", "Verify that nothing but this library changed the journal."),
     },
 }
 

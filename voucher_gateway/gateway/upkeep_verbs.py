@@ -162,7 +162,7 @@ class UpkeepVerbs(GatewayBase):
     ) -> AuditReport:
         """Find rows of the journal that were changed, removed or inserted by something else than this library.
 
-        It only reads, and memory holds one batch. Other workers may go on meanwhile.
+        It only reads, and memory holds one batch. Other workers may go on.
 
         Args:
             anchors: lines that `journal_anchor` returned earlier, and that were kept elsewhere. They show whether the

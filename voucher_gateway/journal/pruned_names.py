@@ -1,4 +1,4 @@
-"""Asks a journal for what was removed from it, each question in a read of its own."""
+"""Asks a journal for what was removed from it, with one read for each question."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ class Database:
     def snapshot(self) -> Iterator[Connection]:
         """Give a connection for reading, all of whose statements see the database as it is at the first of them.
 
-        In SQLite the other threads of the process wait meanwhile: read a batch, not all.
+        In SQLite the other threads of the process wait until the end: read a batch, not all.
 
         Raises:
             DatabaseUnavailable: if the database cannot be reached, or a statement failed.

@@ -1,4 +1,4 @@
-"""Erases the data of one order, where somebody has the right to that.
+"""Erases the data of one order, where a person has the right to that.
 
 It keeps what a prune keeps: no reference of the order is sent again, and its redemptions are not refunded twice. That
 needs keyed digests only, which show neither the order nor the voucher.

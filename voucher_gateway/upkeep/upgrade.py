@@ -24,7 +24,7 @@ SCHEMAS: Final = (JOURNAL, PAYMENTS, SALES, CHECKS)
 def list_schema_states(url: str, schemas: Sequence[Schema] = SCHEMAS) -> list[SchemaState]:
     """Return how the tables of a journal are. Nothing is changed.
 
-    Tables that nobody has used yet do not exist, and need no upgrade.
+    Tables that were never used do not exist, and need no upgrade.
 
     Args:
         url: the journal's.

@@ -1,4 +1,4 @@
-"""How long a customer waits: a request that takes longer is answered, and one that nobody waits for is cancelled.
+"""How long a customer waits: a request that takes longer is answered, and one whose customer has gone is cancelled.
 
 A cancelled request does not undo the calls of the gateway that it awaits. They go on, and the journal keeps what became
 of them.

@@ -282,7 +282,7 @@ def kill_one_way(pair: VendorPair, draw: random.Random, *, rollback: bool = Fals
             with suppress(ProcessLookupError):  # it has just ended
                 os.kill(victim, signal.SIGKILL)
         if process.pid not in victims:
-            process.join(60)
+            process.join(300)
             assert process.exitcode == 0
     wait_for(lambda: not any(map(is_alive, children)))
     wait_until_free(pair)

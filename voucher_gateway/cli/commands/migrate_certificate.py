@@ -35,7 +35,7 @@ def certificate(
     ] = None,
     check: Annotated[
         Path | None,
-        typer.Option("--check", metavar="FILE", help="Check that nobody has changed this page, JSON file or folder."),
+        typer.Option("--check", metavar="FILE", help="Check that this page, JSON file or folder was not changed."),
     ] = None,
     by: ByName = None,
 ) -> None:

@@ -45,7 +45,7 @@ def erase_events(connection: Connection, keys: JournalKeys, condition: sa.Column
 
 
 def drop_chain_start(connection: Connection, keys: JournalKeys, chain_id: int, before: str, *, limit: int) -> int:
-    """Delete the first events of a chain, as far as they are old and nobody needs them, and return how many.
+    """Delete the first events of a chain, as far as they are old and not needed, and return how many.
 
     These are the erased ones, and those about the journal or an account.
 

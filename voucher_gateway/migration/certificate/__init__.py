@@ -1,1 +1,1 @@
-"""The certificate of a migration: what was moved, what was not, who did it, and proof that nobody changed the paper."""
+"""The certificate of a migration: what was moved, what was not, who did it, and proof that nothing was changed."""

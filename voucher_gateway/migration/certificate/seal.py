@@ -49,7 +49,7 @@ class Seal:
 
 @attrs.frozen(kw_only=True)
 class CheckedCertificate:
-    """The result of the check of a certificate that nobody has changed.
+    """The result of the check of a certificate that was not changed.
 
     Attributes:
         path: the file or folder.
@@ -99,7 +99,7 @@ def sealed_html(keys: JournalKeys, document: str) -> bytes:
 
 
 def check_certificate(keys: JournalKeys, path: Path) -> CheckedCertificate:
-    """Check that a certificate was sealed by this journal, and that nobody has changed it since.
+    """Check that a certificate was sealed by this journal, and that it was not changed since.
 
     Args:
         keys: the keys of the journal.

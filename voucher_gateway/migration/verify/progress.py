@@ -36,7 +36,7 @@ class ProgressReporter:
     """Counts the vouchers of each part of a verification.
 
     Args:
-        on_progress: is called now and then; None for nobody.
+        on_progress: is called now and then; None for no reports.
     """
 
     def __init__(self, on_progress: OnVerificationProgress | None = None) -> None:
