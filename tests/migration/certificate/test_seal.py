@@ -143,3 +143,33 @@ def test_a_key_that_was_rotated_still_checks_its_certificates(json_file: Path, h
     assert check_certificate(rotated, html_file).key_id == "1"
     with pytest.raises(ConfigurationError, match="under another key"):
         check_certificate(JournalKeys.of({"2": Secret("n" * 40)}), json_file)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        edit('"amount"', '"amount": "99.50",\n  "amount"'),
+        edit('"certificate": {', '"certificate": {"amount": "99.50"}, "certificate": {'),
+        edit("{", '{"note": "99.50 EUR",'),
+        edit('"10.50"', "10.50"),
+    ],
+)
+def test_text_that_another_program_would_read_differently_is_refused(
+    json_file: Path, change: Callable[[Path], object]
+) -> None:
+    change(json_file)
+    with pytest.raises(ConfigurationError, match="not a certificate as it was written"):
+        check_certificate(KEYS, json_file)
+
+
+def test_the_seal_of_a_folder_is_not_a_certificate(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.json"
+    copy.write_bytes((folder / SEAL_FILE).read_bytes())
+    with pytest.raises(ConfigurationError, match="the seal of a folder"):
+        check_certificate(KEYS, copy)
+
+
+def test_a_table_is_found_whatever_the_case_of_its_name(folder: Path) -> None:
+    (folder / "more.CSV").write_text("a\n")
+    with pytest.raises(ConfigurationError, match=r"does not have the file more\.CSV"):
+        check_certificate(KEYS, folder)

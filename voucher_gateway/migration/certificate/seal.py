@@ -128,6 +128,13 @@ def check_certificate(keys: JournalKeys, path: Path) -> CheckedCertificate:
 
 
 def _check_json(keys: JournalKeys, path: Path, content: bytes) -> CheckedCertificate:
+    checked = _check_sealed(keys, path, content)
+    if isinstance(checked.content.get("files"), dict):
+        raise ConfigurationError(f"{path}: the file is the seal of a folder, not a certificate; check the folder")
+    return checked
+
+
+def _check_sealed(keys: JournalKeys, path: Path, content: bytes) -> CheckedCertificate:
     value, seal = _parse(path, content)
     digest = digest_of(value)
     _require_seal(keys, path, seal, digest)
@@ -135,27 +142,51 @@ def _check_json(keys: JournalKeys, path: Path, content: bytes) -> CheckedCertifi
 
 
 def _check_folder(keys: JournalKeys, path: Path) -> CheckedCertificate:
-    checked = _check_json(keys, path / SEAL_FILE, _read(path / SEAL_FILE))
+    checked = _check_sealed(keys, path / SEAL_FILE, _read(path / SEAL_FILE))
     files = checked.content.get("files")
     if not isinstance(files, dict):
         raise ConfigurationError(f"{path / SEAL_FILE}: the file has no list of files; it is not a seal of a folder")
     for name, digest in files.items():
         if _hash_file(path / Path(name).name) != digest:
             raise ConfigurationError(f"{path / Path(name).name}: the file was changed after the certificate was made")
-    present = {entry.name for entry in path.iterdir() if entry.suffix == ".csv"}
+    present = {entry.name for entry in path.iterdir() if entry.suffix.lower() == ".csv"}
     if added := sorted(present - files.keys()):
         raise ConfigurationError(f"{path}: the certificate does not have the file {added[0]}")
     return attrs.evolve(checked, path=path)
 
 
+class _AmbiguousText(ValueError):
+    """A JSON text that programs read differently, or that has more than a certificate has."""
+
+
 def _parse(path: Path, content: bytes) -> tuple[dict[str, Any], Seal]:
-    value: Any = None
+    reason = "the file is not a certificate"
     try:
-        value = json.loads(content, parse_float=str)  # a float would be written back differently
-        return dict(value["certificate"]), Seal(**value["seal"])
+        value = json.loads(content, parse_float=_refuse_float, object_pairs_hook=_object)
+        seal = Seal(**value["seal"])
+        certificate = value["certificate"]
+        if value.keys() > {"certificate", "seal"}:
+            raise _AmbiguousText
+        if isinstance(certificate, dict):
+            return certificate, seal
+    except _AmbiguousText:
+        reason = "the file is not a certificate as it was written: it has a name twice, a name too many, or a fraction"
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
-    raise ConfigurationError(f"{path}: the file is not a certificate")
+    raise ConfigurationError(f"{path}: {reason}")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object. Programs do not agree on which of two values of one name they read."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise _AmbiguousText
+    return value
+
+
+def _refuse_float(_: str) -> Any:
+    """Refuse a number with a fraction. A certificate has amounts as strings."""
+    raise _AmbiguousText
 
 
 def _require_seal(keys: JournalKeys, path: Path, seal: Seal, digest: str) -> None:
