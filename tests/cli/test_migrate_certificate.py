@@ -61,3 +61,31 @@ def test_a_path_that_cannot_be_written_is_named_before_the_vendors_are_read(run:
 def test_a_plan_and_a_check_at_once_are_refused(run: Run, plan: Path) -> None:
     assert "--check is given alone" in run("migrate", "certificate", str(plan), "--check", "move.json").err
     assert "name the plan" in run("migrate", "certificate").err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("certificate", "--html"),
+        ("certificate", "--json-file"),
+        ("codes", "--csv"),
+        ("codes", "--jsonl"),
+        ("run", "--html"),
+        ("status", "--html"),
+    ],
+    ids=" ".join,
+)
+def test_the_plan_itself_is_not_overwritten(run: Run, plan: Path, command: tuple[str, str]) -> None:
+    before = plan.read_bytes()
+    name, option = command
+    refused = run("migrate", name, str(plan), option, str(plan))
+    assert refused.code == 2
+    assert f"{option} names the plan itself" in refused.err
+    assert plan.read_bytes() == before
+
+
+def test_two_files_of_one_name_and_a_file_as_a_folder_are_refused(run: Run, plan: Path) -> None:
+    same = run("migrate", "certificate", str(plan), "--html", "move", "--json-file", "move")
+    assert same.code == 2
+    assert "name the same file" in same.err
+    assert "--csv takes a folder" in run("migrate", "certificate", str(plan), "--csv", str(plan)).err

@@ -66,8 +66,12 @@ def certificate(
         raise typer.Exit(DONE)
     if plan is None:
         raise InvalidRequest("name the plan, or a certificate with --check", field="PLAN", rule="given")
-    require_writable(html, "--html")
-    require_writable(json_file, "--json-file")
+    require_writable(html, "--html", plan=plan)
+    require_writable(json_file, "--json-file", plan=plan)
+    if csv is not None and csv.exists() and not csv.is_dir():
+        raise InvalidRequest(f"{csv} is a file: --csv takes a folder", field="--csv", rule="a folder")
+    if html is not None and json_file is not None and html.resolve() == json_file.resolve():
+        raise InvalidRequest("--html and --json-file name the same file", field="--html", rule="two files")
     made = _make(session, plan, html, json_file, csv, by)
     _print_certificate(session.output, made, [path for path in (html, json_file, csv) if path is not None])
     from voucher_gateway.migration.certificate.model import Verdict

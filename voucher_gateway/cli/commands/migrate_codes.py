@@ -11,7 +11,7 @@ import typer
 
 from voucher_gateway.atomic_file import AtomicFile
 from voucher_gateway.cli import options as given
-from voucher_gateway.cli.commands.migrate_run import ByName, PlanFile, plan_gateway
+from voucher_gateway.cli.commands.migrate_run import ByName, PlanFile, plan_gateway, require_writable
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.output import json_line
 from voucher_gateway.cli.tables import TableColumn, count_text, print_rows, text_of
@@ -64,6 +64,7 @@ def codes(
     if csv is not None and jsonl is not None:
         raise InvalidRequest("--csv and --jsonl write the same list: give one", field="--csv", rule="without --jsonl")
     path = csv or jsonl
+    require_writable(path, "--csv" if csv is not None else "--jsonl", plan=plan)
     with open_plan(plan) as opened, plan_gateway(session, opened) as gateway:
         new_codes = iterate_new_codes(gateway, opened, by=by, revealed=reveal)
         if path is None and session.output.as_json:

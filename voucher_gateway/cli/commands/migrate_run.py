@@ -88,7 +88,7 @@ def run(
     from voucher_gateway.migration.run.runner import run_plan
 
     session = cli_context_of(context)
-    require_writable(html)
+    require_writable(html, plan=plan)
     with open_plan(plan) as opened:
         _require_codes(opened, reveal=reveal or dry_run)
         with plan_gateway(session, opened, reveal=reveal) as gateway, progress_printer(session.output) as printer:
@@ -132,8 +132,14 @@ def rollback(context: typer.Context, plan: PlanFile, processes: Processes = 1, b
     raise typer.Exit(_rollback_code(report))
 
 
-def require_writable(page: Path | None, option: str = "--html") -> None:
-    """Say what is wrong with the path of a file before the work, not after it."""
+def require_writable(page: Path | None, option: str = "--html", *, plan: Path) -> None:
+    """Say what is wrong with the path of a file before the work, not after it. The plan is not overwritten."""
+    if page is not None and page.resolve() == plan.resolve():
+        raise InvalidRequest(
+            f"{option} names the plan itself, which is needed to run it and to roll it back; name another file",
+            field=option,
+            rule="another file than the plan",
+        )
     if page is not None and (page.is_dir() or not page.absolute().parent.is_dir()):
         raise InvalidRequest(
             f"{page} cannot be written: it must be a file in a folder that exists",

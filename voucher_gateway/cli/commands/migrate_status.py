@@ -38,7 +38,7 @@ def status(context: typer.Context, plan: PlanFile, html: HtmlFile = None) -> Non
     from voucher_gateway.migration.schema import RowState
 
     session = cli_context_of(context)
-    require_writable(html)
+    require_writable(html, plan=plan)
     with open_plan(plan) as opened, plan_gateway(session, opened) as gateway:
         current = status_of(gateway, opened)
         if html is not None:
