@@ -8,7 +8,6 @@ chain is missing.
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -23,10 +22,15 @@ from voucher_gateway.audit.known_keys import KnownKeys
 from voucher_gateway.audit.report import DifferenceLog, RowChange
 from voucher_gateway.instants import parse_instant
 from voucher_gateway.journal.events.append import CHAIN_COUNT
-from voucher_gateway.journal.events.digests import chain_mac, content_digest, count_mac, erasure_proof, event_digest
+from voucher_gateway.journal.events.digests import (
+    event_digest,
+    has_own_content,
+    is_own_chain,
+    is_same_digest,
+    read_count,
+)
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.schema import chains, events, facts
 from voucher_gateway.storage.statements import PreparedStatement
 
@@ -157,7 +161,7 @@ class ChainWalk:
 
     def _continues(self, chain: _Chain, row: Mapping[str, Any]) -> bool:
         expected = event_digest(self._keys, chain.digest, row, key_id=row["key_id"])
-        return hmac.compare_digest(expected, row["digest"])
+        return is_same_digest(expected, row["digest"])
 
     def _collect(self, row: Mapping[str, Any]) -> None:
         if row["kind"] == EventKind.JOURNAL_RESTORED:
@@ -194,7 +198,7 @@ class ChainWalk:
             if chain.number < row["length"]:
                 self._check_missed(connection, chain, _AFTER_ALL)
             is_known = self._keys_known.require(connection, row["key_id"])
-            if is_known and hmac.compare_digest(chain_mac(self._keys, row, key_id=row["key_id"]), row["mac"]):
+            if is_known and is_own_chain(self._keys, row):
                 self._check_end(chain, row)
             else:
                 sentence = f"the row of chain {row['id']} is not as it was written"
@@ -213,7 +217,7 @@ class ChainWalk:
                 chain.event_id,
                 f"chain {row['id']} ends with event {row['length']}, and goes on to {chain.number}",
             )
-        elif not hmac.compare_digest(chain.digest, row["head"]):
+        elif not is_same_digest(row["head"], chain.digest):
             self._log.add(
                 RowChange.CHANGED,
                 "events",
@@ -223,7 +227,7 @@ class ChainWalk:
 
     def _check_count(self, connection: Connection, present: set[int]) -> None:
         value = connection.scalar(sa.select(facts.c.value).where(facts.c.name == CHAIN_COUNT))
-        count = 0 if value is None else _count_of(self._keys, value)
+        count = 0 if value is None else read_count(self._keys, value)
         known = present | self._chains.keys()
         if count is None or (value is None and known):
             self._log.add(RowChange.CHANGED, "chains", "count", "the number of chains is not as it was written")
@@ -248,16 +252,6 @@ class ChainWalk:
                 self._log.add(RowChange.CHANGED, "events", chain_id, f"{place} has another event there")
 
 
-def has_own_content(keys: JournalKeys, event: Mapping[str, Any]) -> bool:
-    """Whether the content of an event is as it was written, or was erased by the library."""
-    key_id = event["key_id"]
-    if event["erased"] is not None:
-        is_empty = event["data"] is None and event["order_number"] is None and event["row_digest"] is None
-        return is_empty and hmac.compare_digest(event["erased"], erasure_proof(keys, event, key_id=key_id))
-    expected = content_digest(keys, event["order_number"], event["data"], event["row_digest"], key_id=key_id)
-    return event["data"] is not None and hmac.compare_digest(expected, event["content"])
-
-
 def reference_of(event: Mapping[str, Any]) -> str | None:
     """Return by what the shop knows the subject of an event: the reference, or else the order."""
     try:
@@ -266,11 +260,3 @@ def reference_of(event: Mapping[str, Any]) -> str | None:
         return None
     reference = data.get("reference") if isinstance(data, dict) else None
     return reference if isinstance(reference, str) else event["order_number"]
-
-
-def _count_of(keys: JournalKeys, value: str) -> int | None:
-    """Return the number of chains that the fact holds; None if it was changed."""
-    number, key_id, mac = (*value.split(":"), "", "")[:3]
-    if not number.isdecimal() or key_id not in keys.keys:
-        return None
-    return int(number) if hmac.compare_digest(count_mac(keys, int(number), key_id=key_id), mac) else None

@@ -9,8 +9,9 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.audit.chains import has_own_content, reference_of
+from voucher_gateway.audit.chains import reference_of
 from voucher_gateway.audit.report import DifferenceLog, RowChange
+from voucher_gateway.journal.events.digests import has_own_content
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.schema import events
 from voucher_gateway.storage.statements import PreparedStatement

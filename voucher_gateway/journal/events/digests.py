@@ -6,6 +6,7 @@ Hash chains are a few lines over the standard library. The kept packages for log
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -153,6 +154,35 @@ def chain_mac(keys: JournalKeys, chain: Mapping[str, Any], *, key_id: str | None
 def count_mac(keys: JournalKeys, count: int, *, key_id: str | None = None) -> str:
     """Return the digest of the number of chains."""
     return keys.event_digest(["chains", count], key_id)
+
+
+def is_own_chain(keys: JournalKeys, chain: Mapping[str, Any]) -> bool:
+    """Whether a chain's row is as the library wrote it. False if its key is not configured."""
+    key_id = chain["key_id"]
+    return key_id in keys.keys and is_same_digest(chain_mac(keys, chain, key_id=key_id), chain["mac"])
+
+
+def read_count(keys: JournalKeys, value: str) -> int | None:
+    """Return the number of chains that the fact holds; None if something else wrote it."""
+    number, key_id, mac = (*value.split(":"), "", "")[:3]
+    if not (number.isascii() and number.isdecimal()) or key_id not in keys.keys:
+        return None
+    return int(number) if is_same_digest(count_mac(keys, int(number), key_id=key_id), mac) else None
+
+
+def has_own_content(keys: JournalKeys, event: Mapping[str, Any]) -> bool:
+    """Whether the content of an event is as it was written, or was erased by the library."""
+    key_id = event["key_id"]
+    if event["erased"] is not None:
+        is_empty = event["data"] is None and event["order_number"] is None and event["row_digest"] is None
+        return is_empty and is_same_digest(erasure_proof(keys, event, key_id=key_id), event["erased"])
+    expected = content_digest(keys, event["order_number"], event["data"], event["row_digest"], key_id=key_id)
+    return event["data"] is not None and is_same_digest(expected, event["content"])
+
+
+def is_same_digest(expected: str, stored: object) -> bool:
+    """Whether a column holds a digest. Whoever changed it may have put anything there."""
+    return isinstance(stored, str) and hmac.compare_digest(expected.encode(), stored.encode("utf-8", "surrogatepass"))
 
 
 def erasure_proof(keys: JournalKeys, event: Mapping[str, Any], *, key_id: str | None = None) -> str:

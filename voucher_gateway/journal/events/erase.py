@@ -6,12 +6,20 @@ are deleted once all of them are erased: the chain then begins with the digest o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.journal.events.digests import chain_mac, erasure_proof
+from voucher_gateway.journal.events.digests import (
+    chain_mac,
+    erasure_proof,
+    event_digest,
+    has_own_content,
+    is_own_chain,
+    is_same_digest,
+)
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.schema import chains, events
 
@@ -47,7 +55,8 @@ def erase_events(connection: Connection, keys: JournalKeys, condition: sa.Column
 def drop_chain_start(connection: Connection, keys: JournalKeys, chain_id: int, before: str, *, limit: int) -> int:
     """Delete the first events of a chain, as far as they are old and not needed, and return how many.
 
-    These are the erased ones, and those about the journal or an account.
+    These are the erased ones, and those about the journal or an account. A chain that something else changed keeps its
+    events from the first changed one on, so that an audit finds it afterwards, too.
 
     Args:
         connection: in a transaction.
@@ -57,18 +66,19 @@ def drop_chain_start(connection: Connection, keys: JournalKeys, chain_id: int, b
         limit: at most this many.
     """
     query = sa.select(chains).where(chains.c.id == chain_id).with_for_update()
-    chain = connection.execute(query).mappings().one()
-    columns = (events.c.id, events.c.number, events.c.digest, events.c.erased, events.c.at, events.c.kind)
-    first = sa.select(*columns).where(events.c.chain == chain_id).order_by(events.c.id).limit(limit)
-    dropped: list[dict[str, Any]] = []
-    for row in connection.execute(first).mappings():
+    chain = dict(connection.execute(query).mappings().one())
+    if not is_own_chain(keys, chain):
+        return 0
+    first = sa.select(events).where(events.c.chain == chain_id).order_by(events.c.id).limit(limit)
+    dropped, number, digest = 0, chain["first_number"], chain["first_digest"]
+    last: Mapping[str, Any] = {}
+    for row in map(dict, connection.execute(first).mappings()):
         is_needed = row["erased"] is None and not row["kind"].startswith(_ABOUT_ALL)
-        if is_needed or row["at"] >= before:
+        if is_needed or row["at"] >= before or not _continues(keys, number, digest, row):
             break
-        dropped.append(dict(row))
+        dropped, number, digest, last = dropped + 1, number + 1, row["digest"], row
     if not dropped:
         return 0
-    last = dropped[-1]
     shorter = {**chain, "first_number": last["number"] + 1, "first_digest": last["digest"], "key_id": keys.newest}
     connection.execute(
         sa.update(chains)
@@ -82,7 +92,18 @@ def drop_chain_start(connection: Connection, keys: JournalKeys, chain_id: int, b
     )
     of_start = (events.c.chain == chain_id) & (events.c.id <= last["id"])
     connection.execute(sa.delete(events).where(of_start))
-    return len(dropped)
+    return dropped
+
+
+def _continues(keys: JournalKeys, number: int, previous: str, event: Mapping[str, Any]) -> bool:
+    """Whether an event is as the library wrote it, and has its number and the event before it."""
+    key_id = event["key_id"]
+    return (
+        event["number"] == number
+        and key_id in keys.keys
+        and has_own_content(keys, event)
+        and is_same_digest(event_digest(keys, previous, event, key_id=key_id), event["digest"])
+    )
 
 
 def list_chains(connection: Connection) -> list[int]:
