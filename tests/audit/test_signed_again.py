@@ -1,4 +1,4 @@
-"""A prune does not sign what somebody changed: it stays found afterwards."""
+"""The library does not sign what somebody changed: it stays found after the library goes on with the journal."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from voucher_gateway.journal.events.kinds import EventKind
 LATE = datetime(2999, 1, 1, tzinfo=UTC).isoformat()
 
 
-def go_on(edited: EditedJournal) -> None:
+def go_on(edited: EditedJournal, times: int = 2) -> None:
     journal = edited.open()
-    with journal.database.write() as connection:
-        append_event(connection, journal.keys, EventKind.ACCOUNT_RESUMED, "shop", {"account": "shop"})
+    for _ in range(times):
+        with journal.database.write() as connection:
+            append_event(connection, journal.keys, EventKind.ACCOUNT_RESUMED, "shop", {"account": "shop"})
     journal.close()
 
 
@@ -25,6 +26,41 @@ def drop_start(edited: EditedJournal) -> int:
         count = drop_chain_start(connection, journal.keys, 1, LATE, limit=100)
     journal.close()
     return count
+
+
+def test_events_removed_from_the_end_with_the_row_of_their_chain_made_to_fit(edited: EditedJournal) -> None:
+    edited.edit("DELETE FROM voucher_gateway_sales")
+    edited.edit("DELETE FROM voucher_gateway_events WHERE kind LIKE 'sale.%' AND number > 6")
+    edited.edit(
+        "DELETE FROM voucher_gateway_events WHERE number > (SELECT min(number) FROM voucher_gateway_events) + 20"
+    )
+    edited.edit(
+        "UPDATE voucher_gateway_chains SET length = 21,"
+        " head = (SELECT digest FROM voucher_gateway_events WHERE number = 21)"
+    )
+    assert "chains" in {difference.table for difference in edited.verify().differences}
+
+    go_on(edited)
+
+    assert ("changed", "chains", "1") in named(edited)
+
+
+def test_a_number_of_chains_that_somebody_wrote(edited: EditedJournal) -> None:
+    edited.edit("UPDATE voucher_gateway_facts SET value = '0:1:forged' WHERE name = 'event-chains'")
+    edited.edit("UPDATE voucher_gateway_chains SET mac = 'forged'")
+
+    go_on(edited)
+
+    assert ("changed", "chains", "count") in named(edited)
+
+
+def test_the_library_goes_on_with_one_chain_beside_the_changed_one(edited: EditedJournal) -> None:
+    edited.edit("UPDATE voucher_gateway_chains SET mac = 'ü', key_id = 'another'")
+
+    go_on(edited, times=5)
+
+    assert edited.select("SELECT length FROM voucher_gateway_chains ORDER BY id")[1:] == [5]
+    assert named(edited) == [("changed", "chains", "1")]
 
 
 def test_a_prune_deletes_no_event_that_somebody_marked_as_erased(edited: EditedJournal) -> None:

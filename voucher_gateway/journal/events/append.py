@@ -21,6 +21,8 @@ from voucher_gateway.journal.events.digests import (
     count_mac,
     encode_data,
     event_digest,
+    is_own_chain,
+    read_count,
 )
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.keys import JournalKeys
@@ -32,7 +34,11 @@ CHAIN_COUNT: Final = "event-chains"
 """The fact that holds the number of chains with its digest: number, key, digest."""
 
 _FREE_CHAIN: Final = PreparedStatement(
-    sa.select(chains).order_by(chains.c.id).limit(1).with_for_update(skip_locked=True)
+    sa.select(chains)
+    .where(chains.c.id > sa.bindparam("after"))
+    .order_by(chains.c.id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
 )
 _INSERT: Final = PreparedStatement(sa.insert(events))
 _CONTINUE: Final = PreparedStatement(
@@ -74,7 +80,7 @@ def append_event(
         at: when it happened, as text; now if it is None.
     """
     at = at or format_micros(now())
-    chain = _FREE_CHAIN.first_row(connection, {}) or _start_chain(connection, keys, at)
+    chain = _free_chain(connection, keys) or _start_chain(connection, keys, at)
     text = encode_data(data)
     event: dict[str, Any] = {
         "chain": chain["id"],
@@ -103,14 +109,27 @@ def append_event(
         raise DatabaseUnavailable("the chain of events was continued by another transaction: nothing was written")
 
 
+def _free_chain(connection: Connection, keys: JournalKeys) -> Mapping[str, Any] | None:
+    """Return a chain that no other transaction uses, and lock it; None if there is none.
+
+    A chain whose row was changed by something else stays as it is. To continue it would be to sign that change.
+    """
+    chain = _FREE_CHAIN.first_row(connection, {"after": 0})
+    while chain is not None and not is_own_chain(keys, chain):
+        chain = _FREE_CHAIN.first_row(connection, {"after": chain["id"]})
+    return chain
+
+
 def _start_chain(connection: Connection, keys: JournalKeys, at: str) -> Mapping[str, Any]:
     """Insert a chain without events, and return its row."""
     lock_in_transaction(connection, "event chains")
     of_count = facts.c.name == CHAIN_COUNT
     recorded = connection.scalar(sa.select(facts.c.value).where(of_count))
-    count = 1 if recorded is None else int(recorded.split(":", 1)[0]) + 1
+    last = connection.scalar(sa.select(sa.func.max(chains.c.id)))
+    known = (0 if last is None else None) if recorded is None else read_count(keys, recorded)
+    number = max(known or 0, last or 0) + 1
     chain: dict[str, Any] = {
-        "id": count,
+        "id": number,
         "started_at": at,
         "first_number": 1,
         "first_digest": "",
@@ -120,9 +139,9 @@ def _start_chain(connection: Connection, keys: JournalKeys, at: str) -> Mapping[
     }
     chain["mac"] = chain_mac(keys, chain)
     connection.execute(sa.insert(chains), chain)
-    value = f"{count}:{keys.newest}:{count_mac(keys, count)}"
-    if recorded is None:
+    value = f"{number}:{keys.newest}:{count_mac(keys, number)}"
+    if recorded is None and known is not None:
         connection.execute(sa.insert(facts), {"name": CHAIN_COUNT, "value": value})
-    else:
+    elif known is not None:  # else something else changed it, and an audit reports that
         connection.execute(sa.update(facts).where(of_count).values(value=value))
     return chain
