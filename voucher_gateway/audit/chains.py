@@ -125,6 +125,9 @@ class ChainWalk:
             self._last = row["id"]
 
     def _check_event(self, connection: Connection, row: Mapping[str, Any]) -> None:
+        if not isinstance(row["number"], int):  # SQLite keeps what is not a number, too
+            self._note(RowChange.CHANGED, row, "its number is not one")
+            return
         chain = self._chain(connection, row["chain"])
         if row["number"] > chain.number + 1:
             self._check_missed(connection, chain, row["id"])
@@ -142,7 +145,8 @@ class ChainWalk:
         chain.number, chain.digest, chain.event_id = row["number"], row["digest"], row["id"]
         if (chain.id, chain.number) in self._wanted:
             self._anchored[chain.id, chain.number] = row["digest"]
-        self._collect(row)
+        if is_whole:
+            self._collect(row)
 
     def _check_missed(self, connection: Connection, chain: _Chain, before: int) -> None:
         """Check the events of a chain, up to an id, that were committed after their ids were passed."""
@@ -155,7 +159,9 @@ class ChainWalk:
         if chain is None:
             query = sa.select(chains).where(chains.c.id == chain_id)
             row = connection.execute(query).mappings().first()
-            number, digest = (0, "") if row is None else (row["first_number"] - 1, row["first_digest"])
+            number, digest = 0, ""
+            if row is not None and isinstance(row["first_number"], int):
+                number, digest = row["first_number"] - 1, str(row["first_digest"])
             chain = self._chains[chain_id] = _Chain(chain_id, number, digest)
         return chain
 
@@ -195,10 +201,10 @@ class ChainWalk:
         rows = [dict(row) for row in connection.execute(sa.select(chains).order_by(chains.c.id)).mappings()]
         for row in rows:
             chain = self._chain(connection, row["id"])
-            if chain.number < row["length"]:
-                self._check_missed(connection, chain, _AFTER_ALL)
             is_known = self._keys_known.require(connection, row["key_id"])
             if is_known and is_own_chain(self._keys, row):
+                if chain.number < row["length"]:
+                    self._check_missed(connection, chain, _AFTER_ALL)
                 self._check_end(chain, row)
             else:
                 sentence = f"the row of chain {row['id']} is not as it was written"
@@ -245,10 +251,10 @@ class ChainWalk:
         for chain_id, (length, head) in sorted(anchor.heads.items()):
             row = present.get(chain_id)
             place = f"chain {chain_id}, which the anchor of {anchor.at:%Y-%m-%d %H:%M} shows with {length} events,"
-            if row is None or row["length"] < length:
+            if row is None or not isinstance(row["length"], int) or row["length"] < length:
                 left = "is not there" if row is None else f"has only {row['length']}"
                 self._log.add(RowChange.REMOVED, "events", chain_id, f"{place} {left}: the journal was rolled back")
-            elif row["first_number"] <= length and self._anchored.get((chain_id, length)) != head:
+            elif _begins_before(row, length) and self._anchored.get((chain_id, length)) != head:
                 self._log.add(RowChange.CHANGED, "events", chain_id, f"{place} has another event there")
 
 
@@ -260,3 +266,9 @@ def reference_of(event: Mapping[str, Any]) -> str | None:
         return None
     reference = data.get("reference") if isinstance(data, dict) else None
     return reference if isinstance(reference, str) else event["order_number"]
+
+
+def _begins_before(chain: Mapping[str, Any], length: int) -> bool:
+    """Whether the event of that number was not removed by a prune."""
+    first = chain["first_number"]
+    return isinstance(first, int) and first <= length

@@ -162,9 +162,14 @@ def is_own_chain(keys: JournalKeys, chain: Mapping[str, Any]) -> bool:
     return key_id in keys.keys and is_same_digest(chain_mac(keys, chain, key_id=key_id), chain["mac"])
 
 
-def read_count(keys: JournalKeys, value: str) -> int | None:
-    """Return the number of chains that the fact holds; None if something else wrote it."""
-    number, key_id, mac = (*value.split(":"), "", "")[:3]
+def read_count(keys: JournalKeys, value: object) -> int | None:
+    """Return the number of chains that the fact holds; None if something else wrote it.
+
+    Args:
+        keys: the journal's.
+        value: what the fact holds; SQLite keeps any type.
+    """
+    number, key_id, mac = (*str(value).split(":"), "", "")[:3]
     if not (number.isascii() and number.isdecimal()) or key_id not in keys.keys:
         return None
     return int(number) if is_same_digest(count_mac(keys, int(number), key_id=key_id), mac) else None
