@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from tests.support.shop import Shop
 from voucher_gateway import Money, NewVoucher
 from voucher_gateway.instants import now
-from voucher_gateway.journal.schema import chains, events, holds, operations, pruned, pruned_accounts, requests
+from voucher_gateway.journal.schema import chains, events, facts, holds, operations, pruned, pruned_accounts, requests
 from voucher_gateway.upkeep.forget import forget
 from voucher_gateway.upkeep.prune import prune
 
@@ -91,3 +91,33 @@ def test_what_is_left_of_removed_rows_is_found_if_somebody_changed_it(shop: Shop
     report = shop.gateway.verify_journal()
     assert changed > 0
     assert {(difference.kind.value, difference.table) for difference in report.differences} == {("changed", "pruned")}
+
+
+def test_a_removed_rest_of_removed_rows_is_found_also_after_the_next_prune(shop: Shop) -> None:
+    _, code = shop.voucher()
+    prune(shop.journal, now() + timedelta(days=2))
+    with shop.journal.database.write() as connection:
+        connection.execute(sa.delete(pruned).where(pruned.c.verb == "redeem"))
+    shop.redeem(code, reference="another")
+    prune(shop.journal, now() + timedelta(days=2))
+    (difference,) = shop.gateway.verify_journal().differences
+    assert (difference.kind.value, difference.table) == ("removed", "pruned")
+
+
+def test_a_changed_number_of_them_is_not_counted_on(shop: Shop) -> None:
+    _, code = shop.voucher()
+    prune(shop.journal, now() + timedelta(days=2))
+    with shop.journal.database.write() as connection:
+        connection.execute(sa.update(facts).where(facts.c.name == "pruned-count").values(value="1:1:forged"))
+    shop.redeem(code, reference="another")
+    prune(shop.journal, now() + timedelta(days=2))
+    (difference,) = shop.gateway.verify_journal().differences
+    assert (difference.kind.value, difference.table) == ("changed", "pruned")
+
+
+def test_the_rest_of_a_row_under_another_account_is_found(shop: Shop) -> None:
+    prune(shop.journal, now() + timedelta(days=2))
+    with shop.journal.database.write() as connection:
+        first, second = connection.scalars(sa.select(pruned_accounts.c.id).order_by(pruned_accounts.c.id))
+        connection.execute(sa.update(pruned).where(pruned.c.account_id == second).values(account_id=first))
+    assert not shop.gateway.verify_journal().is_clean

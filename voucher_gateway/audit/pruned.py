@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from voucher_gateway.audit.known_keys import KnownKeys
 from voucher_gateway.audit.report import DifferenceLog, RowChange
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.pruned import seal_of
+from voucher_gateway.journal.pruned import read_pruned_count, seal_of
 from voucher_gateway.journal.schema import pruned, pruned_accounts
 from voucher_gateway.storage.statements import PreparedStatement
 
@@ -27,7 +27,7 @@ _NEXT: Final = PreparedStatement(
 
 
 def verify_pruned(journal: Journal, log: DifferenceLog, report_progress: Callable[[int], None]) -> None:
-    """Verify the seals of all rows.
+    """Verify the seals of all rows, and how many they are. The lock of the upkeep must be held.
 
     Args:
         journal: the journal.
@@ -40,6 +40,7 @@ def verify_pruned(journal: Journal, log: DifferenceLog, report_progress: Callabl
     while size == _BATCH:
         with journal.database.read() as connection:
             rows = _NEXT.all_rows(connection, place)
+            expected = read_pruned_count(connection, journal.keys)
             for row in rows:
                 key_id = row["key_id"]
                 is_known = key_id is not None and known.require(connection, key_id)
@@ -50,4 +51,16 @@ def verify_pruned(journal: Journal, log: DifferenceLog, report_progress: Callabl
         if rows:
             place = {name: rows[-1][name] for name in place}
         count, size = count + len(rows), len(rows)
+        if size < _BATCH:
+            _check_count(log, count, expected)
         report_progress(count)
+
+
+def _check_count(log: DifferenceLog, count: int, expected: int | None) -> None:
+    if expected is None:
+        log.add(RowChange.CHANGED, "pruned", "count", "the number of these rows is not as it was written")
+    elif count < expected:
+        sentence = f"{expected - count} of {expected} rows that recognise removed references are not there any more"
+        log.add(RowChange.REMOVED, "pruned", "count", sentence)
+    elif count > expected:
+        log.add(RowChange.INSERTED, "pruned", "count", f"{count - expected} rows are more than were written")

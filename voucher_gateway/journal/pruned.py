@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ReferencePruned
 from voucher_gateway.instants import parse_instant
+from voucher_gateway.journal.events.digests import is_same_digest
 from voucher_gateway.journal.keys import JournalKeys, find_tag, missing_key_error, tag_of
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState
 from voucher_gateway.journal.schema import facts, pruned, pruned_accounts
@@ -32,6 +33,9 @@ from voucher_gateway.storage.statements import PreparedStatement
 
 PRUNED_BEFORE: Final = "pruned-before"
 """The fact that says from which moment on nothing was pruned; see `pruned_before`."""
+
+PRUNED_COUNT: Final = "pruned-count"
+"""The fact that holds how many rows are left of removed ones, with its digest: number, key, digest."""
 
 PAYMENT: Final = "payment"
 """Stands for the verb, where the name is the order of a payment."""
@@ -47,6 +51,7 @@ _FIND: Final = PreparedStatement(
     .join(pruned_accounts, pruned_accounts.c.id == pruned.c.account_id)
     .where(pruned.c.digest == sa.bindparam("digest"), pruned_accounts.c.account == sa.bindparam("account"))
 )
+_OF_COUNT: Final = facts.c.name == PRUNED_COUNT
 _BEFORE: Final = sa.select(facts.c.value).where(facts.c.name == PRUNED_BEFORE)
 
 
@@ -317,6 +322,31 @@ def insert_remainders(connection: Connection, keys: JournalKeys, remainders: Seq
         places[place] = _account_id(connection, *place, key_id=keys.newest)
     values = [_row(keys, remainder, places) for remainder in remainders]
     connection.execute(sa.insert(pruned), values)
+    _count(connection, keys, len(values))
+
+
+def read_pruned_count(connection: Connection, keys: JournalKeys) -> int | None:
+    """Return how many rows were written by `insert_remainders`; None if something else changed that number."""
+    value = connection.scalar(sa.select(facts.c.value).where(_OF_COUNT))
+    if value is None:
+        return 0
+    number, key_id, digest = (*str(value).split(":"), "", "")[:3]
+    is_own = key_id in keys.keys and is_same_digest(_count_digest(keys, number, key_id), digest)
+    return int(number) if is_own else None
+
+
+def _count(connection: Connection, keys: JournalKeys, added: int) -> None:
+    lock_in_transaction(connection, "pruned count")
+    if (count := read_pruned_count(connection, keys)) is None:
+        return  # an audit reports it; another number would hide that
+    number = str(count + added)
+    value = f"{number}:{keys.newest}:{_count_digest(keys, number, keys.newest)}"
+    if connection.execute(sa.update(facts).where(_OF_COUNT).values(value=value)).rowcount == 0:
+        connection.execute(sa.insert(facts), {"name": PRUNED_COUNT, "value": value})
+
+
+def _count_digest(keys: JournalKeys, number: str, key_id: str) -> str:
+    return keys.keyed_digest("pruned count", number, key_id=key_id)
 
 
 def _row(keys: JournalKeys, remainder: Remainder, places: dict[tuple[str, str, str, str], int]) -> dict[str, Any]:
@@ -324,6 +354,7 @@ def _row(keys: JournalKeys, remainder: Remainder, places: dict[tuple[str, str, s
     money = remainder.money
     row: dict[str, Any] = {
         "digest": name_digest(keys, remainder.verb, remainder.name, keys.newest),
+        "account_id": places[place],
         "verb": remainder.verb,
         "state": remainder.state,
         "month": f"{remainder.created_at:%Y-%m}",
@@ -333,15 +364,14 @@ def _row(keys: JournalKeys, remainder: Remainder, places: dict[tuple[str, str, s
         "result": None if remainder.result_id is None else id_digest(keys, remainder.result_id, keys.newest),
         "target": None if remainder.target_id is None else id_digest(keys, remainder.target_id, keys.newest),
     }
-    return {**row, "account_id": places[place], "seal": seal_of(keys, row, keys.newest)}
+    return {**row, "seal": seal_of(keys, row, keys.newest)}
 
 
 def _account_id(connection: Connection, provider: str, host: str, login: str, account: str, *, key_id: str) -> int:
     values = {"provider": provider, "host": host, "login": login, "account": account, "key_id": key_id}
     same = sa.and_(*[pruned_accounts.c[name] == value for name, value in values.items()])
     query = sa.select(sa.func.min(pruned_accounts.c.id)).where(same)
-    number = connection.scalar(query)
-    if number is None:
+    if (number := connection.scalar(query)) is None:
         lock_in_transaction(connection, "pruned accounts")
         number = connection.scalar(query)
     if number is None:
@@ -366,4 +396,5 @@ def id_digest(keys: JournalKeys, vendors_id: str, key_id: str) -> str:
 def seal_of(keys: JournalKeys, row: Any, key_id: str) -> str:
     """Return the digest of a row, without which nothing else in the row can be trusted."""
     names = ("digest", "verb", "state", "month", "amount", "currency", "mark", "result", "target")
-    return keys.keyed_digest("pruned row", *[row[name] or "" for name in names], key_id=key_id)[:16]
+    values = [str(row[name] or "") for name in (*names, "account_id")]
+    return keys.keyed_digest("pruned row", *values, key_id=key_id)[:16]
