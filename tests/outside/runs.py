@@ -126,7 +126,7 @@ def record_runs(folder: Path) -> dict[str, str]:
         _doubt(recorder, jtl)
         _restore(recorder)
         _copy(recorder)
-        _migrate(recorder)
+        _migrate(recorder, jtl)
         _begin(recorder, jtl)
         _report(recorder, jtl)  # it moves the clock, so it comes last
         _progress(recorder)
@@ -342,7 +342,7 @@ def _copy(recorder: Recorder) -> None:
     run("import", "shop", "in.csv", "--policy", "policy.toml")
 
 
-def _migrate(recorder: Recorder) -> None:
+def _migrate(recorder: Recorder, jtl: RunningSimulator) -> None:
     """Plan, run, verify and roll back, with one voucher that changes before and one that is used after it moved."""
     run = recorder.run
     for id in ("moved", "changed", "used"):
@@ -354,6 +354,7 @@ def _migrate(recorder: Recorder) -> None:
     run("migrate", "status", "a.plan")
     run("migrate", "verify", "a.plan", ends=5, title="a plan that was not run")
     run("migrate", "pause", "a.plan", ends=2, title="nothing to pause")
+    jtl.clock.advance(2)  # so that a voucher whose validity begins again ends later, by whole seconds
     run("migrate", "run", "a.plan", "--dry-run")
     run("migrate", "run", "a.plan", "--limit", "1")
     run("migrate", "pause", "a.plan")

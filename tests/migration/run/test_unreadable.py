@@ -33,7 +33,7 @@ def carried_ids(pair: VendorPair) -> list[str]:
 
 @pytest.mark.parametrize("action", [Action.SKIP, Action.REFUSE])
 def test_a_plan_names_it_and_carries_the_others(pair: VendorPair, action: Action) -> None:
-    pair.plan()
+    count = pair.plan().totals.all.count
     unreadable = carried_ids(pair)[1]
     make_unreadable(pair.source, unreadable)
     summary = pair.plan(attrs.evolve(ANYTHING, unreadable=action))
@@ -41,11 +41,9 @@ def test_a_plan_names_it_and_carries_the_others(pair: VendorPair, action: Action
     assert (planned.kind, planned.action, planned.remaining) == (Kind.UNREADABLE, action, None)
     assert planned.reasons[0].startswith("it cannot be read: currency: ")
     totals = summary.totals
-    assert (totals.all.count, totals.listing.unreadable, totals.listing.consistent) == (30, 1, True)
-    assert (
-        "29 listed vouchers and 1 that cannot be read, as many as the vendor counts"
-        in listing_sentences(totals.listing)[0]
-    )
+    assert (totals.all.count, totals.listing.unreadable, totals.listing.consistent) == (count, 1, True)
+    sentence = listing_sentences(totals.listing)[0]
+    assert f"{count - 1} listed vouchers and 1 that cannot be read, as many as the vendor counts" in sentence
     before = SpendableValues.of(pair)
     report = pair.run()
     assert set(report.counts) == {RowState.MOVED}
