@@ -26,7 +26,7 @@ class EditedJournal:
     path: Path
 
     def edit(self, statement: str, *values: object) -> int:
-        """Execute SQL as somebody does who has the file and not the key; return how many rows it changed."""
+        """Execute SQL as a person does who has the file and not the key; return how many rows it changed."""
         with closing(sqlite3.connect(self.path)) as connection:
             cursor = connection.execute(statement, values)
             connection.commit()

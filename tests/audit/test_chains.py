@@ -1,4 +1,4 @@
-"""Events and chains that somebody changed, removed or inserted by hand are found and named."""
+"""Events and chains that were changed, removed or inserted by hand are found and named."""
 
 from __future__ import annotations
 

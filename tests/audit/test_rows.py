@@ -1,4 +1,4 @@
-"""Rows that somebody changed, removed or inserted by hand are found and named."""
+"""Rows that were changed, removed or inserted by hand are found and named."""
 
 from __future__ import annotations
 

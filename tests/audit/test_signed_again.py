@@ -1,4 +1,4 @@
-"""The library does not sign what somebody changed: it stays found after the library goes on with the journal."""
+"""The library does not sign what something else changed: it stays found after the library goes on with the journal."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_following_without_a_feed_prints_a_line_for_each_event(run: Any, redeeme
     ("arguments", "message"),
     [
         (("events", "list", "--after", "x"), "after must be the cursor of an event"),
-        (("events", "list", "--kind", "x"), "there is no kind of event 'x'"),
+        (("events", "list", "--kind", "x"), "'x' is not a kind of event"),
         (("events", "follow", "--feed", "a b"), "the name of a feed must be"),
         (("events", "follow", "--feed", "f", "--after", "0-1"), "--feed goes on where it stopped"),
     ],

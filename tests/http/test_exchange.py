@@ -1,4 +1,4 @@
-"""A request is sent and its reply is read without requests and http.client, and nobody can tell the difference."""
+"""A request is sent and its reply is read without requests and http.client, and the bytes are the same."""
 
 from __future__ import annotations
 

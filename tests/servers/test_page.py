@@ -21,6 +21,7 @@ UWSGI: Final = command_of_page("uwsgi")
 
 pytestmark = [
     pytest.mark.slow,
+    # uWSGI is built from source, with a C compiler: it is installed only where these tests are wanted.
     pytest.mark.skipif(
         shutil.which("uwsgi", path=str(Path(sys.executable).parent)) is None,
         reason="uWSGI is not installed: `make test-servers` installs it",

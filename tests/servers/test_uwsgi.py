@@ -31,6 +31,7 @@ WORKERS: Final = 4
 START_S: Final = 60.0
 
 
+# uWSGI is built from source, with a C compiler: it is installed only where these tests are wanted.
 @pytest.mark.skipif(UWSGI is None, reason="uWSGI is not installed: `make test-servers` installs it")
 @pytest.mark.parametrize(
     "options",

@@ -1,4 +1,4 @@
-"""An audit of a journal stays clean after a prune and an erasure, and still finds what somebody else removed."""
+"""An audit of a journal stays clean after a prune and an erasure, and still finds what something else removed."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class AccountSource(Protocol):
             name: the account's name. It may be a text that a caller gave, and that was never an account.
 
         Returns:
-            None if there is no account with this name.
+            None if no account has this name.
         """
         ...
 

@@ -43,7 +43,7 @@ class EventVerbs(GatewayBase):
 
         Raises:
             InvalidRequest: if `after` is not a cursor of this journal, or a kind does not exist.
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python
@@ -83,7 +83,7 @@ class EventVerbs(GatewayBase):
 
         Raises:
             InvalidRequest: if the name cannot be one, or a kind does not exist.
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python
@@ -106,7 +106,7 @@ def _check_kinds(kinds: Iterable[EventKind | str]) -> frozenset[str]:
     given = frozenset(map(str, [kinds] if isinstance(kinds, str) else kinds))
     if unknown := sorted(given - set(EventKind)):
         raise InvalidRequest(
-            f"there is no kind of event {unknown[0]!r:.40}; there are: {', '.join(EventKind)}",
+            f"{unknown[0]!r:.40} is not a kind of event; expected one of {', '.join(EventKind)}",
             field="kinds",
             rule="kinds of events",
         )

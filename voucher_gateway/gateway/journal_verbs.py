@@ -36,7 +36,7 @@ class JournalVerbs(GatewayBase):
 
         Raises:
             ReferencePruned: if it was sent, and its details were removed from the journal.
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python
@@ -80,7 +80,7 @@ class JournalVerbs(GatewayBase):
             limit: at most this many.
 
         Raises:
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python
@@ -117,7 +117,7 @@ class JournalVerbs(GatewayBase):
         Raises:
             InvalidRequest: if the journal has no such reservation.
             ReferencePruned: if its details were removed from the journal.
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python
@@ -138,7 +138,7 @@ class JournalVerbs(GatewayBase):
         Raises:
             InvalidRequest: if the journal has no such redemption, or one of each verb.
             ReferencePruned: if its details were removed from the journal.
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python
@@ -205,7 +205,7 @@ class JournalVerbs(GatewayBase):
         Raises:
             InvalidRequest: if the outcome of the operation is known, if a name, reason or id is missing, or if the
                 vendor shows something else.
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
         """
         executor = self._require_journal()
         from voucher_gateway.execution.decisions import Decision, decide
@@ -227,7 +227,7 @@ class JournalVerbs(GatewayBase):
 
         Raises:
             InvalidRequest: if the journal has no such operation.
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python

@@ -84,7 +84,7 @@ class LookUpVerbs(GatewayBase):
             ProviderUnavailable: if an account that may have the code could not be asked. Tell the customer to try
                 again later.
             InvalidRequest: if two accounts have a usable voucher with this code, or `caller` cannot be one.
-            ConfigurationError: if there is no journal, or no account can be chosen.
+            ConfigurationError: without a journal, or no account can be chosen.
 
         Example:
             ```python

@@ -64,7 +64,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
 
         Raises:
             PaymentConflict: if there is a payment of another total that is captured, or is being captured or cancelled.
-            ConfigurationError: if there is no journal, or the package `cryptography` is not installed.
+            ConfigurationError: without a journal, or the package `cryptography` is not installed.
 
         Example:
             ```python
@@ -93,7 +93,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
             wait: how long each method of the payment waits for another worker on it, in seconds.
 
         Raises:
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python
@@ -131,7 +131,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
             limit: at most this many.
 
         Raises:
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python
@@ -167,7 +167,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
 
         Raises:
             ReferenceConflict: if the sale of this name is of another account, voucher or order.
-            ConfigurationError: if there is no journal; or if the voucher has a code or a PIN of your choice, and the
+            ConfigurationError: without a journal; or if the voucher has a code or a PIN of your choice, and the
                 package for encryption is not installed.
 
         Example:
@@ -340,7 +340,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
                 their vouchers are completed, and the rest waits.
 
         Raises:
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python

@@ -34,7 +34,7 @@ class PauseVerbs(GatewayBase):
             everything: whether to stop captures, releases, refunds and look-ups as well.
 
         Raises:
-            ConfigurationError: if there is no such account, or no journal.
+            ConfigurationError: if the account is not known, or without a journal.
 
         Example:
             ```python
@@ -57,7 +57,7 @@ class PauseVerbs(GatewayBase):
             account: the account's name.
 
         Raises:
-            ConfigurationError: if there is no such account, or no journal.
+            ConfigurationError: if the account is not known, or without a journal.
 
         Example:
             ```python
@@ -72,7 +72,7 @@ class PauseVerbs(GatewayBase):
         """Return the pauses that are in force now, by account.
 
         Raises:
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python

@@ -31,7 +31,7 @@ def refundable_amount(journal: Journal | None, accounts: Mapping[str, Account], 
     """Return how much of a redemption is left to give back, as far as the journal knows.
 
     Raises:
-        ConfigurationError: if there is no journal.
+        ConfigurationError: without a journal.
     """
     if journal is None:
         raise ConfigurationError(

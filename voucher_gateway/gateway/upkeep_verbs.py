@@ -48,7 +48,7 @@ class UpkeepVerbs(GatewayBase):
             InvalidRequest: if `older_than` is too short, or the file cannot be written.
             MalformedFile: if the file exists, and is not a complete archive of this journal.
             OperationInProgress: if another process prunes the journal.
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python
@@ -75,7 +75,7 @@ class UpkeepVerbs(GatewayBase):
 
         Raises:
             InvalidRequest: if `older_than` is too short, or the file exists or cannot be written.
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python
@@ -100,7 +100,7 @@ class UpkeepVerbs(GatewayBase):
             MalformedFile: if it is not a complete archive of this journal, or was changed. What changed is known at the
                 end only.
             InvalidRequest: if it cannot be read.
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python
@@ -126,7 +126,7 @@ class UpkeepVerbs(GatewayBase):
 
         Raises:
             OperationInProgress: if something of the order may still change; nothing is erased then.
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python
@@ -144,7 +144,7 @@ class UpkeepVerbs(GatewayBase):
         """Return how large the journal is, how far it reaches back, and which schemas its tables have.
 
         Raises:
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python
@@ -175,7 +175,7 @@ class UpkeepVerbs(GatewayBase):
         Raises:
             OperationInProgress: if another process removes old rows at the moment.
             InvalidRequest: if a line is not an anchor of this journal.
-            ConfigurationError: if there is no journal, or a key is not configured any more that it was written with.
+            ConfigurationError: without a journal, or a key is not configured any more that it was written with.
 
         Example:
             ```python
@@ -193,7 +193,7 @@ class UpkeepVerbs(GatewayBase):
         r"""Return one line that shows later whether the journal was replaced by an older copy. Keep it elsewhere.
 
         Raises:
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python

@@ -356,7 +356,7 @@ class ValueVerbs(GatewayBase):
             redemption: the result of `redeem` or `capture`, or one from `redemption`.
 
         Raises:
-            ConfigurationError: if there is no journal.
+            ConfigurationError: without a journal.
 
         Example:
             ```python

@@ -44,7 +44,7 @@ _LONGEST_BACKLOG_S: Final = 3600.0
 
 
 class LocalPermits:
-    """The backlogs of rates in this process, where there is no journal. All threads may use it."""
+    """The backlogs of rates in this process, for a gateway without a journal. All threads may use it."""
 
     def __init__(self) -> None:
         self._backlogs: dict[str, tuple[int, int]] = {}

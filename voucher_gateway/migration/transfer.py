@@ -115,7 +115,7 @@ def export_vouchers(
 
     Raises:
         InvalidRequest: if the file exists and there is no plan to continue, or it was begun with another `reveal`.
-        ConfigurationError: if there is no journal or no such account, or a file cannot be written.
+        ConfigurationError: without a journal or no such account, or a file cannot be written.
         VoucherGatewayError: if the account cannot be read.
     """
     _require_format(file, file_format)
@@ -187,7 +187,7 @@ def import_vouchers(
     Raises:
         InvalidRequest: if the file has no readable codes, a risk is not accepted, or the plan to continue has another
             policy.
-        ConfigurationError: if there is no journal or no such account, or the file is not a file of vouchers.
+        ConfigurationError: without a journal or no such account, or the file is not a file of vouchers.
         MalformedFile: if the file has problems, or no voucher.
         VoucherGatewayError: if a side cannot be read.
     """

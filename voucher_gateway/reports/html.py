@@ -127,7 +127,7 @@ def _months(liability: Liability, currency: str, table: Table) -> Chart:
 
 
 def _is_near(month: str, months: Sequence[str]) -> bool:
-    """Return whether a month has a year of its own in a chart that begins with the first of some months."""
+    """Return whether the year of a month has a bar to itself: it is one of the first years of some months."""
     return int(month[:4]) - int(months[0][:4]) < _MOST_YEARS
 
 

@@ -64,7 +64,7 @@ def run_in_fresh_process(
     plan: Path,
     *,
     rollback: bool = False,
-    meanwhile: Callable[[int], None] | None = None,
+    act: Callable[[int], None] | None = None,
     **options: Any,
 ) -> Any:
     """Run or roll back a plan in a new process, which has one thread, and return the report.
@@ -74,7 +74,7 @@ def run_in_fresh_process(
         url: of the journal.
         plan: the plan's file.
         rollback: whether it is rolled back.
-        meanwhile: is called with the id of the process while it runs.
+        act: is called with the id of the process while it runs.
         **options: of `run_plan`.
     """
     answer, sender = forkserver().Pipe()
@@ -84,9 +84,9 @@ def run_in_fresh_process(
     process.start()
     sender.close()
     try:
-        if meanwhile is not None:
+        if act is not None:
             assert process.pid is not None
-            meanwhile(process.pid)
+            act(process.pid)
         assert answer.poll(_PATIENCE_S)
         return answer.recv()
     finally:

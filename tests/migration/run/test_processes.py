@@ -103,7 +103,7 @@ def test_a_killed_process_is_named_and_its_vouchers_are_taken_over(make_pair: Ca
         wait_for(lambda: status_of(pair.gateway, pair.path).count(RowState.MOVED))
         os.kill(children_of(pid)[0], signal.SIGKILL)
 
-    report = run_in_fresh_process(pair.accounts, pair.url, pair.path, meanwhile=kill_one, processes=2, workers=2)
+    report = run_in_fresh_process(pair.accounts, pair.url, pair.path, act=kill_one, processes=2, workers=2)
     assert report.counts == {RowState.MOVED: len(wanted)}
     assert (report.left, report.error) == (0, None)
     (lost,) = report.lost_processes
@@ -160,7 +160,7 @@ def test_a_pause_stops_all_processes(make_pair: Callable[..., VendorPair]) -> No
         wait_for(lambda: status_of(pair.gateway, pair.path).count(RowState.MOVED))
         pause_plan(pair.gateway, pair.path)
 
-    report = run_in_fresh_process(pair.accounts, pair.url, pair.path, meanwhile=pause, processes=2, workers=2)
+    report = run_in_fresh_process(pair.accounts, pair.url, pair.path, act=pause, processes=2, workers=2)
     assert report.stopped == "paused"
     assert report.left > 0
     seen = status_of(pair.gateway, pair.path)
@@ -208,7 +208,7 @@ def test_a_killed_process_of_a_rollback_is_named_and_its_part_is_taken_over(
         wait_for(lambda: status_of(pair.gateway, pair.path).count(RowState.UNDONE))
         os.kill(children_of(pid)[-1], signal.SIGKILL)
 
-    report = run_in_fresh_process(pair.accounts, pair.url, pair.path, rollback=True, meanwhile=kill_one, processes=2)
+    report = run_in_fresh_process(pair.accounts, pair.url, pair.path, rollback=True, act=kill_one, processes=2)
     assert (report.undone, report.not_undone, report.error) == (len(wanted), 0, None)
     assert len(report.lost_processes) == 1
     assert SpendableValues.of(pair).all == before.all
@@ -231,7 +231,7 @@ def test_when_the_parent_of_a_rollback_is_killed_its_children_end_and_the_next_o
         os.kill(pid, signal.SIGKILL)
 
     with pytest.raises(EOFError):
-        run_in_fresh_process(pair.accounts, pair.url, pair.path, rollback=True, meanwhile=kill_parent, processes=2)
+        run_in_fresh_process(pair.accounts, pair.url, pair.path, rollback=True, act=kill_parent, processes=2)
     wait_for(lambda: not any(map(is_alive, children)), 10)
     check_never_more(pair, before)
     assert status_of(pair.gateway, pair.path).count(RowState.MOVED) > 0

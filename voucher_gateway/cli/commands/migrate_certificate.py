@@ -48,8 +48,8 @@ def certificate(
     Each file is sealed by an HMAC of the journal's key, and only its owner can read it. Codes in it are masked. With
     --check no vendor is asked.
 
-    Exit code 0: everything agrees, or the checked file is unchanged. 2: the checked file was changed, or is no
-    certificate of this journal. 5: there are differences; they are in the certificate.
+    Exit code 0: everything agrees, or the checked file is unchanged. 2: the checked file was changed, or is not
+    a certificate of this journal. 5: there are differences; they are in the certificate.
 
     Examples:
         voucher-gateway migrate certificate move.plan --html move.html

@@ -80,7 +80,7 @@ def pause_text(pause: AccountPause | None) -> str:
 
 
 def read_pauses(session: CliContext, config: Config) -> dict[str, AccountPause]:
-    """Return the pauses of the journal by account; none if there is no journal yet, or it cannot be read now."""
+    """Return the pauses of the journal by account; none if the journal does not exist yet, or cannot be read now."""
     if config.journal is None:
         return {}
     from voucher_gateway.errors import VoucherGatewayError

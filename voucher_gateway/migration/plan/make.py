@@ -62,7 +62,7 @@ def make_plan(
             written.
 
     Raises:
-        ConfigurationError: if there is no journal, no such account, or a file cannot be read or written.
+        ConfigurationError: without a journal, no such account, or a file cannot be read or written.
         InvalidRequest: if source and target are the same, or an argument is out of range.
         MalformedFile: if the source is a file that cannot be read, or that has no voucher.
         UnsupportedOperation: if no voucher can be moved between these accounts.

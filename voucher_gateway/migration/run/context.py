@@ -64,7 +64,7 @@ class MigrationContext:
         stop: the event that is set when no new move may begin.
 
     Raises:
-        ConfigurationError: if there is no journal, or an account has another vendor or login than when the plan was
+        ConfigurationError: without a journal, or an account has another vendor or login than when the plan was
             made.
     """
 

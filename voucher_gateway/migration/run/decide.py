@@ -31,7 +31,7 @@ def decide_unknown_operations(gateway: Gateway, plan: Path | Plan, *, by: str, r
         what is known of each operation now.
 
     Raises:
-        ConfigurationError: if there is no journal, or it is not the journal of the plan.
+        ConfigurationError: without a journal, or it is not the journal of the plan.
         InvalidRequest: if a name or reason is missing.
     """
     with open_plan(plan) as opened:

@@ -78,7 +78,7 @@ class MigrationState:
         """Return the state of a plan in the journal of a gateway.
 
         Raises:
-            ConfigurationError: if there is no journal, or the plan was made under another key or was changed.
+            ConfigurationError: without a journal, or the plan was made under another key or was changed.
         """
         journal = journal_of(gateway)
         state = cls(journal.database, plan.id, plan.header)
