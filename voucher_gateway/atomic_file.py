@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
+
+from voucher_gateway.errors import ConfigurationError
 
 OWNER_ONLY: Final = 0o600
 """The file mode that lets only the owner read and write."""
@@ -66,6 +69,25 @@ def atomic_write(path: Path, content: bytes, *, mode: int = OWNER_ONLY, replace:
     with AtomicFile(path, mode=mode) as draft:
         draft.file.write(content)
         draft.commit(replace=replace)
+
+
+@contextmanager
+def report_write_errors(subject: str) -> Iterator[None]:
+    """Report an error of the system in the block as one of a file that cannot be written.
+
+    Args:
+        subject: names the file in the message: ``the plan move.plan``.
+
+    Raises:
+        ConfigurationError: instead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or "the file cannot be written"
+    else:
+        return
+    raise ConfigurationError(f"{subject} cannot be written: {reason}")
 
 
 def sync_folder(path: Path) -> None:

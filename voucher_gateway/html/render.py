@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from voucher_gateway.atomic_file import atomic_write
+from voucher_gateway.atomic_file import atomic_write, report_write_errors
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.html.document import (
     Chart,
@@ -78,13 +78,8 @@ def write(page: HtmlPage, path: Path) -> None:
         ConfigurationError: if the file cannot be written, or a library is missing.
     """
     text = render(page)
-    try:
+    with report_write_errors(f"the page {path}"):
         atomic_write(path, text.encode())
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-    else:
-        return
-    raise ConfigurationError(f"the page {path} cannot be written: {reason}")
 
 
 def values_table(chart: Chart) -> Table:

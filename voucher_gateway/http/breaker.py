@@ -18,13 +18,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from typing import Final
 
 from voucher_gateway import fork_safety
 from voucher_gateway.call_deadline import seconds_within
 from voucher_gateway.errors import AccountPaused, ProviderUnavailable
 from voucher_gateway.http.outcome_table import TransportFailure
-from voucher_gateway.instants import format_seconds
 from voucher_gateway.request_hooks import NEW_VERBS, is_resolving
 from voucher_gateway.shared_limits import AccountPause, PauseSource
 
@@ -178,8 +178,8 @@ def _require_allowed(pause: AccountPause, *, is_new: bool) -> None:
     if not is_new and not pause.everything:
         return
     reason = "" if pause.reason is None else f" ({pause.reason})"
-    until = "" if pause.until is None else f" until {format_seconds(pause.until)}"
+    until = "" if pause.until is None else f" until {pause.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     raise AccountPaused(
         f"nothing was sent: the account {pause.account} is paused{until}{reason};"
-        " `voucher-gateway accounts resume` ends the pause"
+        f" `voucher-gateway accounts resume {pause.account}` ends the pause"
     )

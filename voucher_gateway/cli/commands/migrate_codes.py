@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from voucher_gateway.atomic_file import AtomicFile
+from voucher_gateway.atomic_file import AtomicFile, report_write_errors
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.commands.migrate_run import ByName, PlanFile, plan_gateway, require_writable
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.output import json_line
 from voucher_gateway.cli.tables import TableColumn, count_text, print_rows, text_of
-from voucher_gateway.errors import ConfigurationError, InvalidRequest
+from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import hide_frames
 
 if TYPE_CHECKING:
@@ -141,12 +141,7 @@ class _Lines:
 
 def _write(lines: _Lines, path: Path) -> int:
     """Write a list into a file, whole or not at all, and return the number of vouchers."""
-    try:
-        with AtomicFile(path) as draft:
-            draft.file.writelines(lines)
-            draft.commit()
-    except OSError as error:
-        reason = error.strerror or "the file cannot be written"
-    else:
-        return lines.count
-    raise ConfigurationError(f"{path} cannot be written: {reason}")
+    with report_write_errors(str(path)), AtomicFile(path) as draft:
+        draft.file.writelines(lines)
+        draft.commit()
+    return lines.count

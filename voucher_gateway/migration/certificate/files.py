@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from voucher_gateway.atomic_file import AtomicFile, atomic_write
-from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.atomic_file import AtomicFile, atomic_write, report_write_errors
 from voucher_gateway.html.document import display_instant
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.migration.certificate.csv_text import csv_blocks, text_cell
@@ -36,7 +35,7 @@ def write_json(keys: JournalKeys, certificate: Certificate, path: Path) -> None:
     Raises:
         ConfigurationError: if it cannot be written.
     """
-    with _report_write_errors(path):
+    with report_write_errors(f"the certificate {path}"):
         atomic_write(path, sealed_json(keys, certificate_content(certificate)))
 
 
@@ -50,7 +49,7 @@ def write_html(keys: JournalKeys, certificate: Certificate, path: Path) -> None:
     from voucher_gateway.migration.certificate.html import certificate_page
 
     page = certificate_page(certificate, digest_of(certificate_content(certificate)))
-    with _report_write_errors(path):
+    with report_write_errors(f"the certificate {path}"):
         atomic_write(path, sealed_html(keys, render(page)))
 
 
@@ -61,7 +60,7 @@ def open_voucher_list(folder: Path) -> Iterator[BinaryIO]:
     Raises:
         ConfigurationError: if it cannot be written.
     """
-    with _report_write_errors(folder / VOUCHERS_FILE):
+    with report_write_errors(f"the certificate {folder / VOUCHERS_FILE}"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with AtomicFile(folder / VOUCHERS_FILE) as draft:
             yield draft.file
@@ -78,10 +77,10 @@ def write_tables(keys: JournalKeys, certificate: Certificate, folder: Path) -> N
     for name, head, rows in _tables(certificate):
         content = b"".join(csv_blocks(head, rows))
         hashes[name] = hashlib.sha256(content).hexdigest()
-        with _report_write_errors(folder / name):
+        with report_write_errors(f"the certificate {folder / name}"):
             atomic_write(folder / name, content)
     sealed = {"certificate": digest_of(certificate_content(certificate)), "files": hashes}
-    with _report_write_errors(folder / SEAL_FILE):
+    with report_write_errors(f"the certificate {folder / SEAL_FILE}"):
         atomic_write(folder / SEAL_FILE, sealed_json(keys, sealed))
 
 
@@ -168,14 +167,3 @@ def _tables(certificate: Certificate) -> Iterator[tuple[str, Sequence[str], list
 
 def _amount(money: Money | None) -> str:
     return "" if money is None else f"{money.amount:f}"
-
-
-@contextmanager
-def _report_write_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or "the file cannot be written"
-    else:
-        return
-    raise ConfigurationError(f"the certificate {path} cannot be written: {reason}")

@@ -20,7 +20,7 @@ from typing import IO, Any, Final, Self, TypeVar
 import attrs
 import cattrs
 
-from voucher_gateway.atomic_file import AtomicFile
+from voucher_gateway.atomic_file import AtomicFile, report_write_errors
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.instants import format_instant
 from voucher_gateway.journal.keys import JournalKeys
@@ -85,7 +85,7 @@ class PlanWriter:
         self._hash = hashlib.sha256()
         self._block: list[bytes] = []
         self._block_size = 0
-        with _report_write_errors(path):
+        with report_write_errors(f"the plan {path}"):
             self._output = AtomicFile(path)
         self._line({"plan": FORMAT, **_CONVERTER.unstructure(header)})
 
@@ -102,7 +102,7 @@ class PlanWriter:
     def read_back(self) -> Iterator[PlannedVoucher]:
         """Yield the vouchers that were written so far."""
         self._write_block()
-        with _report_write_errors(self._path):
+        with report_write_errors(f"the plan {self._path}"):
             self._output.file.flush()
         with self._output.draft.open("rb") as file:
             next(file)
@@ -117,7 +117,7 @@ class PlanWriter:
         seal = None if self._keys is None else self._keys.seal(plan_id, self._header.key_id)
         self._line({"sha256": plan_id} if seal is None else {"sha256": plan_id, "seal": seal})
         self._write_block()
-        with _report_write_errors(self._path):
+        with report_write_errors(f"the plan {self._path}"):
             self._output.commit()
         return PlanSummary(
             id=plan_id, path=self._path, header=self._header, totals=totals, estimate=estimate, seal=seal
@@ -139,7 +139,7 @@ class PlanWriter:
         self._block.clear()
         self._block_size = 0
         self._hash.update(block)
-        with _report_write_errors(self._path):
+        with report_write_errors(f"the plan {self._path}"):
             self._output.file.write(block)
 
 
@@ -362,17 +362,6 @@ def _report_read_errors(path: Path) -> Iterator[None]:
     else:
         return
     raise ConfigurationError(f"{path}: {reason}")
-
-
-@contextmanager
-def _report_write_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or "the file cannot be written"
-    else:
-        return
-    raise ConfigurationError(f"the plan {path} cannot be written: {reason}")
 
 
 def _is_object(annotation: Any) -> bool:
