@@ -42,6 +42,7 @@ def test_an_intent_comes_back_from_its_ticket_even_through_json(intent: Intent, 
     ticket = Ticket.from_json(intent.ticket(reason).to_json())
     assert Intent.from_ticket(ticket) == intent
     assert ticket.reason == reason
+    assert intent.to_json() == intent.ticket("").to_json()
 
 
 def test_a_ticket_writes_amount_and_time_out() -> None:

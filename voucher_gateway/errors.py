@@ -378,8 +378,7 @@ class Ticket:
 
     def to_json(self) -> str:
         """Return the ticket as one line of JSON, without the parts that are not known."""
-        values = ((name, getattr(self, name)) for name in _TICKET_FIELDS)
-        return _encode_json({name: value for name, value in values if value})
+        return encode_ticket({name: getattr(self, name) for name in _TICKET_FIELDS})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -402,6 +401,11 @@ class Ticket:
 
 
 _TICKET_FIELDS: Final = tuple(field.name for field in attrs.fields(Ticket))
+
+
+def encode_ticket(fields: Mapping[str, object]) -> str:
+    """Return the fields of a ticket as one line of JSON, without those that are not known."""
+    return _encode_json({name: value for name, value in fields.items() if value})
 
 
 class OutcomeUnknown(VoucherGatewayError):

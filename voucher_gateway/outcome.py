@@ -7,12 +7,12 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
 from voucher_gateway.capabilities import OptionValue
-from voucher_gateway.errors import IntegrityMismatch, OutcomePending, Ticket
+from voucher_gateway.errors import IntegrityMismatch, OutcomePending, Ticket, encode_ticket
 from voucher_gateway.instants import format_instant, now, parse_instant
 from voucher_gateway.models.results import (
     Deletion,
@@ -144,23 +144,29 @@ class Intent:
 
     def ticket(self, reason: str) -> Ticket:
         """Return the ticket of this intent, for an unknown outcome."""
-        return Ticket(
-            account=self.account,
-            provider=self.provider,
-            host=self.host,
-            login=self.login,
-            verb=self.verb,
-            reference=self.reference,
-            wire_reference=self.reference,
-            order=self.order,
-            voucher_id=self.voucher_id,
-            subject=self.subject,
-            amount=None if self.money is None else f"{self.money.amount:f}",
-            currency=None if self.money is None else self.money.currency,
-            sent_at=format_instant(self.sent_at),
-            reason=reason,
-            notes=dict(self.notes),
-        )
+        return Ticket(**self._ticket_fields(), reason=reason)
+
+    def to_json(self) -> str:
+        """Return the ticket of this intent, without a reason, as `Ticket.to_json` writes it."""
+        return encode_ticket(self._ticket_fields())
+
+    def _ticket_fields(self) -> dict[str, Any]:
+        return {
+            "account": self.account,
+            "provider": self.provider,
+            "host": self.host,
+            "login": self.login,
+            "verb": self.verb,
+            "reference": self.reference,
+            "wire_reference": self.reference,
+            "order": self.order,
+            "voucher_id": self.voucher_id,
+            "subject": self.subject,
+            "amount": None if self.money is None else f"{self.money.amount:f}",
+            "currency": None if self.money is None else self.money.currency,
+            "sent_at": format_instant(self.sent_at),
+            "notes": dict(self.notes),
+        }
 
     def pending(self, reason: str, *, notes: Mapping[str, str] | None = None) -> OutcomePending:
         """Return the error to raise where the vendor has accepted this call and will complete or cancel it later.

@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from voucher_gateway import Gateway
 from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.provider_api import DatabaseUnavailable, Money, NewVoucher, SecretSource
 from voucher_gateway.setting_types import DatabaseUrl
+from voucher_gateway.storage.connections import LOGS_CHECK_INTERVAL_S
 from voucher_gateway.storage.engine import Database
 from voucher_gateway_local import LocalProvider, LocalSettings
 
@@ -122,6 +124,15 @@ def test_a_worker_stops_when_its_log_is_deleted(shop: Shop, tmp_path: Path, log:
     with pytest.raises(DatabaseUnavailable, match=f"journal.db{log} was deleted or replaced"):
         shop.redeem(code, reference="order-1")
     assert shop.charges() == 1
+
+
+@pytest.mark.parametrize("log", ["-wal", "-shm"])
+def test_a_worker_that_only_reads_notices_a_deleted_log_as_well(shop: Shop, tmp_path: Path, log: str) -> None:
+    shop.redeem(shop.voucher("100.00")[1], reference="before")
+    (tmp_path / f"journal.db{log}").unlink()
+    time.sleep(LOGS_CHECK_INTERVAL_S)
+    with pytest.raises(DatabaseUnavailable, match=f"journal.db{log} was deleted or replaced"):
+        list(shop.gateway.operations())
 
 
 def replace_by_symbolic_link(path: Path) -> None:

@@ -27,7 +27,7 @@ from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.keys import JournalKeys, require_all_keys
 from voucher_gateway.journal.pruned import is_result_of_pruned
 from voucher_gateway.journal.records import HoldRequest, OperationRecord
-from voucher_gateway.journal.schema import holds, operations, requests
+from voucher_gateway.journal.schema import IS_ACTIVE_HOLD, holds, operations, requests
 from voucher_gateway.models.results import Redemption, Release, Reservation
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect, Intent, Result
@@ -55,9 +55,6 @@ class HoldState(enum.StrEnum):
     NOT_MADE = "gone"
 
 
-ACTIVE_STATES: Final = (HoldState.REQUESTED.value, HoldState.LIVE.value)
-"""The states of holds that may hold value."""
-
 UNDECIDED_EFFECTS: Final = (Effect.UNKNOWN.value, Effect.PENDING.value)
 """The effects of requests that may have been carried out, or may still be."""
 
@@ -74,7 +71,7 @@ _SELECT_ACTIVE: Final = PreparedStatement(
         holds.c.host == sa.bindparam("host"),
         holds.c.fingerprint == sa.bindparam("fingerprint"),
         holds.c.operation_id != sa.bindparam("mine"),
-        (holds.c.state == HoldState.REQUESTED.value) | (holds.c.state == HoldState.LIVE.value),
+        IS_ACTIVE_HOLD,
         (holds.c.expires_at.is_(None)) | (holds.c.expires_at > sa.bindparam("at")),
     )
 )
@@ -96,6 +93,9 @@ _MARK_LIVE: Final = PreparedStatement(
     .values(reservation_id=sa.bindparam("reservation"), expires_at=sa.bindparam("until"), state=HoldState.LIVE.value)
 )
 _END: Final = PreparedStatement(sa.update(holds).where(_OF_RESERVATION).values(state=sa.bindparam("new_state")))
+_CAPTURE_WITHOUT_REST: Final = PreparedStatement(
+    sa.update(holds).where(_OF_RESERVATION, sa.not_(holds.c.holds_rest)).values(state=HoldState.CAPTURED.value)
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -177,7 +177,8 @@ class Holds:
         """Update the hold that a closed operation captured or released."""
         if isinstance(result, Redemption) and result.reservation_id is not None:
             parameters = {"vendor_host": record.target.host, "reservation": result.reservation_id}
-            if not _keep_rest(connection, parameters, result.money):
+            has_ended = _CAPTURE_WITHOUT_REST.execute(connection, parameters) > 0
+            if not has_ended and not _keep_rest(connection, parameters, result.money):
                 _END.execute(connection, {**parameters, "new_state": HoldState.CAPTURED.value})
         elif isinstance(result, Release):
             parameters = {"vendor_host": record.target.host, "reservation": result.reservation_id}
@@ -211,7 +212,7 @@ class Holds:
     def active(self, connection: Connection, at: datetime) -> list[Hold]:
         """Return the holds that may hold value at a moment of the vendor's clock."""
         unexpired = (holds.c.expires_at.is_(None)) | (holds.c.expires_at > format_micros(at))
-        query = sa.select(holds).where(holds.c.state.in_(ACTIVE_STATES), unexpired)
+        query = sa.select(holds).where(IS_ACTIVE_HOLD, unexpired)
         return [Hold.from_row(row) for row in connection.execute(query).mappings()]
 
     def amounts(self, connection: Connection, at: datetime) -> list[tuple[str, Money]]:
@@ -220,7 +221,7 @@ class Holds:
         query = (
             sa.select(operations.c.account, holds.c.amount, holds.c.currency)
             .join(operations, operations.c.id == holds.c.operation_id)
-            .where(holds.c.state.in_(ACTIVE_STATES), unexpired)
+            .where(IS_ACTIVE_HOLD, unexpired)
         )
         return [(row.account, Money(row.amount, row.currency)) for row in connection.execute(query)]
 
@@ -310,7 +311,7 @@ class Holds:
             & (holds.c.operation_id != operation_id)
         )
         if until is None:  # nothing shows which one came last, so ours counts
-            _set(connection, rivals & holds.c.state.in_(ACTIVE_STATES), HoldState.SUPERSEDED)
+            _set(connection, rivals & IS_ACTIVE_HOLD, HoldState.SUPERSEDED)
             return
         live = holds.c.state == HoldState.LIVE.value
         later = holds.c.expires_at > until

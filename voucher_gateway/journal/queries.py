@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.instants import format_micros
-from voucher_gateway.journal.holds import ACTIVE_STATES, UNDECIDED_EFFECTS, HoldState
+from voucher_gateway.journal.holds import UNDECIDED_EFFECTS, HoldState
 from voucher_gateway.journal.records import (
     OperationKey,
     OperationRecord,
@@ -21,7 +21,7 @@ from voucher_gateway.journal.records import (
     read_result,
 )
 from voucher_gateway.journal.rows import UNRESOLVED_STATES
-from voucher_gateway.journal.schema import holds, moved, operations, requests
+from voucher_gateway.journal.schema import IS_ACTIVE_HOLD, holds, moved, operations, requests
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect
 from voucher_gateway.storage.engine import Database
@@ -51,7 +51,7 @@ _ACTIVE_HOLD: Final = PreparedStatement(
         holds.c.provider == sa.bindparam("provider"),
         holds.c.host == sa.bindparam("host"),
         holds.c.fingerprint == sa.bindparam("fingerprint"),
-        sa.or_(*[holds.c.state == state for state in ACTIVE_STATES]),
+        IS_ACTIVE_HOLD,
         holds.c.expires_at.is_(None) | (holds.c.expires_at > sa.bindparam("at")),
     )
     .limit(1)

@@ -267,7 +267,7 @@ def insert_request(
         "wire_reference": intent.reference or "",
         "vendor_key": intent.key,
         "key_credentials": intent.key_credentials,
-        "intent": intent.ticket("").to_json(),
+        "intent": intent.to_json(),
         "sent_at": at,
     }
     row = _INSERT_REQUEST.first_row(connection, values)

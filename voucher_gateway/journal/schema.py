@@ -6,12 +6,13 @@ Instants are RFC 3339 text in UTC with microseconds, which sorts by time. Amount
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     FetchedValue,
     ForeignKey,
     Index,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 
 from voucher_gateway.storage.schema_upgrade import Schema
@@ -73,9 +75,22 @@ operations: Final = Table(
     Index(None, "state", "id"),
     Index(None, "account", "id"),
     Index(None, "verb", "id"),
-    Index(None, "order_number", "id"),
-    Index(None, "voucher_id", "provider", "host"),
-    Index(None, "fingerprint", "provider", "host"),
+)
+
+
+def _index_where(condition: ColumnElement[bool], *columns: Column[Any]) -> None:
+    """Add an index of the rows that meet a condition. A write of another row does not touch it."""
+    Index(None, *columns, sqlite_where=condition, postgresql_where=condition)
+
+
+_index_where(operations.c.order_number.is_not(None), operations.c.order_number, operations.c.id)
+_index_where(operations.c.voucher_id.is_not(None), operations.c.voucher_id, operations.c.provider, operations.c.host)
+_index_where(
+    operations.c.fingerprint.is_not(None),
+    operations.c.fingerprint,
+    operations.c.provider,
+    operations.c.host,
+    operations.c.id,
 )
 
 # Every refund sums the refunds of its redemption. The index holds refunds alone: other verbs do not pay for it.
@@ -167,7 +182,7 @@ holds: Final = Table(
     Column("host", String(255), nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("order_number", String(200)),
-    Column("reservation_id", String(255), index=True),
+    Column("reservation_id", String(255)),
     Column("amount", String(32), nullable=False),
     Column("currency", String(3), nullable=False),
     Column("expires_at", String(32)),
@@ -177,8 +192,13 @@ holds: Final = Table(
     Column("holds_rest", Boolean, nullable=False),
     Column("state", String(16), nullable=False),
     Index(None, "provider", "host", "fingerprint", "state"),
-    Index(None, "state"),
 )
+
+IS_ACTIVE_HOLD: Final = holds.c.state.in_([literal_column("'asked'"), literal_column("'live'")])
+"""Whether a hold may hold value. SQLite uses the index of these rows only for a condition of the same words."""
+
+_index_where(IS_ACTIVE_HOLD, holds.c.state)
+_index_where(holds.c.reservation_id.is_not(None), holds.c.reservation_id)
 
 # Where vouchers went that were moved to another account; see `voucher_gateway.journal.moves`.
 moved: Final = Table(
@@ -222,23 +242,9 @@ events: Final = Table(
     Column("erased", String(64)),
     Index(None, "subject", "id"),
 )
-_HAS_ORDER: Final = events.c.order_number.is_not(None)
-Index(
-    "ix_voucher_gateway_events_order_number_id",
-    events.c.order_number,
-    events.c.id,
-    sqlite_where=_HAS_ORDER,
-    postgresql_where=_HAS_ORDER,
-)
+_index_where(events.c.order_number.is_not(None), events.c.order_number, events.c.id)
 # The order of PostgreSQL's transactions. In SQLite the index is empty.
-_HAS_TRANSACTION: Final = events.c.transaction_id > 0
-Index(
-    "ix_voucher_gateway_events_transaction_id_id",
-    events.c.transaction_id,
-    events.c.id,
-    sqlite_where=_HAS_TRANSACTION,
-    postgresql_where=_HAS_TRANSACTION,
-)
+_index_where(events.c.transaction_id > 0, events.c.transaction_id, events.c.id)
 
 # Each transaction appends to a chain that no other transaction uses. The ids are without gaps, from 1.
 chains: Final = Table(

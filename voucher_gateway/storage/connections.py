@@ -22,6 +22,9 @@ from voucher_gateway.storage.statements import call_driver, execute_on_sqlite, k
 BUSY_TIMEOUT_S: Final = 10.0
 """How long a write waits for another process's write to an SQLite file, in seconds."""
 
+LOGS_CHECK_INTERVAL_S: Final = 0.05
+"""Reads check at most so often that SQLite's log was not replaced, in seconds. A check costs as much as a statement."""
+
 _IN_ERROR: Final = 3
 """The status of a PostgreSQL transaction in which a statement failed: libpq's ``PQTRANS_INERROR``."""
 
@@ -79,6 +82,7 @@ class SharedConnection:
         self._safe_url = safe_url
         self._file = file
         self._check_locks = check_locks
+        self._logs_checked_at = 0.0
         self._lock = threading.Lock()
         self._thread = 0
         self._connection: Connection | None = None
@@ -156,14 +160,22 @@ class SharedConnection:
                 raise DatabaseUnavailable(f"the database {self._safe_url} was closed")
             self._file.must_be_in_place()  # SQLite would create another file
             self._connection = self._engine.connect()
+            self._logs_checked_at = 0.0
             self._driver = keep_sqlite_driver(self._connection)
         connection = self._connection
         if immediate:
             _begin_immediate(connection, wait_s)
             self._check_locks()
         self._file.must_be_in_place()
-        self._file.logs_must_be_in_place()
+        self._check_logs(immediate=immediate)
         return connection
+
+    def _check_logs(self, *, immediate: bool) -> None:
+        """Check that SQLite's log was not replaced: before each write, and now and then before a read."""
+        at = time.monotonic()
+        if immediate or at - self._logs_checked_at >= LOGS_CHECK_INTERVAL_S:
+            self._file.logs_must_be_in_place()
+            self._logs_checked_at = at
 
     def _commit(self, connection: Connection, *, immediate: bool) -> None:
         if immediate:

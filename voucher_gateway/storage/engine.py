@@ -32,6 +32,8 @@ Upgrades: TypeAlias = Literal["additive", "all", "none"]
 
 _IDLE_S: Final = 5.0
 _BATCH: Final = 1000
+_CHECKPOINT_PAGES: Final = 4000
+"""So many pages (16 MB) may SQLite's log have before they are written into the file: most pages change often."""
 
 
 @hide_init_arguments  # the URL may hold a password
@@ -251,6 +253,7 @@ def _sqlite_engine(url: sa.URL) -> Engine:
         connection.isolation_level = None
         _enable_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         connection.execute("PRAGMA foreign_keys=ON")
 
     @sa.event.listens_for(engine, "handle_error")

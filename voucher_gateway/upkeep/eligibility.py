@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.instants import format_micros
-from voucher_gateway.journal.holds import ACTIVE_STATES, UNDECIDED_EFFECTS
+from voucher_gateway.journal.holds import UNDECIDED_EFFECTS
 from voucher_gateway.journal.moves import move_reference
 from voucher_gateway.journal.queries import OVERWRITE
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.journal.rows import UNRESOLVED_STATES
-from voucher_gateway.journal.schema import holds, operations, requests
+from voucher_gateway.journal.schema import IS_ACTIVE_HOLD, holds, operations, requests
 from voucher_gateway.journal.search import first_id_at
 from voucher_gateway.payments.schema import legs, payments
 from voucher_gateway.payments.schema import refunds as payment_refunds
@@ -104,9 +104,7 @@ def finished_operations(scope: Scope) -> list[sa.ColumnElement[bool]]:
         requests.c.operation_id == operations.c.id, requests.c.step == OVERWRITE, undecided
     )
     may_hold = holds.c.expires_at.is_(None) | (holds.c.expires_at > format_micros(scope.at - _HOLD_MARGIN))
-    hold = sa.select(holds.c.operation_id).where(
-        holds.c.operation_id == operations.c.id, holds.c.state.in_(ACTIVE_STATES), may_hold
-    )
+    hold = sa.select(holds.c.operation_id).where(holds.c.operation_id == operations.c.id, IS_ACTIVE_HOLD, may_hold)
     conditions: list[sa.ColumnElement[bool]] = [
         without_index(operations.c.state).in_([state.value for state in FINISHED]),
         ~sa.exists(overwrite),

@@ -66,18 +66,24 @@ def upgrade() -> None:
         "voucher_gateway_operations",
         ["order_number", "id"],
         unique=False,
+        sqlite_where=sa.text("order_number IS NOT NULL"),
+        postgresql_where=sa.text("order_number IS NOT NULL"),
     )
     op.create_index(
         "ix_voucher_gateway_operations_voucher_id_provider_host",
         "voucher_gateway_operations",
         ["voucher_id", "provider", "host"],
         unique=False,
+        sqlite_where=sa.text("voucher_id IS NOT NULL"),
+        postgresql_where=sa.text("voucher_id IS NOT NULL"),
     )
     op.create_index(
-        "ix_voucher_gateway_operations_fingerprint_provider_host",
+        "ix_voucher_gateway_operations_fingerprint_provider_host_id",
         "voucher_gateway_operations",
-        ["fingerprint", "provider", "host"],
+        ["fingerprint", "provider", "host", "id"],
         unique=False,
+        sqlite_where=sa.text("fingerprint IS NOT NULL"),
+        postgresql_where=sa.text("fingerprint IS NOT NULL"),
     )
     op.create_index(
         "ix_voucher_gateway_operations_refunds_target",
@@ -150,9 +156,21 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
-        "ix_voucher_gateway_holds_reservation_id", "voucher_gateway_holds", ["reservation_id"], unique=False
+        "ix_voucher_gateway_holds_reservation_id",
+        "voucher_gateway_holds",
+        ["reservation_id"],
+        unique=False,
+        sqlite_where=sa.text("reservation_id IS NOT NULL"),
+        postgresql_where=sa.text("reservation_id IS NOT NULL"),
     )
-    op.create_index("ix_voucher_gateway_holds_state", "voucher_gateway_holds", ["state"], unique=False)
+    op.create_index(
+        "ix_voucher_gateway_holds_state",
+        "voucher_gateway_holds",
+        ["state"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('asked', 'live')"),
+        postgresql_where=sa.text("state IN ('asked', 'live')"),
+    )
     op.create_table(
         "voucher_gateway_moved",
         sa.Column("account", sa.String(length=255), nullable=False),
