@@ -46,10 +46,29 @@ def test_an_edited_file_has_the_exit_code_of_wrong_usage(run: Run, moved: Path) 
     assert "the seal is wrong" in checked.err
 
 
-def test_before_the_run_the_certificate_says_that_a_part_was_not_moved(run: Run, plan: Path) -> None:
+def test_before_the_run_the_certificate_says_that_the_journal_knows_no_run(run: Run, plan: Path) -> None:
+    made = run("migrate", "certificate", str(plan), "--html", "move.html")
+    assert made.code == 5
+    assert made.out.startswith("This journal knows no run of this plan.\n")
+    assert "not known to this journal" in Path("move.html").read_text()
+    assert "knows no run of the plan" in run("migrate", "verify", str(plan)).err
+
+
+def test_after_a_pilot_the_certificate_says_that_a_part_was_not_moved(run: Run, plan: Path) -> None:
+    run("migrate", "run", str(plan), "--limit", "1").done()
     made = run("migrate", "certificate", str(plan))
     assert made.code == 5
     assert "a part was not moved" in made.out
+
+
+def test_a_move_whose_journal_was_lost_is_not_certified_as_complete(run: Run, moved: Path) -> None:
+    for name in ("journal.db", "journal.db-wal", "journal.db-shm"):
+        (moved.parent / name).unlink(missing_ok=True)  # the key file is not lost
+    made = run("migrate", "certificate", str(moved), "--json-file", "move.json")
+    assert made.code == 5
+    assert "complete" not in made.out
+    sealed = json.loads(Path("move.json").read_text())["certificate"]
+    assert (sealed["verdict"], sealed["state"]) == ("not-known", None)
 
 
 def test_a_path_that_cannot_be_written_is_named_before_the_vendors_are_read(run: Run, plan: Path) -> None:

@@ -7,11 +7,14 @@ import hashlib
 import io
 from collections import Counter
 from decimal import Decimal
+from pathlib import Path
 
-from tests.migration.certificate.conftest import EventfulMove
-from tests.migration.run.vendor_pair import VendorPair
+import attrs
+
+from tests.migration.certificate.conftest import KEEPING_CODES, EventfulMove
+from tests.migration.run.vendor_pair import ANYTHING, VendorPair
 from tests.support.ledger import Ledger
-from voucher_gateway.migration import rollback_plan
+from voucher_gateway.migration import Recode, RowState, rollback_plan
 from voucher_gateway.migration.certificate.make import make_certificate
 from voucher_gateway.migration.certificate.model import Verdict
 from voucher_gateway.migration.schema import Work
@@ -144,3 +147,26 @@ def test_a_voucher_in_doubt_is_not_called_lost_without_more(eventful_move: Event
     ]
     assert doubts
     assert all(explanation.startswith("it is in doubt: ") for explanation in doubts)
+
+
+def test_a_plan_that_the_journal_does_not_know_is_not_complete(pair: VendorPair, tmp_path: Path) -> None:
+    pair.move(KEEPING_CODES)
+    pair.url = f"sqlite:///{tmp_path}/new.db"
+    certificate = make_certificate(pair.another_gateway(), pair.path)
+    assert certificate.verdict is Verdict.NOT_KNOWN
+    assert certificate.state is None
+    assert certificate.difference_count == 0  # both vendors have what the plan says
+    for summary in certificate.currencies:
+        assert summary.moved == summary.at_target
+
+
+def test_a_new_code_that_no_record_names_is_a_difference_that_says_so(pair: VendorPair, tmp_path: Path) -> None:
+    pair.move()
+    rollback_plan(pair.gateway, pair.path)
+    pair.plan(attrs.evolve(ANYTHING, code_taken=Recode.NEW_CODE))  # the target keeps the codes of the first move
+    moved = pair.run().counts[RowState.MOVED]
+    pair.url = f"sqlite:///{tmp_path}/new.db"
+    certificate = make_certificate(pair.another_gateway(), pair.path)
+    explanations = [difference.explanation for difference in certificate.differences if difference.number is not None]
+    assert len(explanations) == moved > 0
+    assert all(text.startswith("it gets a new code, and the journal has no record") for text in explanations)

@@ -49,7 +49,8 @@ def certificate(
     --check no vendor is asked.
 
     Exit code 0: everything agrees, or the checked file is unchanged. 2: the checked file was changed, or is not
-    a certificate of this journal. 5: there are differences; they are in the certificate.
+    a certificate of this journal. 5: there are differences, which are in the certificate, or the journal knows no run
+    of the plan.
 
     Examples:
         voucher-gateway migrate certificate move.plan --html move.html

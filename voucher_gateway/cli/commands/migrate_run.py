@@ -39,6 +39,8 @@ HtmlFile = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write a page about the status of the plan there, too.")
 ]
 
+UNKNOWN_PLAN: Final = "This journal knows no run of the plan. If it was run, name the journal of that run."
+
 NOTED: Final = (
     TableColumn("number", attrgetter("number"), right=True),
     TableColumn("voucher", attrgetter("source_id")),

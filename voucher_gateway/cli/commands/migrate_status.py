@@ -10,6 +10,7 @@ import typer
 
 from voucher_gateway.cli.commands.migrate_run import (
     NOTED,
+    UNKNOWN_PLAN,
     HtmlFile,
     PlanFile,
     plan_gateway,
@@ -75,7 +76,7 @@ def _print_status(output: Output, status: MigrationStatus) -> None:
     where = "not begun" if status.state is None else status.state.value
     output.show(f"{status.source} to {status.target}: {where}")
     if status.state is None:
-        output.note("This journal knows no run of the plan. If it was run, name the journal of that run.")
+        output.note(UNKNOWN_PLAN)
     for state, total in status.vouchers.items():
         amounts = ", ".join(text_of(money) for money in total.money.values()) or "nothing"
         output.show(f"{count_text(total.count, 'voucher')} {state.value}: {amounts}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 import typer
 
-from voucher_gateway.cli.commands.migrate_run import ByName, PlanFile, plan_gateway
+from voucher_gateway.cli.commands.migrate_run import UNKNOWN_PLAN, ByName, PlanFile, plan_gateway
 from voucher_gateway.cli.context import DIFFERENT, DONE, cli_context_of
 from voucher_gateway.cli.progress import progress_printer
 from voucher_gateway.cli.tables import TableColumn, count_text, print_rows
@@ -86,6 +86,8 @@ def print_verification(output: Output, verification: Verification, shifted: Sequ
     if output.as_json:
         output.object({**attrs.asdict(verification, recurse=False), "shifted_vouchers": shifted})
         return
+    if verification.state is None:
+        output.note(UNKNOWN_PLAN)
     whole = "at the source again" if verification.rolled_back else "as planned"
     output.show(f"{verification.as_expected} of {count_text(verification.vouchers, 'voucher')} {whole}")
     if verification.codes_not_compared:

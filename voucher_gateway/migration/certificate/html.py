@@ -18,6 +18,7 @@ from voucher_gateway.migration.certificate.wording import (
     PART_NAMES,
     SHIFT_NAMES,
     shift_text,
+    state_text,
     verdict_sentences,
     verdict_title,
 )
@@ -49,6 +50,7 @@ def certificate_page(certificate: Certificate, content_sha256: str) -> HtmlPage:
             ("Both accounts read until", display_instant(certificate.made_at)),
             ("Made by", f"{certificate.made_by} on {certificate.host}"),
             ("Plan (SHA-256)", plan.id),
+            ("State of the plan", state_text(certificate.state)),
             ("Certificate (SHA-256)", content_sha256),
         ),
         sections=tuple(_sections(certificate)),
@@ -95,7 +97,7 @@ def _verdict(certificate: Certificate) -> Text:
     return Text(
         verdict_title(certificate.verdict),
         tuple(sentences),
-        warning=certificate.verdict in (Verdict.PARTIAL, Verdict.DIFFERENT),
+        warning=certificate.verdict not in (Verdict.COMPLETE, Verdict.ROLLED_BACK),
         links=tuple(links),
     )
 

@@ -77,7 +77,7 @@ def make_certificate(
             host=socket.gethostname(),
             version=__version__,
             verdict=verdict,
-            state=state.plan_state(),
+            state=verification.state,
             plan=_certified_plan(opened.summary),
             currencies=summarize(verification.parts),
             parts=verification.parts,
@@ -103,6 +103,8 @@ def verdict_of(verification: Verification, in_doubt: Collection[int]) -> Verdict
         in_doubt: the numbers of the vouchers in doubt. They may be stopped at the source and not be at the target yet.
     """
     differences = verification.differences
+    if verification.state is None:
+        return Verdict.NOT_KNOWN
     if not differences:
         return Verdict.ROLLED_BACK if verification.rolled_back else Verdict.COMPLETE
     agrees = all(not summary.difference for summary in summarize(verification.parts))

@@ -34,12 +34,14 @@ class Verdict(enum.StrEnum):
         PARTIAL: every amount of what was moved agrees. Other vouchers of the plan were not moved, or are in doubt.
         DIFFERENT: an amount or a voucher is not as it should be.
         ROLLED_BACK: the plan was rolled back, and every voucher is at the source as before.
+        NOT_KNOWN: the journal knows no run of the plan. All amounts are those of the vendors.
     """
 
     COMPLETE = "complete"
     PARTIAL = "partial"
     DIFFERENT = "different"
     ROLLED_BACK = "rolled-back"
+    NOT_KNOWN = "not-known"
 
 
 @attrs.frozen(kw_only=True)

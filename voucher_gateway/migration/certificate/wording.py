@@ -8,6 +8,7 @@ from typing import Final
 
 from voucher_gateway.migration.certificate.model import Certificate, Verdict
 from voucher_gateway.migration.plan.text import length_of
+from voucher_gateway.migration.schema import PlanState
 from voucher_gateway.migration.verify.parts import SourcePart
 from voucher_gateway.migration.verify.shifted_ends import Shift
 
@@ -32,6 +33,7 @@ _VERDICTS: Final[Mapping[Verdict, str]] = {
     Verdict.PARTIAL: "What was moved agrees, and a part was not moved",
     Verdict.DIFFERENT: "There are differences",
     Verdict.ROLLED_BACK: "The migration was rolled back, and the source is as before",
+    Verdict.NOT_KNOWN: "This journal knows no run of this plan",
 }
 _EXPLANATIONS: Final[Mapping[Verdict, str]] = {
     Verdict.COMPLETE: (
@@ -50,6 +52,11 @@ _EXPLANATIONS: Final[Mapping[Verdict, str]] = {
     Verdict.ROLLED_BACK: (
         "Every voucher that the plan carries is at the source, with its value, and ends no earlier than before."
     ),
+    Verdict.NOT_KNOWN: (
+        "The plan was not run, or it was run with another journal. The amounts are those that both accounts have now; a"
+        " voucher counts as moved if the target has it. This certificate does not say who moved a voucher, or which"
+        " vouchers are in doubt. Do not sign before the journal of the run, or its backup, is named."
+    ),
 }
 _COPIED: Final = (
     "The plan is a copy: the source was not changed, so every voucher can be spent at the source and at the target."
@@ -61,6 +68,11 @@ SHIFT_NAMES: Final[Mapping[Shift, str]] = {
     Shift.NEW_END: "had no end, and has one now",
 }
 """How an end of validity differs from before, for people."""
+
+
+def state_text(state: PlanState | None) -> str:
+    """Return the state of a migration, for people."""
+    return "not known to this journal" if state is None else state.value.replace("-", " ")
 
 
 def verdict_title(verdict: Verdict) -> str:

@@ -177,15 +177,16 @@ class _VoucherChecks:
     def _not_there(self, planned: PlannedVoucher, listed: ListedVoucher | None) -> tuple[DifferenceKind, str]:
         """Return the difference of a voucher that is not at the target."""
         context, store = self._context, self._store
+        absent = self._absence_text(planned)
         if reason := store.why_unreadable(context.target, store.issued_id(planned.number)):
             return DifferenceKind.UNREADABLE, f"at the target it cannot be read: {reason}"
         if listed is None and (reason := store.why_unreadable(context.source, planned.source_id)):
-            return DifferenceKind.UNREADABLE, f"{self._absent}, and at the source it cannot be read: {reason}"
+            return DifferenceKind.UNREADABLE, f"{absent}, and at the source it cannot be read: {reason}"
         if listed is None:
-            return DifferenceKind.LOST, f"{self._absent}, and it is not at the source either"
+            return DifferenceKind.LOST, f"{absent}, and it is not at the source either"
         emptied = self._empties and not listed.remaining and bool(planned.remaining)
         if emptied or not (is_spendable_now(listed, self._source_now) or self._was_unspendable(planned)):
-            return DifferenceKind.LOST, f"{self._absent}, and {listed.remaining} at the source cannot be spent"
+            return DifferenceKind.LOST, f"{absent}, and {listed.remaining} at the source cannot be spent"
         if listed.remaining == planned.remaining:
             return DifferenceKind.NOT_MOVED, "it is still at the source"
         return (
@@ -198,8 +199,11 @@ class _VoucherChecks:
         if reason is not None:
             yield DifferenceKind.UNREADABLE, f"at the source it cannot be read: {reason}"
 
-    @property
-    def _absent(self) -> str:
+    def _absence_text(self, planned: PlannedVoucher) -> str:
+        """Return how it is known that the target does not have a voucher."""
+        destination = planned.destination
+        if destination is not None and destination.new_code and self._store.issued_id(planned.number) is None:
+            return "it gets a new code, and the journal has no record that it was issued at the target"
         if self._context.target_can.codes.readable:
             return "it is not at the target"
         return "the target does not show codes, and the journal has no record that it was issued there"

@@ -68,6 +68,7 @@ class Verification:
 
     Attributes:
         plan_id: the plan.
+        state: the state of the migration; None if this journal knows no run of it.
         rolled_back: whether the plan was rolled back. Then the vouchers are expected at the source.
         vouchers: the number of carried vouchers.
         as_expected: the number of these without a difference.
@@ -80,6 +81,7 @@ class Verification:
     """
 
     plan_id: str
+    state: PlanState | None
     rolled_back: bool
     vouchers: int
     as_expected: int
@@ -151,7 +153,8 @@ def read_and_compare(
         on_progress: is called repeatedly.
     """
     progress = ProgressReporter(on_progress)
-    rolled_back = state.plan_state() is PlanState.ROLLED_BACK
+    plan_state = state.plan_state()
+    rolled_back = plan_state is PlanState.ROLLED_BACK
     store.plan(plan.vouchers())
     store.add_states(state.recorded_states())
     read_target(context, store, progress)
@@ -171,6 +174,7 @@ def read_and_compare(
     vouchers = store.count()
     return Verification(
         plan_id=context.plan_id,
+        state=plan_state,
         rolled_back=rolled_back,
         vouchers=vouchers,
         as_expected=vouchers - len(wrong),
