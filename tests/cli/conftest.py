@@ -7,16 +7,16 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import attrs
 import pytest
 
-from voucher_gateway import Gateway, Money, NewVoucher
+from tests.cli.redemption_in_doubt import CHARGE, CODE, REDEEM
+from tests.cli.voucher_files import code_of, euros
+from voucher_gateway import Code, Gateway, Money, NewVoucher
 from voucher_gateway.cli.app import run as run_command
 from voucher_gateway.simulator import RunningSimulator, start
-
-CODE: Final = "JTL-7K2M-9QXD-4HTP"
 
 
 class Terminal(io.StringIO):
@@ -172,3 +172,39 @@ def gift(shop: RunningSimulator) -> str:
     """The id of an active voucher of 50.00 EUR with the code `CODE` at shop."""
     issue_active("gift", "50.00", "EUR", code=CODE)
     return "gift"
+
+
+@pytest.fixture
+def taken(run: Any, kept: RunningSimulator) -> RunningSimulator:
+    """A shop where the redemption `a` was carried out, and nobody heard of it."""
+    kept.inject("commit-then-drop", CHARGE)
+    assert run(*REDEEM, "a").code == 4
+    return kept
+
+
+@pytest.fixture
+def lost(run: Any, kept: RunningSimulator) -> RunningSimulator:
+    """A shop where the redemption `a` never arrived, and nobody can know yet."""
+    kept.inject("drop-before", CHARGE)
+    assert run(*REDEEM, "a").code == 4
+    return kept
+
+
+@pytest.fixture
+def accounts(both: dict[str, RunningSimulator], tmp_path: Path) -> dict[str, RunningSimulator]:
+    """Both vendors and a journal; `shop` has five vouchers: two good ones, one inactive, one empty, one partly used."""
+    path = tmp_path / "voucher-gateway.toml"
+    path.write_text('journal = "sqlite:///voucher-gateway.db"\n' + path.read_text())
+    with Gateway.from_config(path) as gateway:
+        for id, amount in {
+            "full": "50.00",
+            "odd": "0.01",
+            "used": "20.00",
+            "empty": "5.00",
+            "inactive": "7.00",
+        }.items():
+            new = NewVoucher(initial=euros(amount), id=id, code=Code(code_of(id)), active=id != "inactive")
+            gateway.issue("shop", new, reference=id)
+        gateway.redeem("shop", code_of("used"), euros("9.47"), reference="r-used")
+        gateway.redeem("shop", code_of("empty"), euros("5.00"), reference="r-empty")
+    return both

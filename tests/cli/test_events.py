@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_operations import CODE, PROGRAM
+from tests.cli.redemption_in_doubt import CODE, PROGRAM
 from voucher_gateway.simulator import RunningSimulator
 
 
