@@ -20,7 +20,7 @@ from voucher_gateway_file.filters import COMMON_FILTERS
 PAGE_SIZE: Final = 500
 
 
-def _unsupported(note: str) -> OperationSupport:
+def _no_support(note: str) -> OperationSupport:
     return OperationSupport(support=Support.UNSUPPORTED, note=note)
 
 
@@ -34,18 +34,18 @@ DECLARED: Final = Capabilities(
         Operation.BALANCE: native(note="the value that was left when the voucher was written"),
         Operation.VOUCHERS: native(note="in the order of the file, with the exact total"),
         Operation.ISSUE: native(repeat=RepeatSafety.NATURAL_KEY, note="appended; the id must be new"),
-        Operation.HISTORY: _unsupported("a file has vouchers, but not their movements"),
-        Operation.PRESENTATION: _unsupported("a file does not describe the appearance of a voucher"),
-        Operation.UPDATE: _unsupported(_NOT_CHANGED),
-        Operation.ACTIVATE: _unsupported(_NOT_CHANGED),
-        Operation.DEACTIVATE: _unsupported(_NOT_CHANGED),
-        Operation.TOP_UP: _unsupported(_NOT_CHANGED),
-        Operation.DELETE: _unsupported(_NOT_CHANGED),
-        Operation.RESERVE: _unsupported(_NOT_SPENT),
-        Operation.CAPTURE: _unsupported(_NOT_SPENT),
-        Operation.RELEASE: _unsupported(_NOT_SPENT),
-        Operation.REDEEM: _unsupported(_NOT_SPENT),
-        Operation.REFUND: _unsupported(_NOT_SPENT),
+        Operation.HISTORY: _no_support("a file has vouchers, but not their movements"),
+        Operation.PRESENTATION: _no_support("a file does not describe the appearance of a voucher"),
+        Operation.UPDATE: _no_support(_NOT_CHANGED),
+        Operation.ACTIVATE: _no_support(_NOT_CHANGED),
+        Operation.DEACTIVATE: _no_support(_NOT_CHANGED),
+        Operation.TOP_UP: _no_support(_NOT_CHANGED),
+        Operation.DELETE: _no_support(_NOT_CHANGED),
+        Operation.RESERVE: _no_support(_NOT_SPENT),
+        Operation.CAPTURE: _no_support(_NOT_SPENT),
+        Operation.RELEASE: _no_support(_NOT_SPENT),
+        Operation.REDEEM: _no_support(_NOT_SPENT),
+        Operation.REFUND: _no_support(_NOT_SPENT),
     },
     codes=CodeRules(choosable=True, readable=True, ids_choosable=True),
     expiry=Expiry.BOTH,

@@ -311,9 +311,9 @@ class CsvFormat:
 
     def _set_plan(self, columns: Sequence[str]) -> None:
         """Prepare how each column is read: each text, each value that comes again and again, and amounts."""
-        named = [(at, name) for at, name in enumerate(columns) if name not in ("currency", LEFT_OUT)]
-        others = [(at, name) for at, name in named if name not in AMOUNTS]
-        self._amounts = tuple((at, name) for at, name in named if name in AMOUNTS)
+        cells = [(at, name) for at, name in enumerate(columns) if name not in ("currency", LEFT_OUT)]
+        others = [(at, name) for at, name in cells if name not in AMOUNTS]
+        self._amounts = tuple((at, name) for at, name in cells if name in AMOUNTS)
         self._texts = tuple((at, name, reader_of(name)) for at, name in others if name not in REPEATED)
         self._cached = tuple((at, name, CellCache(self._reader(name))) for at, name in others if name in REPEATED)
         self._currency_at = columns.index("currency") if "currency" in columns else None

@@ -204,7 +204,7 @@ class VoucherFile:
 
     @property
     def columns(self) -> Sequence[str]:
-        """The columns of the file; those of a new file if there is none."""
+        """The columns of the file; those of a new file if the file does not exist."""
         return self.index.columns or (self.form.columns(self.form.top()) if self.form.header else ())
 
     @contextmanager

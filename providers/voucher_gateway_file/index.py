@@ -36,11 +36,11 @@ class FileIndex:
     Attributes:
         form: the format of the file, as far as it was read.
         columns: the fields of the columns, if the format has a header and the file is not empty.
-        header: the header; empty if there is none.
+        header: the header; empty if the file has none.
         end: the offset of the end of the last complete record, in bytes.
-        cut_off: the line of a last record that is incomplete and left out; None if there is none.
-        masked: the line of a voucher whose code is masked; None if there is none.
-        readable: the line of a voucher whose code is not masked; None if there is none.
+        cut_off: the line of a last record that is incomplete and left out, or None.
+        masked: the line of a voucher whose code is masked, or None.
+        readable: the line of a voucher whose code is not masked, or None.
         on_read: is called repeatedly with the number of records that were read; None for no such calls.
         unreadable: why a record cannot be read, by its place, if such records are passed over.
     """
@@ -330,7 +330,7 @@ class FileIndex:
             name: ``id`` or ``code``.
             text: the id or the code.
             place: the place of the record.
-            earlier: the place of an earlier record that may have the same one; None if there is none.
+            earlier: the place of an earlier record that may have the same one, or None.
         """
         unequal = 0
         while earlier is not None:
@@ -353,7 +353,7 @@ class FileIndex:
         return None if code is None else code.reveal()
 
     def _place_of(self, file: BinaryIO, places: PlaceMap, name: str, text: str) -> int | None:
-        """Return the place of the record with an id or code; None if there is none."""
+        """Return the place of the record with an id or code, or None."""
         return next((place for place in places.candidates(text) if self._text_at(file, place, name) == text), None)
 
     def _pass(self, record: Record) -> None:

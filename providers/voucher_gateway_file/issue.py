@@ -100,7 +100,7 @@ def record(form: FileFormat, columns: Sequence[str], voucher: Voucher, *, reveal
 def _find_lost_field(
     form: FileFormat, columns: Sequence[str], body: bytes, voucher: Voucher, *, reveal: bool
 ) -> str | None:
-    """Return the first field that reading the record would not return; None if there is none."""
+    """Return the first field that reading the record would not return, or None."""
     parsed = form.read(body, columns)
     if parsed.problems:
         return parsed.problems[0][0].partition(".")[0] or "voucher"

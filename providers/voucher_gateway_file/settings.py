@@ -26,7 +26,7 @@ def _plain_path(_: object, __: object, path: Path) -> None:
         raise ConfigurationError("must be the path of a file")
 
 
-def _known_zone(_: object, __: object, name: str) -> None:
+def _check_zone(_: object, __: object, name: str) -> None:
     try:
         zoneinfo.ZoneInfo(name)
     except (ValueError, OSError, KeyError):
@@ -85,7 +85,7 @@ class FileSettings:
     delimiter: Delimiter | None = None
     decimal: Literal["point", "comma"] | None = None
     date_order: DateOrder | None = None
-    time_zone: str = attrs.field(default="UTC", validator=_known_zone)
+    time_zone: str = attrs.field(default="UTC", validator=_check_zone)
     encoding: Literal["utf-8", "windows-1252"] = "utf-8"
     byte_order_mark: bool = False
     currency: str | None = None

@@ -88,7 +88,7 @@ def _reason(voucher: Voucher, money: Money, at: datetime) -> tuple[type[Declined
 
 
 _NOT_FOUND: Final = "VOUCHER.NOT_FOUND"
-# Codes begin with the name of an entity (vendor page); an API gateway in front of JTL has codes of its own.
+# Codes begin with the name of an entity (vendor page); an API gateway in front of JTL has its own codes.
 _OWN_CODE: Final = re.compile(r"(?:VOUCHER|RESERVATION|CHARGE|CLIENT)\.[A-Z0-9_.:]+")
 # The code of the request's field `id` is CUSTOM_ID (vendor page).
 _DUPLICATE_CODES: Final = frozenset({"VOUCHER.CREATE.CUSTOM_ID.UNIQUE", "VOUCHER.CREATE.CODE.UNIQUE"})

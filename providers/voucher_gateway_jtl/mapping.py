@@ -198,8 +198,8 @@ def redemption(account: str, intent: Intent, charge: JtlCharge, raw: RawObject) 
         reference=charge.order_number or intent.reference,
         order=intent.order,
         reservation_id=intent.subject,
-        taxable=noted_taxable(intent),
-        tax_rate=noted_tax_rate(intent),
+        taxable=taxable_from_notes(intent),
+        tax_rate=tax_rate_from_notes(intent),
         login=charge.client_id,
         created_at=charge.created_at,
         raw=raw,
@@ -281,11 +281,11 @@ def capture_notes(reservation: Reservation) -> dict[str, str]:
     return notes
 
 
-def noted_taxable(intent: Intent) -> bool | None:
+def taxable_from_notes(intent: Intent) -> bool | None:
     """Return the tax flag of the voucher, from the notes of a capture."""
     return _FLAGS.get(intent.notes.get(_TAXABLE, ""))
 
 
-def noted_tax_rate(intent: Intent) -> str | None:
+def tax_rate_from_notes(intent: Intent) -> str | None:
     """Return the tax rate of the voucher, from the notes of a capture."""
     return intent.notes.get(_TAX_RATE)

@@ -43,7 +43,7 @@ from voucher_gateway.provider_api import (
     VoucherNotFound,
     parse_instant,
 )
-from voucher_gateway_jtl.mapping import noted_tax_rate, noted_taxable
+from voucher_gateway_jtl.mapping import tax_rate_from_notes, taxable_from_notes
 
 REFUNDS_SEEN: Final = "refunds_seen"
 """The note with the ids of the refunds that a voucher had before a refund was sent."""
@@ -109,7 +109,7 @@ def _capture(provider: VendorRecords, intent: Intent) -> Outcome:
         return Outcome(effect=_UNKNOWN, reason="the voucher's history could not be read completely")
     ends_at = parse_instant(until)
     if history.as_of <= ends_at + MARGIN:
-        return Outcome(effect=_UNKNOWN, reason="there is no charge, but the reservation could still be captured")
+        return Outcome(effect=_UNKNOWN, reason="JTL has no charge, but the reservation could still be captured")
     since = min(intent.sent_at, ends_at - LIFETIME) - MARGIN
     candidates = tuple(charge for charge in history if _could_be(charge, intent, since))
     if candidates:
@@ -135,7 +135,7 @@ def _could_be(movement: Movement, intent: Intent, since: datetime) -> bool:
 def _outcome_of_charge(movement: Movement, intent: Intent) -> Outcome:
     if movement.money is None or movement.money != intent.money:
         return _other_amount(movement)
-    return _succeeded(
+    return _success(
         Redemption(
             account=intent.account,
             id=str(movement.id),
@@ -144,8 +144,8 @@ def _outcome_of_charge(movement: Movement, intent: Intent) -> Outcome:
             reference=intent.reference,
             order=intent.order,
             reservation_id=intent.subject,
-            taxable=noted_taxable(intent),
-            tax_rate=noted_tax_rate(intent),
+            taxable=taxable_from_notes(intent),
+            tax_rate=tax_rate_from_notes(intent),
             login=movement.login,
             created_at=movement.created_at,
             raw=movement.raw,
@@ -156,10 +156,10 @@ def _outcome_of_charge(movement: Movement, intent: Intent) -> Outcome:
 def _top_up(provider: VendorRecords, intent: Intent) -> Outcome:
     movement = _find_movement(provider, intent, MovementKind.TOP_UP)
     if movement is None:
-        return Outcome(effect=_UNKNOWN, reason="there is no recharge of ours, which proves nothing")
+        return Outcome(effect=_UNKNOWN, reason="JTL has no recharge of ours, which proves nothing")
     if movement.money is None or movement.money != intent.money:
         return _other_amount(movement)
-    return _succeeded(
+    return _success(
         TopUp(
             account=intent.account,
             id=str(movement.id),
@@ -189,7 +189,7 @@ def _refund(provider: VendorRecords, intent: Intent) -> Outcome:
     ]
     if len(new) != 1 or intent.money is None:
         return Outcome(effect=_UNKNOWN, reason=f"there are {len(new)} new refunds of this amount: a person must decide")
-    return _succeeded(
+    return _success(
         Refund(
             account=intent.account,
             id=str(new[0].id),
@@ -234,7 +234,7 @@ def _issue(provider: VendorRecords, intent: Intent) -> Outcome:
     try:
         voucher = provider.get(intent.voucher_id or "")
     except VoucherNotFound:
-        return Outcome(effect=_UNKNOWN, reason="there is no voucher with the id yet", repeatable=True)
+        return Outcome(effect=_UNKNOWN, reason="JTL has no voucher with the id yet", repeatable=True)
     if voucher.initial == intent.money:
         return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason="there is a voucher with our id and the value")
     return Outcome(effect=_UNKNOWN, reason="there is a voucher with the id, but with another value")
@@ -280,5 +280,5 @@ def _other_amount(movement: Movement) -> Outcome:
     )
 
 
-def _succeeded(result: Redemption | Refund | TopUp) -> Outcome:
+def _success(result: Redemption | Refund | TopUp) -> Outcome:
     return Outcome(effect=Effect.SUCCEEDED, result=result, reason=f"the vendor has it as {result.id}")

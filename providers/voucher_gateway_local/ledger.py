@@ -83,7 +83,7 @@ class LockedVoucher:
         """Lock the voucher with this code.
 
         Raises:
-            VoucherNotFound: if there is none.
+            VoucherNotFound: if no voucher has it.
         """
         return cls._of(connection, LOCKED_BY_FINGERPRINT, {"fingerprint": fingerprint}, "code")
 
@@ -92,7 +92,7 @@ class LockedVoucher:
         """Lock the voucher with this id.
 
         Raises:
-            VoucherNotFound: if there is none.
+            VoucherNotFound: if no voucher has it.
         """
         return cls._of(connection, LOCKED_BY_ID, {"id": id}, "id")
 
@@ -101,7 +101,7 @@ class LockedVoucher:
         """Lock the voucher with this number, which the ids of reservations and movements contain.
 
         Raises:
-            VoucherNotFound: if there is none.
+            VoucherNotFound: if no voucher has it.
         """
         locked = cls._of(connection, LOCKED_BY_NUMBER, {"voucher_number": number}, "number")
         if locked.row["deleted_at"] is not None:
@@ -114,7 +114,7 @@ class LockedVoucher:
     ) -> LockedVoucher:
         row = lock.first_row(connection, columns)
         if row is None:
-            raise VoucherNotFound(f"there is no voucher with this {what}")
+            raise VoucherNotFound(f"no voucher has this {what}")
         last = LAST_ENTRY.first_row(connection, {"voucher": row["number"]})
         assert last is not None  # a voucher comes with its first entry
         return cls(connection, row, last["seq"], last["after"], last["held"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 import sqlalchemy as sa
@@ -152,7 +153,7 @@ def listing(pages: Pages, query: VoucherQuery, scope: tuple[str, ...]) -> Listin
     """Return the lazy list of the pages. It has one worker, because each page begins where the previous one ended."""
     return Listing(
         pages.page,
-        key=lambda voucher: voucher.id,
+        key=attrgetter("id"),
         workers=1,
         limit=query.limit,
         resume=query.resume,

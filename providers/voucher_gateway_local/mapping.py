@@ -61,7 +61,7 @@ def entry_of(id: str, what: str) -> tuple[int, int]:
     """
     match = _ID.fullmatch(id)
     if match is None:
-        raise VoucherNotFound(f"there is no {what} with this id")
+        raise VoucherNotFound(f"no {what} has this id")
     return int(match[1]), int(match[2])
 
 

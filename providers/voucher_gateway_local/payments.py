@@ -126,7 +126,7 @@ def refund(
         if money.minor > -redemption["amount"]:
             rule = f"at most {money_of(-redemption['amount'], voucher.row['currency'])}, the redeemed amount"
             raise AmountOutOfRange(f"the refund must be {rule}", field="money", rule=rule)
-        left = -redemption["amount"] - _refunded_amount(connection, number, seq)
+        left = -redemption["amount"] - _sum_refunds(connection, number, seq)
         if money.minor > left:
             refundable = money_of(left, voucher.row["currency"])
             raise AlreadyRefunded(f"{refundable} of the redemption can still be refunded; the rest was refunded")
@@ -162,10 +162,10 @@ def _voucher(connection: Connection, number: int, voucher_id: str | None, what: 
 def _entry(connection: Connection, number: int, seq: int, kinds: tuple[str, ...], what: str) -> Row:
     entry = ENTRY.first_row(connection, {"voucher": number, "seq": seq})
     if entry is None or entry["kind"] not in kinds:
-        raise VoucherNotFound(f"there is no {what} with this id")
+        raise VoucherNotFound(f"no {what} has this id")
     return entry
 
 
-def _refunded_amount(connection: Connection, number: int, seq: int) -> int:
+def _sum_refunds(connection: Connection, number: int, seq: int) -> int:
     refunded: int = connection.execute(REFUNDED_AMOUNT, {"voucher": number, "seq": seq}).scalar_one()
     return refunded

@@ -1,4 +1,4 @@
-"""The provider of vouchers that the shop issues itself. Its database is the ledger; there is no vendor and no HTTP."""
+"""The provider of vouchers that the shop issues itself. Its database is the ledger, without a vendor or HTTP."""
 
 from __future__ import annotations
 
@@ -314,7 +314,7 @@ class LocalProvider(VoucherProvider):
         It waits a few seconds for a transaction of the call that is still open. Then the outcome is unknown.
         """
         book = self._open()
-        return resolution.resolve(book, intent, lambda row: self._voucher_of(book.vault, row, pins=True))
+        return resolution.resolve(book, intent, partial(self._voucher_of, book.vault, pins=True))
 
     # --- helpers ---
 
@@ -324,9 +324,7 @@ class LocalProvider(VoucherProvider):
             row = statement.first_row(connection, {by: value, "now": format_micros(self._clock())})
         if row is None:
             what = "id" if by == "id" else "code"
-            raise VoucherNotFound(
-                f"there is no voucher with this {what}", account=self.account, operation=operation.value
-            )
+            raise VoucherNotFound(f"no voucher has this {what}", account=self.account, operation=operation.value)
         return row
 
     def _voucher_of(self, vault: Vault, row: Row, *, pins: bool = False) -> Voucher:
@@ -357,7 +355,7 @@ class LocalProvider(VoucherProvider):
         return intent, self._changes.call(operation, intent, subject, *content)
 
     def _change(self, intent: Intent, call: LedgerCall, act: Callable[[Connection], Written]) -> Voucher:
-        vault = self._open().vault
-        return self._changes.run(
-            intent, call, act, lambda row, entry: self._voucher_of(vault, mapping.row_after_entry(row, entry))
-        )
+        return self._changes.run(intent, call, act, partial(self._voucher_after_entry, self._open().vault))
+
+    def _voucher_after_entry(self, vault: Vault, row: Row, entry: Row) -> Voucher:
+        return self._voucher_of(vault, mapping.row_after_entry(row, entry))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from voucher_gateway.provider_api import Effect, Intent, Operation, Outcome, Voucher, format_micros
@@ -36,7 +37,7 @@ def resolve(book: OpenDatabase, intent: Intent, make_voucher: Callable[[Row], Vo
     if not intent.reference:
         return Outcome(effect=Effect.UNKNOWN, reason="the call has no reference, so that it cannot be looked up")
     parameters = {"reference": intent.reference, "kind": intent.verb}
-    committed = find_committed(book.database, intent, lambda connection: OF_REFERENCE.first_row(connection, parameters))
+    committed = find_committed(book.database, intent, partial(OF_REFERENCE.first_row, parameters=parameters))
     if not committed.certain:
         return Outcome(effect=Effect.UNKNOWN, reason=committed.doubt)
     if committed.entry is None:

@@ -224,8 +224,12 @@ class Changes:
             ReferenceConflict: if the reference was used for a call with another content.
             DatabaseUnavailable, OutcomeUnknown: as `transactions.commit_once`.
         """
+
+        def act_and_make(connection: Connection) -> T:
+            return make(*act(connection))
+
         try:
-            return self._run(intent, call, lambda connection: make(*act(connection)), make)
+            return self._run(intent, call, act_and_make, make)
         except VoucherGatewayError as error:
             error.with_context(account=self._account, operation=call.kind.value)
             raise

@@ -40,7 +40,7 @@ def parse_refusal(reply: Response) -> VoucherGatewayError | None:
     if reply.status == 401:
         return AuthenticationFailed("the vendor does not know the token") if general else None
     if reply.status == 403:
-        return AccessDenied("the team of the token may not do that, or there is no such organizer") if general else None
+        return AccessDenied("the token's team may not do that, or the organizer does not exist") if general else None
     if reply.status in (404, 405):
         return Rejected(f"the vendor refused the call (HTTP {reply.status})") if general else None
     fields = error_fields(body)

@@ -120,7 +120,7 @@ class PretixProvider(HttpProvider):
         `VoucherQuery.native` takes ``testmode`` and ``expired``, each ``true`` or ``false``.
         """
         query = query or VoucherQuery()
-        params = [*_filters(query), *self._reads.accepted()]
+        params = [*_filters(query), *self._reads.issuer_params()]
         size = min(self.settings.page_size, query.limit or self.settings.page_size)
 
         def fetch(index: int) -> Page[Voucher | UnreadableEntry]:
@@ -290,7 +290,7 @@ class PretixProvider(HttpProvider):
         request = Request(
             method="POST",
             path=self._reads.path("{id}/transact/", intent.voucher_id),
-            query=self._reads.accepted(),
+            query=self._reads.issuer_params(),
             headers={"X-Idempotency-Key": key},
             json={
                 "value": wire.write_signed(intent.money, amount),

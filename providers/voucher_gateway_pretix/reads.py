@@ -57,7 +57,7 @@ class PretixReads(ApiCalls):
         parts = {"organizer": self._settings.organizer, **({} if id is None else {"id": id})}
         return Path.of(_CARDS + rest, **parts)
 
-    def accepted(self) -> list[Param]:
+    def issuer_params(self) -> list[Param]:
         """Return the parameter with which cards of other issuers are shown, if the settings have it."""
         return [("include_accepted", "true")] if self._settings.include_accepted else []
 
@@ -76,7 +76,7 @@ class PretixReads(ApiCalls):
     def card(self, operation: Operation, id: str) -> Card:
         """Return the card with an id."""
         self.require_id(operation, id)
-        request = Request(method="GET", path=self.path("{id}/", id), query=self.accepted())
+        request = Request(method="GET", path=self.path("{id}/", id), query=self.issuer_params())
         with self.voucher_not_found_on_404():
             card, raw = self.send_read(operation, request, wire.read_card)
         if str(card.id) != id:
@@ -94,11 +94,11 @@ class PretixReads(ApiCalls):
             every_issuer: whether cards of accepted issuers count, whatever the settings say.
 
         Raises:
-            VoucherNotFound: if there is none.
+            VoucherNotFound: if no card has the code.
             MalformedResponse: if cards of two issuers have this code.
         """
-        accepted: list[Param] = [("include_accepted", "true")] if every_issuer else self.accepted()
-        page, raws = self.page(operation, 0, MAX_PAGE_SIZE, [("secret", code), *accepted])
+        issuers: list[Param] = [("include_accepted", "true")] if every_issuer else self.issuer_params()
+        page, raws = self.page(operation, 0, MAX_PAGE_SIZE, [("secret", code), *issuers])
         cards = [(card, raw) for card, raw in zip(page.results, raws, strict=True) if card.secret == code]
         if len(cards) == 1:
             return cards[0]
@@ -132,7 +132,9 @@ class PretixReads(ApiCalls):
             while index < pages:
                 index += 1
                 page, raws, date = self._transaction_page(operation, id, index, MAX_PAGE_SIZE)
-                entries |= {one.id: (one, raw) for one, raw in zip(page.results, raws, strict=True)}
+                entries |= {
+                    transaction.id: (transaction, raw) for transaction, raw in zip(page.results, raws, strict=True)
+                }
                 totals.add(page.count)
                 dates.append(date)
                 seen += len(page.results)
@@ -153,6 +155,6 @@ class PretixReads(ApiCalls):
     def _transaction_page(
         self, operation: Operation, id: str, page: int, size: int
     ) -> tuple[wire.PretixTransactionPage, list[RawObject], datetime | None]:
-        query = [("page", str(page)), ("page_size", str(size)), *self.accepted()]
+        query = [("page", str(page)), ("page_size", str(size)), *self.issuer_params()]
         request = Request(method="GET", path=self.path("{id}/transactions/", id), query=query, returns_page=True)
         return self.send_read(operation, request, wire.read_transactions)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from voucher_gateway.provider_api import (
@@ -61,7 +62,7 @@ def resolve(reads: PretixReads, intent: Intent, code: Code | None) -> Outcome:
     transactions = reads.transactions(operation, intent.voucher_id)
     with reads.error_context(operation):
         history = mapping.history(intent.account, intent.voucher_id, card.currency, transactions)
-        return resolve_by_reference(intent, history, _KINDS[operation], lambda movement: _result(intent, movement))
+        return resolve_by_reference(intent, history, _KINDS[operation], partial(_result, intent))
 
 
 def _result(intent: Intent, movement: Movement) -> Redemption | TopUp | Refund:
@@ -78,7 +79,7 @@ def _resolve_issue(reads: PretixReads, intent: Intent, code: Code | None) -> Out
     try:
         card, raw = reads.card_with_code(Operation.ISSUE, code)
     except VoucherNotFound:
-        return Outcome(effect=Effect.UNKNOWN, reason="there is no card with the code yet", repeatable=True)
+        return Outcome(effect=Effect.UNKNOWN, reason="pretix has no card with the code yet", repeatable=True)
     first = reads.first_transaction(Operation.ISSUE, str(card.id))
     with reads.error_context(Operation.ISSUE):
         initial = None if first is None else money_from(wire.AMOUNT, first.value, card.currency, "value")

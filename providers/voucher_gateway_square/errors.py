@@ -58,7 +58,7 @@ _FIELD: Final = re.compile(r"[a-z_]{1,60}(?:\.[a-z_]{1,60}){0,6}")
 _MAXIMUM: Final = re.compile(
     r"(?:Activate|Activation|Balance|Load|Redeem) amount exceeds maximum(?: [a-z]{1,10}){1,6}\.?"
 )
-"""Details about maxima, for which there is no code (vendor's forum). Words of a sentence alone are quoted."""
+"""Details about maxima; Square has no code for them (vendor's forum). Words of a sentence alone are quoted."""
 
 
 def parse_refusal(reply: Response) -> VoucherGatewayError | None:

@@ -85,14 +85,14 @@ def with_cleared_amounts(movements: list[Movement]) -> list[Movement]:
     complete = []
     for movement in movements:
         if movement.raw is not None and movement.raw.get("type") == "CLEAR_BALANCE":
-            money = _cleared(movement.raw, left)
+            money = _amount_of_clearance(movement.raw, left)
             movement = attrs.evolve(movement, money=money)
         left += movement.change or 0
         complete.append(movement)
     return complete
 
 
-def _cleared(raw: RawObject, left: Decimal) -> Money | None:
+def _amount_of_clearance(raw: RawObject, left: Decimal) -> Money | None:
     """Return what was cleared, in the currency of the balance that the vendor shows; None where it shows none."""
     balance = raw.get("gift_card_balance_money")
     currency = balance.get("currency") if isinstance(balance, Mapping) else None

@@ -178,7 +178,7 @@ class SquareProvider(HttpProvider):
         details = {**self._amount(new.initial, activation), **self._instruments(activation)}
 
         def read(reply: Response) -> Voucher:
-            activity, movement, raw = self._moved(reply, activation, MovementKind.ACTIVATION, card.code)
+            activity, movement, raw = self._read_movement(reply, activation, MovementKind.ACTIVATION, card.code)
             return attrs.evolve(
                 card,
                 id=activity.gift_card_id,
@@ -348,13 +348,13 @@ class SquareProvider(HttpProvider):
         """Create an activity that moves value, and return the result that the vendor's reply proves."""
 
         def read(reply: Response) -> R:
-            activity, movement, _ = self._moved(reply, intent, moved, code)
+            activity, movement, _ = self._read_movement(reply, intent, moved, code)
             remaining = activity.gift_card_balance_money
             return result.from_movement(movement, order=intent.order, remaining=remaining, **fields)
 
         return self._act(kind, intent, details, read, code)
 
-    def _moved(
+    def _read_movement(
         self, reply: Response, intent: Intent, kind: MovementKind, code: Code | None
     ) -> tuple[wire.SquareActivity, Movement, RawObject]:
         """Read an activity that must have moved the amount of the intent, for good."""

@@ -31,7 +31,7 @@ MAX_AMOUNT: Final = Decimal(99_999_999_999)
 digits. Eleven before the point leave four for the decimals of any currency."""
 
 
-def _unsupported(note: str, emulation: str | None = None) -> OperationSupport:
+def _no_support(note: str, emulation: str | None = None) -> OperationSupport:
     return OperationSupport(support=Support.UNSUPPORTED, emulation=emulation, note=note)
 
 
@@ -50,15 +50,15 @@ DECLARED: Final = Capabilities(
         Operation.UPDATE: native(
             repeat=RepeatSafety.LOOK_UP, note="the expiry only; the value is sent back as it was read"
         ),
-        Operation.ACTIVATE: _unsupported(_NO_STATUS),
-        Operation.DEACTIVATE: _unsupported(_NO_STATUS),
-        Operation.TOP_UP: _unsupported("the value can only be overwritten", "top-up-by-update"),
-        Operation.DELETE: _unsupported("a voucher cannot be deleted"),
-        Operation.RESERVE: _unsupported(_CHECKOUT_ONLY),
-        Operation.CAPTURE: _unsupported(_CHECKOUT_ONLY),
-        Operation.RELEASE: _unsupported(_CHECKOUT_ONLY),
-        Operation.REDEEM: _unsupported(_CHECKOUT_ONLY, "redeem-by-update"),
-        Operation.REFUND: _unsupported(_CHECKOUT_ONLY, "refund-by-update"),
+        Operation.ACTIVATE: _no_support(_NO_STATUS),
+        Operation.DEACTIVATE: _no_support(_NO_STATUS),
+        Operation.TOP_UP: _no_support("the value can only be overwritten", "top-up-by-update"),
+        Operation.DELETE: _no_support("a voucher cannot be deleted"),
+        Operation.RESERVE: _no_support(_CHECKOUT_ONLY),
+        Operation.CAPTURE: _no_support(_CHECKOUT_ONLY),
+        Operation.RELEASE: _no_support(_CHECKOUT_ONLY),
+        Operation.REDEEM: _no_support(_CHECKOUT_ONLY, "redeem-by-update"),
+        Operation.REFUND: _no_support(_CHECKOUT_ONLY, "refund-by-update"),
     },
     amounts=AmountRules(maximum=MAX_AMOUNT),
     currency_from="account",

@@ -160,7 +160,7 @@ class TicketingReads(ApiCalls):
         """Return the only voucher of a result.
 
         Raises:
-            VoucherNotFound: if there is none.
+            VoucherNotFound: if no voucher has it.
             MalformedResponse: if there are several.
         """
         if not vouchers:

@@ -118,7 +118,7 @@ def new_expiry(changes: VoucherChanges) -> datetime | None:
 
     Raises:
         UnsupportedOperation: if another field is to be changed.
-        InvalidRequest: if there is no change.
+        InvalidRequest: if nothing is changed.
     """
     fields = changes.fields_to_change()
     if not fields:

@@ -40,7 +40,7 @@ def test_what_stays_unknown_is_4_and_says_how_a_person_decides(run: Any, lost: R
     ran = run("resolve", "shop", "redeem", "a")
     assert ran.code == 4
     assert ran.out.startswith("shop: redeem a is still unknown\n")
-    assert "there is no charge, but the reservation could still be captured" in ran.out
+    assert "JTL has no charge, but the reservation could still be captured" in ran.out
     decide = "voucher-gateway operations decide --happened (or --did-not-happen) --by NAME --reason TEXT shop redeem a"
     assert decide in ran.err
     assert run("--json", "resolve", "shop", "redeem", "a").object["outcome"] == "unknown"

@@ -20,7 +20,7 @@ from voucher_gateway_pretix.simulator.ledger import (
     amount_text,
     make_ledger_voucher,
 )
-from voucher_gateway_pretix.simulator.seeding import make_cards
+from voucher_gateway_pretix.simulator.seed_data import make_cards
 
 _CLEANING_HOURS = 12.0
 _HOUR_OF_KEYS = 0.5

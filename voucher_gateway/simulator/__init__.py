@@ -16,7 +16,7 @@ from voucher_gateway.simulator.faults.queue import Fault, parse_fault
 from voucher_gateway.simulator.faults.table import FAULTS
 from voucher_gateway.simulator.faults.vendor_faults import fault
 from voucher_gateway.simulator.http.messages import RecordedRequest, Refused, Reply, Request
-from voucher_gateway.simulator.http.routing import Route
+from voucher_gateway.simulator.http.routes import Route
 from voucher_gateway.simulator.http.strict_json import InvalidJson, read_json, write_json
 from voucher_gateway.simulator.idempotency_keys import IdempotencyKeys, keeps_settled, request_content
 from voucher_gateway.simulator.ledger_view import LedgerMovement, LedgerVoucher

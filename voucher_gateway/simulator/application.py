@@ -16,7 +16,7 @@ from werkzeug.datastructures import Headers
 from voucher_gateway.simulator.faults.queue import ArmedFaults, Fault
 from voucher_gateway.simulator.faults.table import FAULTS
 from voucher_gateway.simulator.http.messages import RecordedRequest, Refused, Reply, Request
-from voucher_gateway.simulator.http.routing import BadPath, Match, find_route
+from voucher_gateway.simulator.http.routes import BadPath, Match, find_route
 from voucher_gateway.simulator.http.server import HEADERS_KEY, TARGET_KEY
 from voucher_gateway.simulator.http.socket_writer import ConnectionGone, Outgoing
 from voucher_gateway.simulator.ledger_view import LedgerSnapshots

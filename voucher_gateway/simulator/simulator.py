@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from voucher_gateway.simulator.faults.kinds import FaultKind
     from voucher_gateway.simulator.http.messages import Reply, Request
-    from voucher_gateway.simulator.http.routing import Route
+    from voucher_gateway.simulator.http.routes import Route
 
 
 class Simulator(ABC):

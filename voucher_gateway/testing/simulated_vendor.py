@@ -20,7 +20,7 @@ from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.rules import CodeRules
 from voucher_gateway.simulator import RunningSimulator, Simulator, load
 from voucher_gateway.testing.harness.fault_injection import UNDOCUMENTED
-from voucher_gateway.testing.harness.reply_rewriting import Change, make_tamperable
+from voucher_gateway.testing.harness.reply_changes import Change, make_tamperable
 from voucher_gateway.testing.harness.vendor import ACCOUNT, FAST, account_table, select_settings, settings_for
 
 PATIENCE: Final = {"connect_timeout_s": 2.0, "read_timeout_s": 2.0, "total_timeout_s": 6.0, "batch_timeout_s": 6.0}

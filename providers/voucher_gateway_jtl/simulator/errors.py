@@ -57,6 +57,10 @@ class Errors:
         """Return the reply to a request without a token, or with one that is unknown or expired."""
         return self.plain(401, "A valid access token is needed.")
 
+    def forbidden(self, scope: str) -> Reply:  # noqa: ARG002 - the reply does not name it
+        """Return the reply to a request whose token lacks a scope."""
+        return self.plain(403, "")
+
     def no_voucher(self) -> Refused:
         """Return the 404 for an id or code that no voucher has; the error code is the seed's."""
         return Refused(Reply(404, {"status": 404, "code": "VOUCHER.NOT_FOUND", "message": "There is no such voucher."}))

@@ -56,7 +56,7 @@ class Clients:
         self.tokens = TokenServer(
             now, self._login, lifetime_s=token_lifetime_s, draw=new_secret, form_rule=_has_valid_client_type
         )
-        self.guard = AccessGuard(self.tokens.of, errors.unauthorized, lambda _: errors.plain(403, ""))
+        self.guard = AccessGuard(self.tokens.of, errors.unauthorized, errors.forbidden)
 
     def dump(self) -> list[dict[str, Any]]:
         """Return every client with its secret as new JSON values."""

@@ -29,7 +29,7 @@ from voucher_gateway_jtl.simulator.oauth_clients import CONNECT_PIN_LIFETIME, SC
 from voucher_gateway_jtl.simulator.options import JtlOptions
 from voucher_gateway_jtl.simulator.responses import ResponseWriter
 from voucher_gateway_jtl.simulator.scalars import LARGEST_CENTS, from_cents, to_cents
-from voucher_gateway_jtl.simulator.seeding import Seeder, random_hex
+from voucher_gateway_jtl.simulator.seed_data import Seeder, random_hex
 from voucher_gateway_jtl.simulator.validation import Fields
 
 if TYPE_CHECKING:

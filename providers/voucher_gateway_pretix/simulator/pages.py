@@ -41,7 +41,7 @@ def page_reply(request: Request, entries: Sequence[dict[str, Any]]) -> Reply:
     """Return the page of a list that a request asks for.
 
     Raises:
-        Refused: if there is no such page.
+        Refused: if the list has no such page.
     """
     query = request.query
     size = query.get("page_size", "")

@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar, Final
 
 import attrs
@@ -27,6 +28,7 @@ from voucher_gateway.simulator import (
     random_text,
     to_records,
 )
+from voucher_gateway_pretix.simulator import replies
 from voucher_gateway_pretix.simulator.fields import (
     HTML,
     NotValid,
@@ -44,7 +46,7 @@ from voucher_gateway_pretix.simulator.ledger import (
     show_transaction,
 )
 from voucher_gateway_pretix.simulator.pages import page_reply, select_cards
-from voucher_gateway_pretix.simulator.seeding import CODE_ALPHABET, make_cards
+from voucher_gateway_pretix.simulator.seed_data import CODE_ALPHABET, make_cards
 
 ORGANIZER: Final = "bigevents"
 ISSUER: Final = "sister"
@@ -59,23 +61,19 @@ WRITE: Final = "organizer.giftcards:write"
 _ROOT: Final = "/api/v1/organizers/{organizer}/giftcards"
 _DAY_S: Final = 86400
 _CARD_PATH: Final = re.compile(r"/api/v1/organizers/[^/]+/giftcards(/[^/]+(/transact|/transactions)?)?")
-_FORGOTTEN: Final = frozenset({409, 429, 500, 503})
-_BUSY: Final = {"detail": "Concurrent request with idempotency key."}
-_RETRY: Final = (("Retry-After", "5"),)
 _DENIED: Final = "You do not have permission to perform this action."
 _NO_CARD: Final = "No GiftCard matches the given query."
-_TAKEN: Final = {
-    "en": "This code is taken here, or by an issuer that is accepted.",
-    "de": "Dieser Code ist schon vergeben, hier oder bei einem akzeptierten Aussteller.",
-}
-"""The texts follow the language of the request. One language beside English is enough to show that."""
 _TOO_LITTLE: Final = "Too little value is left for that."
 
 Handler = Callable[[Request], Reply]
 
 
-def _page_of(title: str) -> bytes:
-    return f"<!DOCTYPE html><html><head><title>{title}</title></head></html>".encode()
+def _lock_key(vendor: PretixSimulator, request: Request) -> None:
+    vendor.lock_key(request)
+
+
+def _forget_key(vendor: PretixSimulator, request: Request) -> None:
+    vendor.forget_key(request)
 
 
 @attrs.frozen(kw_only=True)
@@ -99,35 +97,35 @@ class PretixSimulator(Simulator):
         fault(
             "busy-key",
             409,
-            _BUSY,
-            headers=_RETRY,
+            replies.BUSY,
+            headers=replies.RETRY,
             sentence="The key belongs to a request that is still carried out, says the vendor; nothing happened.",
         ),
         fault(
             "worker-died",
             502,
-            _page_of("Bad Gateway"),
+            replies.BAD_GATEWAY,
             commits=True,
             headers=HTML,
             sentence="The process that answers dies after its work: a 502 of the web server, and the key stays locked.",
-            then=lambda vendor, request: vendor.lock_key(request),
+            then=_lock_key,
         ),
         fault(
             "forgetful-error",
             500,
-            _page_of("Internal Server Error"),
+            replies.INTERNAL_ERROR,
             headers=HTML,
             sentence="A 500 in HTML, with which the key is forgotten; nothing happened.",
-            then=lambda vendor, request: vendor.forget_key(request),
+            then=_forget_key,
         ),
         fault(
             "forgetful-error-after-commit",
             500,
-            _page_of("Internal Server Error"),
+            replies.INTERNAL_ERROR,
             commits=True,
             headers=HTML,
             sentence="The vendor does it and answers with a 500 in HTML, with which the key is forgotten.",
-            then=lambda vendor, request: vendor.forget_key(request),
+            then=_forget_key,
         ),
     )
 
@@ -137,8 +135,8 @@ class PretixSimulator(Simulator):
         self._token = self.add_token()
         self.keys = IdempotencyKeys(
             self.clock.now,
-            running=lambda: Reply(409, _BUSY, _RETRY),
-            keeps=lambda reply: reply.status not in _FORGOTTEN,
+            running=replies.key_is_busy,
+            keeps=replies.is_repeated,
             lifetime_s=_DAY_S,
             running_s=_DAY_S,
             cleaned_every_s=_DAY_S / 2,
@@ -165,19 +163,19 @@ class PretixSimulator(Simulator):
 
     def error_reply(self, status: int, message: str) -> Reply:
         """Return the vendor's general error; those of the server are pages."""
-        return Reply(status, {"detail": message}) if status < 500 else Reply(status, _page_of("Server Error"), HTML)
+        return replies.server_error(status) if status >= 500 else Reply(status, {"detail": message})
 
     def not_found(self, request: Request) -> Reply:
         """Return the redirect of a read whose path lacks its last slash, and else a page."""
         if request.method == "GET" and _CARD_PATH.fullmatch(request.raw_path):
             query = f"?{request.raw_query}" if request.raw_query else ""
             return Reply(301, b"", (("Location", f"{request.raw_path}/{query}"), *HTML))
-        return self._under_key(lambda _: Reply(404, _page_of("Not found"), HTML))(request)
+        return self._under_key(partial(replies.give, replies.page_not_found()))(request)
 
     def method_not_allowed(self, request: Request, allowed: Sequence[str]) -> Reply:  # noqa: ARG002 - not in the body
         """Return the vendor's refusal of a method."""
         reply = self.error_reply(405, f'Method "{request.method}" not allowed.')
-        return self._under_key(lambda _: reply)(request)
+        return self._under_key(partial(replies.give, reply))(request)
 
     def announcement(self, base: str) -> dict[str, str]:
         """Return the address with its version, the organizer and the token of a team."""
@@ -278,7 +276,7 @@ class PretixSimulator(Simulator):
         organizer = request.parts["organizer"]
         values, problems = read_card_fields(read_object(request), required=("secret", "value", "currency"))
         if not problems and self._is_taken(values["secret"], organizer):
-            problems["secret"] = [_say_taken(request)]
+            problems["secret"] = [replies.taken_message(request)]
         if problems:
             return Reply(400, problems)
         return Reply(201, show_card(self._issue(organizer, values)))
@@ -287,7 +285,7 @@ class PretixSimulator(Simulator):
         card = self._card(request)
         values, problems = read_card_fields(read_object(request))
         if "secret" in values and not problems and self._is_taken(values["secret"], card.issuer, except_id=card.id):
-            problems["secret"] = [_say_taken(request)]
+            problems["secret"] = [replies.taken_message(request)]
         if problems:
             return Reply(400, problems)
         if "include_accepted" in request.query:
@@ -308,7 +306,7 @@ class PretixSimulator(Simulator):
         card = self._card(request)
         fields = read_body(request)
         if not isinstance(fields, Mapping):
-            return Reply(500, _page_of("Internal Server Error"), HTML)
+            return Reply(500, replies.INTERNAL_ERROR, HTML)
         try:
             cents, text = read_cents(fields.get("value")), read_text(fields.get("text", ""))
         except NotValid as refusal:
@@ -329,16 +327,19 @@ class PretixSimulator(Simulator):
                 reason = "Invalid token." if has_header else "Authentication credentials were not provided."
                 guard = AccessGuard(
                     self.tokens.of,
-                    unauthorized=lambda: self.error_reply(401, reason),
-                    forbidden=lambda _: self.error_reply(403, _DENIED),
+                    unauthorized=partial(self.error_reply, 401, reason),
+                    forbidden=self._deny,
                 )
                 if guard.token(request, right).client_id != request.parts["organizer"]:
-                    return self.error_reply(403, _DENIED)
+                    return self._deny(right)
                 return handler(request)
 
             return check
 
         return wrap
+
+    def _deny(self, right: str) -> Reply:  # noqa: ARG002 - the vendor does not name the right
+        return self.error_reply(403, _DENIED)
 
     def _belongs(self, card: StoredCard, request: Request) -> bool:
         organizer = request.parts["organizer"]
@@ -348,7 +349,7 @@ class PretixSimulator(Simulator):
     def _card(self, request: Request) -> StoredCard:
         id = request.parts["id"].strip()
         if "/" in id:  # the program takes %2F for a border of the path
-            raise Refused(Reply(404, _page_of("Not found"), HTML))
+            raise Refused(replies.page_not_found())
         if not re.fullmatch("-?[0-9]+", id):
             raise Refused(self.error_reply(404, "Not found."))
         card = self.cards.get(str(int(id)) if len(id) < 30 else id)
@@ -394,7 +395,3 @@ def _key_of(request: Request) -> str | None:
 
 def _scope_of(request: Request) -> str:
     return request.headers.get("Authorization", "")
-
-
-def _say_taken(request: Request) -> str:
-    return _TAKEN["de" if request.headers.get("Accept-Language", "").startswith("de") else "en"]

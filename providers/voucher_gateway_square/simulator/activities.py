@@ -94,7 +94,7 @@ def _add_with_instruments(card: StoredCard, details: Details, at: str) -> NewAct
         raise refusal("BAD_REQUEST", "The simulated seller has no orders at Square.", f"{at}order_id")
     amount, reference = read_amount(details, card.currency, at), read_text(details, "reference_id", at)
     instruments = read_instruments(details, at)
-    shown = _shown(card, amount, reference) | {"buyer_payment_instrument_ids": instruments}
+    shown = _details(card, amount, reference) | {"buyer_payment_instrument_ids": instruments}
     return NewActivity(amount=amount, shown=shown, reference=reference)
 
 
@@ -102,7 +102,7 @@ def _redeem(ledger: CardLedger, card: StoredCard, details: Details, at: str) -> 
     _require_state(card, "ACTIVE")
     amount, reference = read_amount(details, card.currency, at), read_text(details, "reference_id", at)
     _require_funds(ledger, card, amount)
-    return NewActivity(amount=-amount, shown=_shown(card, amount, reference), reference=reference)
+    return NewActivity(amount=-amount, shown=_details(card, amount, reference), reference=reference)
 
 
 def _refund(ledger: CardLedger, card: StoredCard, details: Details, at: str) -> NewActivity:
@@ -114,21 +114,21 @@ def _refund(ledger: CardLedger, card: StoredCard, details: Details, at: str) -> 
         raise refusal("NOT_FOUND", "There is no such redemption.", f"{at}redeem_activity_id", status=404)
     if redemption.state != "completed" or amount > ledger.activities.left_of(redemption_id):
         raise refusal("REFUND_AMOUNT_INVALID", "The refund is more than is left.", f"{at}amount_money")
-    shown = {"redeem_activity_id": redemption_id, **_shown(card, amount, reference)}
+    shown = {"redeem_activity_id": redemption_id, **_details(card, amount, reference)}
     return NewActivity(amount=amount, shown=shown, reference=reference, linked_id=redemption_id)
 
 
 def _refund_unlinked(_: CardLedger, card: StoredCard, details: Details, at: str) -> NewActivity:
     _require_state(card, "ACTIVE")
     amount, reference = read_amount(details, card.currency, at), read_text(details, "reference_id", at)
-    return NewActivity(amount=amount, shown=_shown(card, amount, reference), reference=reference)
+    return NewActivity(amount=amount, shown=_details(card, amount, reference), reference=reference)
 
 
 def _adjust_up(_: CardLedger, card: StoredCard, details: Details, at: str) -> NewActivity:
     _require_state(card, "ACTIVE")
     reason = require_choice(details, "reason", REASONS["ADJUST_INCREMENT"], at)
     amount = read_amount(details, card.currency, at)
-    return NewActivity(amount=amount, shown={**_shown(card, amount), "reason": reason})
+    return NewActivity(amount=amount, shown={**_details(card, amount), "reason": reason})
 
 
 def _adjust_down(ledger: CardLedger, card: StoredCard, details: Details, at: str) -> NewActivity:
@@ -136,7 +136,7 @@ def _adjust_down(ledger: CardLedger, card: StoredCard, details: Details, at: str
     reason = require_choice(details, "reason", REASONS["ADJUST_DECREMENT"], at)
     amount = read_amount(details, card.currency, at)
     _require_funds(ledger, card, amount)
-    return NewActivity(amount=-amount, shown={**_shown(card, amount), "reason": reason})
+    return NewActivity(amount=-amount, shown={**_details(card, amount), "reason": reason})
 
 
 def _clear(ledger: CardLedger, card: StoredCard, details: Details, at: str) -> NewActivity:
@@ -152,7 +152,7 @@ def _deactivate(_: CardLedger, card: StoredCard, details: Details, at: str) -> N
     return NewActivity(amount=0, shown={"reason": reason}, state="DEACTIVATED")
 
 
-def _shown(card: StoredCard, amount: int, reference: str | None = None) -> dict[str, Any]:
+def _details(card: StoredCard, amount: int, reference: str | None = None) -> dict[str, Any]:
     shown: dict[str, Any] = {"amount_money": money(amount, card.currency)}
     return shown if reference is None else {**shown, "reference_id": reference}
 

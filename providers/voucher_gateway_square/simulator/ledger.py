@@ -150,7 +150,7 @@ class CardLedger:
         return nonce
 
     def use_nonce(self, nonce: str) -> str | None:
-        """Return the id of the card of a payment token; empty if it was used before, None if there is no such token."""
+        """Return the id of the card of a payment token; empty if it was used before, None if it is unknown."""
         card_id = self._nonces.get(nonce)
         if card_id is not None:
             self._nonces[nonce] = ""

@@ -50,6 +50,31 @@ def error_body(code: str, detail: str, field: str | None = None) -> dict[str, ob
     return {"errors": [error if field is None else {**error, "field": field}]}
 
 
+def key_is_busy() -> Reply:
+    """Return the reply to a key that belongs to a request that is still carried out."""
+    return error_reply(409, "CONFLICT", "A request with this key is carried out.")
+
+
+def key_is_reused() -> Reply:
+    """Return the reply to a key that comes with another request."""
+    return error_reply(400, "IDEMPOTENCY_KEY_REUSED", "The key belongs to another request.")
+
+
+def is_success(reply: Reply) -> bool:
+    """Return whether a reply has one of the statuses of success."""
+    return 200 <= reply.status < 300
+
+
+def unauthorized() -> Reply:
+    """Return the reply to a request without a good token."""
+    return error_reply(401, "UNAUTHORIZED", "The access token is missing or not valid.")
+
+
+def forbidden(scope: str) -> Reply:
+    """Return the reply to a request whose token lacks a scope."""
+    return error_reply(403, "INSUFFICIENT_SCOPES", f"The access token lacks {scope}.")
+
+
 def error_reply(status: int, code: str, detail: str, field: str | None = None) -> Reply:
     """Return a reply with one error."""
     return Reply(status, error_body(code, detail, field))

@@ -39,11 +39,16 @@ from voucher_gateway_square.simulator.responses import (
     error_body,
     error_for_status,
     error_reply,
+    forbidden,
+    is_success,
+    key_is_busy,
+    key_is_reused,
     money,
     refusal,
     show_activity,
+    unauthorized,
 )
-from voucher_gateway_square.simulator.seeding import add_card_with_history, add_cards
+from voucher_gateway_square.simulator.seed_data import add_card_with_history, add_cards
 from voucher_gateway_square.simulator.till import Till
 from voucher_gateway_square.simulator.validation import (
     MAX_KEY_LENGTH,
@@ -126,19 +131,15 @@ class SquareSimulator(Simulator):
         self.till = Till(self._book, self.lock)
         self._keys = IdempotencyKeys(
             self.clock.now,
-            running=lambda: error_reply(409, "CONFLICT", "A request with this key is carried out."),
-            reused=lambda: error_reply(400, "IDEMPOTENCY_KEY_REUSED", "The key belongs to another request."),
-            keeps=keeps_settled if options.keeps_refusals else lambda reply: 200 <= reply.status < 300,
+            running=key_is_busy,
+            reused=key_is_reused,
+            keeps=keeps_settled if options.keeps_refusals else is_success,
             lifetime_s=options.key_lifetime_s,
         )
 
     def routes(self) -> Sequence[Route]:
         """Return every call of gift cards and of their activities."""
-        guard = AccessGuard(
-            self._tokens.of,
-            lambda: error_reply(401, "UNAUTHORIZED", "The access token is missing or not valid."),
-            lambda scope: error_reply(403, "INSUFFICIENT_SCOPES", f"The access token lacks {scope}."),
-        )
+        guard = AccessGuard(self._tokens.of, unauthorized, forbidden)
 
         def reading(handler: Handler) -> Handler:
             return guard.wrap(self._with_version(handler), READ)

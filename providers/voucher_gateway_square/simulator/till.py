@@ -66,5 +66,5 @@ class Till:
     def _card(self, code: str, state: CardState | None) -> StoredCard:
         card = self._ledger.with_code(code)
         if card is None or state not in (None, card.state):
-            raise TillRefused(f"there is no card with this code that is {state or 'known'}")
+            raise TillRefused(f"no card with this code is {state or 'known'}")
         return card

@@ -67,16 +67,16 @@ def make_ledger_voucher(voucher: StoredVoucher, currency: SellerCurrency, now: d
         id=voucher.id,
         code=voucher.code,
         currency=currency.code,
-        initial=currency.fixed_text(voucher.amount),
-        remaining=currency.fixed_text(voucher.balance),
-        reserved=currency.fixed_text(0),
+        initial=currency.decimal_text(voucher.amount),
+        remaining=currency.decimal_text(voucher.balance),
+        reserved=currency.decimal_text(0),
         status=voucher.message(now),
         valid_until=None if voucher.valid_until is None else write_instant(voucher.valid_until),
         movements=tuple(
             LedgerMovement(
                 id=redemption.transaction_id,
                 kind="redemption",
-                amount=currency.fixed_text(redemption.amount),
+                amount=currency.decimal_text(redemption.amount),
                 at=write_instant(redemption.at),
             )
             for redemption in voucher.redemptions

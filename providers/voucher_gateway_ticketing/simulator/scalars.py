@@ -45,10 +45,10 @@ class SellerCurrency:
 
     def plain(self, minor: int) -> str:
         """Return an amount as text without trailing zeros: 1050 cents are `10.5`."""
-        text = self.fixed_text(minor)
+        text = self.decimal_text(minor)
         return text.rstrip("0").rstrip(".") if "." in text else text
 
-    def fixed_text(self, minor: int) -> str:
+    def decimal_text(self, minor: int) -> str:
         """Return an amount as text with all decimals of the currency: 1050 cents are `10.50`, 500 yen are `500`."""
         return amount_text(minor, self.code)
 

@@ -7,6 +7,7 @@ import string
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import ClassVar, Final, Literal
 
 import attrs
@@ -35,7 +36,12 @@ from voucher_gateway_ticketing.simulator.responses import (
     with_refusal_body,
 )
 from voucher_gateway_ticketing.simulator.scalars import SellerCurrency
-from voucher_gateway_ticketing.simulator.seeding import make_voucher_with_history, make_vouchers, random_code, random_id
+from voucher_gateway_ticketing.simulator.seed_data import (
+    make_voucher_with_history,
+    make_vouchers,
+    random_code,
+    random_id,
+)
 from voucher_gateway_ticketing.simulator.validation import (
     read_amount,
     read_code,
@@ -127,7 +133,7 @@ class TicketingSimulator(Simulator):
 
     def routes(self) -> Sequence[Route]:
         """Return the routes: every voucher call, and the three that look up a key, a seller or a code."""
-        with_key = AccessGuard(self._keys.of, lambda: http_error(401, "A valid API key is required.")).wrap
+        with_key = AccessGuard(self._keys.of, partial(http_error, 401, "A valid API key is required.")).wrap
         routes = [
             Route("GET", "/api/vouchers", with_key(self._list), look_up=True),
             Route("POST", "/api/vouchers", with_key(self._create)),

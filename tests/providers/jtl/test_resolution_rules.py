@@ -15,7 +15,7 @@ OUR_REFERENCE = "movement.kind is kind and movement.reference == intent.referenc
 SAME_AMOUNT = "and movement.money == intent.money"
 SAME_LOGIN = "and movement.login == intent.login"
 OTHER_AMOUNT = (
-    "if movement.money is None or movement.money != intent.money: return _other_amount(movement) return _succeeded( "
+    "if movement.money is None or movement.money != intent.money: return _other_amount(movement) return _success( "
 )
 
 MUTANTS = {
@@ -32,7 +32,7 @@ MUTANTS = {
     ),
     "no reference": (OUR_REFERENCE, "movement.kind is kind"),
     # the capture
-    "a charge of any amount": (f"{OTHER_AMOUNT}Redemption(", "return _succeeded(\n        Redemption("),
+    "a charge of any amount": (f"{OTHER_AMOUNT}Redemption(", "return _success(\n        Redemption("),
     "an incomplete history": ("not history.complete or history.as_of is None", "history.as_of is None"),
     "no margin": ("history.as_of <= ends_at + MARGIN", "history.as_of <= ends_at"),
     "less than the margin": ("history.as_of <= ends_at + MARGIN", "history.as_of < ends_at + MARGIN"),
@@ -53,10 +53,10 @@ MUTANTS = {
     ),
     "candidates without a margin": ("min(intent.sent_at, ends_at - LIFETIME) - MARGIN", "intent.sent_at"),
     # the top-up
-    "a recharge of any amount": (f"{OTHER_AMOUNT}TopUp(", "return _succeeded(\n        TopUp("),
+    "a recharge of any amount": (f"{OTHER_AMOUNT}TopUp(", "return _success(\n        TopUp("),
     "no recharge is a proof": (
-        'Outcome(effect=_UNKNOWN, reason="there is no recharge',
-        'Outcome(effect=Effect.NOT_EXECUTED, reason="there is no recharge',
+        'Outcome(effect=_UNKNOWN, reason="JTL has no recharge',
+        'Outcome(effect=Effect.NOT_EXECUTED, reason="JTL has no recharge',
     ),
     # the refund
     "a refund of any kind": ("if movement.kind is MovementKind.REFUND and movement.id", "if True and movement.id"),
@@ -75,8 +75,8 @@ MUTANTS = {
     "no new value": ("if expected and all(", "if all("),
     "a voucher of any value": ("if voucher.initial == intent.money:", "if True:"),
     "a voucher that is not there is not executed": (
-        'Outcome(effect=_UNKNOWN, reason="there is no voucher with the id yet"',
-        'Outcome(effect=Effect.NOT_EXECUTED, reason="there is no voucher with the id yet"',
+        'Outcome(effect=_UNKNOWN, reason="JTL has no voucher with the id yet"',
+        'Outcome(effect=Effect.NOT_EXECUTED, reason="JTL has no voucher with the id yet"',
     ),
 }
 """By name: a piece of the source, in which any white space stands for any other, and what replaces it."""

@@ -21,7 +21,7 @@ from voucher_gateway.provider_api import (
     VoucherChanges,
 )
 from voucher_gateway.simulator import RunningSimulator, start
-from voucher_gateway.testing.harness.reply_rewriting import make_tamperable, with_objects
+from voucher_gateway.testing.harness.reply_changes import make_tamperable, with_objects
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
 from voucher_gateway_ticketing.simulator import TicketingSimulator
 

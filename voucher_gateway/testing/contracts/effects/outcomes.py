@@ -27,7 +27,7 @@ from voucher_gateway.testing.harness.calls import (
 from voucher_gateway.testing.harness.cases import ORDER, make_case
 from voucher_gateway.testing.harness.fault_injection import inject_lasting, own_faults
 from voucher_gateway.testing.harness.fault_matrix import FaultMatrix
-from voucher_gateway.testing.harness.reply_rewriting import each_leaf
+from voucher_gateway.testing.harness.reply_changes import each_leaf
 from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
 from voucher_gateway.testing.promises.checks import for_promise, not_tried, require

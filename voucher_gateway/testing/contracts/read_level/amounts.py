@@ -19,7 +19,7 @@ from voucher_gateway.money import Money, exponent
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import ExpectedVoucher, can, check_money, ledger_vouchers, readings
-from voucher_gateway.testing.harness.reply_rewriting import each_leaf, one_word
+from voucher_gateway.testing.harness.reply_changes import each_leaf, one_word
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.promises.checks import fail, for_promise, not_tried, require
 from voucher_gateway.testing.simulated_vendor import SimulatedVendor

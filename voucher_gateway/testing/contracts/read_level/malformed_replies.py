@@ -22,7 +22,7 @@ from voucher_gateway.testing.harness.ledger import (
     readings,
     richest,
 )
-from voucher_gateway.testing.harness.reply_rewriting import leaves, one_leaf, one_word, with_objects
+from voucher_gateway.testing.harness.reply_changes import leaves, one_leaf, one_word, with_objects
 from voucher_gateway.testing.promises.checks import fail, for_promise, require
 from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 

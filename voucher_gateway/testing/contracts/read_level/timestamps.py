@@ -16,7 +16,7 @@ from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.contracts.read_level.amounts import calls_of
 from voucher_gateway.testing.harness.ledger import can, ledger_vouchers, readings
-from voucher_gateway.testing.harness.reply_rewriting import each_leaf
+from voucher_gateway.testing.harness.reply_changes import each_leaf
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.promises.checks import for_promise, require
 from voucher_gateway.testing.simulated_vendor import SimulatedVendor

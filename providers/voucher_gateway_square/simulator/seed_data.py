@@ -73,25 +73,25 @@ class _CardSeed:
 
     def activate(self, card: StoredCard, amount: int, at: datetime) -> None:
         """Give the card its first value."""
-        shown = self._shown(amount) | {"buyer_payment_instrument_ids": ["cash"]}
+        shown = self._amount_details(amount) | {"buyer_payment_instrument_ids": ["cash"]}
         self._add(card, "ACTIVATE", amount, at, shown, state="ACTIVE")
 
     def redeem(self, card: StoredCard, amount: int, at: datetime, reference: str | None = None) -> Activity:
         """Take value from the card."""
-        shown = self._shown(amount) | ({} if reference is None else {"reference_id": reference})
+        shown = self._amount_details(amount) | ({} if reference is None else {"reference_id": reference})
         return self._add(card, "REDEEM", -amount, at, shown, reference=reference)
 
     def _spend(self, card: StoredCard, at: datetime) -> datetime:
         """Let everything happen to the card that changes its value, as far as it is worth enough; return the end."""
         unit = max(self._ledger.balance(card) // 10, 1)
         redemption = self.redeem(card, 3 * unit if self._ledger.balance(card) >= 3 * unit else unit, at, "till-1")
-        shown = {"redeem_activity_id": redemption.id, **self._shown(unit), "reference_id": "return-1"}
+        shown = {"redeem_activity_id": redemption.id, **self._amount_details(unit), "reference_id": "return-1"}
         steps: list[tuple[str, int, dict[str, Any]]] = [
             ("REFUND", unit, shown),
-            ("LOAD", 2 * unit, self._shown(2 * unit) | {"buyer_payment_instrument_ids": ["cash"]}),
-            ("ADJUST_INCREMENT", unit, self._shown(unit) | {"reason": "COMPLIMENTARY"}),
-            ("ADJUST_DECREMENT", -unit, self._shown(unit) | {"reason": "SUPPORT_ISSUE"}),
-            ("UNLINKED_ACTIVITY_REFUND", unit, self._shown(unit) | {"reference_id": "return-2"}),
+            ("LOAD", 2 * unit, self._amount_details(2 * unit) | {"buyer_payment_instrument_ids": ["cash"]}),
+            ("ADJUST_INCREMENT", unit, self._amount_details(unit) | {"reason": "COMPLIMENTARY"}),
+            ("ADJUST_DECREMENT", -unit, self._amount_details(unit) | {"reason": "SUPPORT_ISSUE"}),
+            ("UNLINKED_ACTIVITY_REFUND", unit, self._amount_details(unit) | {"reference_id": "return-2"}),
         ]
         for step, (kind, amount, details) in enumerate(steps, 1):
             linked_id = redemption.id if kind == "REFUND" else None
@@ -105,7 +105,7 @@ class _CardSeed:
             amount = self._ledger.balance(card) // 4
             if amount == 0:
                 return
-            shown = self._shown(amount) | {"payment_id": f"payment{step}{card.id[-8:]}"}
+            shown = self._amount_details(amount) | {"payment_id": f"payment{step}{card.id[-8:]}"}
             self._add(card, "REDEEM", -amount, at + timedelta(hours=step), shown, activity_state=state)
 
     def _add(
@@ -134,7 +134,7 @@ class _CardSeed:
         )
         return self._ledger.book(card, activity, state)
 
-    def _shown(self, amount: int) -> dict[str, Any]:
+    def _amount_details(self, amount: int) -> dict[str, Any]:
         return {"amount_money": money(amount, self._currency)}
 
     def _amount(self) -> int:

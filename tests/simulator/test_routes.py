@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from voucher_gateway.simulator import Reply, Route
-from voucher_gateway.simulator.http.routing import BadPath, find_route
+from voucher_gateway.simulator.http.routes import BadPath, find_route
 
 if TYPE_CHECKING:
     from collections.abc import Callable
