@@ -44,40 +44,46 @@ class PreparedStatement:
 
     def first_row(self, connection: Connection, parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Execute the statement, and return its first row by the names of the columns; None if it has none."""
-        driver = sqlite_driver(connection)
-        if driver is None:
+        executed = self._execute_on_sqlite(connection, parameters)
+        if executed is None:
             row: Any = connection.execute(self._clause, parameters).mappings().first()
             return None if row is None else dict(row)
-        _, rows = self._execute_on_sqlite(connection, driver, parameters)
+        _, rows = executed
         return self._named(rows[0]) if rows else None
 
     def all_rows(self, connection: Connection, parameters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """Execute the statement, and return its rows by the names of the columns."""
-        driver = sqlite_driver(connection)
-        if driver is None:
+        executed = self._execute_on_sqlite(connection, parameters)
+        if executed is None:
             return [dict(row) for row in connection.execute(self._clause, parameters).mappings()]
-        _, rows = self._execute_on_sqlite(connection, driver, parameters)
+        _, rows = executed
         return [self._named(row) for row in rows] if rows else ()
 
     def execute(self, connection: Connection, parameters: Mapping[str, Any]) -> int:
         """Execute a statement, and return how many rows it updated or deleted; of an insert the number is not known."""
-        driver = sqlite_driver(connection)
-        if driver is None:
-            return connection.execute(self._clause, parameters).rowcount
-        cursor, _ = self._execute_on_sqlite(connection, driver, parameters)
-        return cursor.rowcount
+        executed = self._execute_on_sqlite(connection, parameters)
+        return connection.execute(self._clause, parameters).rowcount if executed is None else executed[0].rowcount
 
     def _execute_on_sqlite(
-        self, connection: Connection, driver: sqlite3.Connection, parameters: Mapping[str, Any]
-    ) -> tuple[sqlite3.Cursor, list[Any]]:
+        self, connection: Connection, parameters: Mapping[str, Any]
+    ) -> tuple[sqlite3.Cursor, list[Any]] | None:
+        """Execute the statement by SQLite's driver, and return the cursor and all rows; None for another database.
+
+        Raises:
+            ValueError: if a value is missing, or has no place: an insert would silently leave it out.
+        """
+        driver = getattr(connection, _DRIVER, None) or sqlite_driver(connection)
+        if driver is None:
+            return None
         text = self._sqlite
         if text is None:
             compiled: Any = self._clause.compile(dialect=connection.dialect, column_keys=list(parameters))
             self._converters = _find_converters(self._clause, connection.dialect)
             text = self._sqlite = _SqliteText.of(compiled)
-        values = text.values(parameters)
+        if parameters.keys() != text.names:
+            raise ValueError(f"the statement has the values {sorted(text.names)}, not {sorted(parameters)}")
         try:
-            cursor = driver.execute(text.text, values)
+            cursor = driver.execute(text.text, text.order(parameters))
             rows = cursor.fetchall()
         except sqlite3.Error as error:
             raise sa.exc.DBAPIError.instance(None, None, error, sqlite3.Error) from error
@@ -107,14 +113,13 @@ class _SqliteText:
 
     Attributes:
         text: with a question mark for each value.
-        order: returns the values of a mapping in the order of the question marks.
-        constants: the values that the statement itself holds.
-        names: the names of the other values.
+        order: returns the values of a mapping, and those that the statement itself holds, in the order of the question
+            marks.
+        names: the names of the values that the mapping must have.
     """
 
     text: str
     order: Callable[[Mapping[str, Any]], Sequence[Any]]
-    constants: Mapping[str, Any]
     names: frozenset[str]
 
     @classmethod
@@ -124,26 +129,17 @@ class _SqliteText:
             raise ValueError("a PreparedStatement must not have in_(...): use sa.or_(...)")
         constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
         names = compiled.positiontup or ()
-        return cls(str(compiled), _order(names), constants, frozenset(names) - constants.keys())
-
-    def values(self, parameters: Mapping[str, Any]) -> Sequence[Any]:
-        """Return the values in the order of the question marks.
-
-        Raises:
-            ValueError: if a value is missing, or has no place: an insert would silently leave it out.
-        """
-        if parameters.keys() != self.names:
-            raise ValueError(f"the statement has the values {sorted(self.names)}, not {sorted(parameters)}")
-        return self.order({**self.constants, **parameters} if self.constants else parameters)
+        return cls(str(compiled), _order(names, constants), frozenset(names) - constants.keys())
 
 
-def _order(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+def _order(names: Sequence[str], constants: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
     """Return a function that returns the values of these names."""
-    if len(names) > 1:
+    if len(names) > 1 and not constants:
         return itemgetter(*names)
 
     def values(parameters: Mapping[str, Any]) -> Sequence[Any]:
-        return [parameters[name] for name in names]
+        known = {**constants, **parameters}
+        return [known[name] for name in names]
 
     return values
 
