@@ -67,11 +67,7 @@ class PreparedStatement:
     def _execute_on_sqlite(
         self, connection: Connection, parameters: Mapping[str, Any]
     ) -> tuple[sqlite3.Cursor, list[Any]] | None:
-        """Execute the statement by SQLite's driver, and return the cursor and all rows; None for another database.
-
-        Raises:
-            ValueError: if a value is missing, or has no place: an insert would silently leave it out.
-        """
+        """Execute the statement by SQLite's driver, and return the cursor and all rows; None for another database."""
         driver = getattr(connection, _DRIVER, None) or sqlite_driver(connection)
         if driver is None:
             return None
@@ -80,10 +76,8 @@ class PreparedStatement:
             compiled: Any = self._clause.compile(dialect=connection.dialect, column_keys=list(parameters))
             self._converters = _find_converters(self._clause, connection.dialect)
             text = self._sqlite = _SqliteText.of(compiled)
-        if parameters.keys() != text.names:
-            raise ValueError(f"the statement has the values {sorted(text.names)}, not {sorted(parameters)}")
         try:
-            cursor = driver.execute(text.text, text.order(parameters))
+            cursor = driver.execute(text.text, text.values(parameters))
             rows = cursor.fetchall()
         except sqlite3.Error as error:
             raise sa.exc.DBAPIError.instance(None, None, error, sqlite3.Error) from error
@@ -116,11 +110,13 @@ class _SqliteText:
         order: returns the values of a mapping, and those that the statement itself holds, in the order of the question
             marks.
         names: the names of the values that the mapping must have.
+        count: how many these are.
     """
 
     text: str
     order: Callable[[Mapping[str, Any]], Sequence[Any]]
     names: frozenset[str]
+    count: int
 
     @classmethod
     def of(cls, compiled: SQLCompiler) -> _SqliteText:
@@ -129,7 +125,22 @@ class _SqliteText:
             raise ValueError("a PreparedStatement must not have in_(...): use sa.or_(...)")
         constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
         names = compiled.positiontup or ()
-        return cls(str(compiled), _order(names, constants), frozenset(names) - constants.keys())
+        required = frozenset(names) - constants.keys()
+        return cls(str(compiled), _order(names, constants), required, len(required))
+
+    def values(self, parameters: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the values in the order of the question marks.
+
+        Raises:
+            ValueError: if a value is missing, or has no place: an insert would silently leave it out.
+        """
+        # As many as there must be, and none missing: so none is left over. To compare the names would take longer.
+        try:
+            if len(parameters) == self.count:
+                return self.order(parameters)
+        except KeyError:
+            pass
+        raise ValueError(f"the statement has the values {sorted(self.names)}, not {sorted(parameters)}")
 
 
 def _order(names: Sequence[str], constants: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
