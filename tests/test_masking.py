@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway.masking import MASK, Code, Masked, Pin, Secret, mask
+from voucher_gateway.masking import MASK, Code, Masked, Pin, Secret, contains_secret, mask
 from voucher_gateway.models.voucher import Voucher
 
 # Letters that nothing else here is written with, so that whatever shows of them comes from the code.
@@ -194,3 +194,46 @@ def test_a_voucher_shows_its_code_and_pin_masked() -> None:
         assert leaked(view.replace("••••ЖЩЭЮ", "")) == ""
     assert "code=Code('••••ЖЩЭЮ')" in repr(voucher)
     assert "pin=Pin('••••')" in repr(voucher)
+
+
+# --- names that hold a code ---
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("ABCDEF", "ABCDEF"),
+        ("order 1001, card abc-def", "ABCDEF"),
+        ("4711-4711", "47114711"),
+        ("2026-471147", "471147"),
+        ("4711 22-order", "471122"),
+        ("x1471122223333x", "471122223333"),
+        ("\uff21\uff22\uff23\uff24\uff25\uff26", "ABCDEF"),
+        ("M\u00fcller1", "MU\u0308LLER1"),
+    ],
+)
+def test_a_code_is_found_in_a_name(name: str, code: str) -> None:
+    assert contains_secret(name, Code(code))
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("1001", "1001"),
+        ("ABCDE", "ABCDE"),
+        ("------", "------"),
+        ("20260012345", "600123"),
+        ("1471122", "471122"),
+        ("4711-223", "471122"),
+        ("ABCDE-G", "ABCDEF"),
+        ("", "ABCDEF"),
+    ],
+)
+def test_a_name_does_not_contain_a_code_by_chance(name: str, code: str) -> None:
+    assert not contains_secret(name, Code(code))
+
+
+@given(st.text(), st.text(), st.text())
+def test_a_code_with_letters_is_found_between_anything(before: str, code: str, after: str) -> None:
+    letters = f"{code}ABCDEF"
+    assert contains_secret(f"{before} {letters} {after}", Code(letters))

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import functools
 import hmac
+import re
 import sys
+import unicodedata
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final, NoReturn, ParamSpec, Self, TypeVar, final
 
-from voucher_gateway.errors import VoucherGatewayError
+from voucher_gateway.errors import InvalidRequest, VoucherGatewayError
 
 MASK: Final = "••••"
 
@@ -144,6 +146,52 @@ class Secret(Masked):
     __slots__ = ()
 
 
+# --- names that hold a code ---
+
+SEARCHED_FROM: Final = 6
+"""A code with fewer letters and digits is not searched for: an order number may contain it by chance."""
+
+_LONG_NUMBER: Final = 12
+"""A longer number does not contain so many digits of a code by chance."""
+
+_SEPARATORS: Final = re.compile(r"[\W_]+")
+_ASCII_SEPARATORS: Final = bytes(byte for byte in range(128) if not chr(byte).isalnum())
+_LOWER_CASE: Final = bytes(range(256)).lower()
+_NUMBERS: Final = re.compile(r"\d+")
+
+
+def contains_secret(text: str, secret: Masked) -> bool:
+    """Return whether a name, such as a reference, contains a code or a PIN.
+
+    Case, accents and everything but letters and digits are ignored: a person may have typed the code. A code of few
+    digits must be a whole number of the name, so the order 20260012345 does not contain the code 600123.
+
+    Args:
+        text: the name.
+        secret: the code or the PIN. One with less than `SEARCHED_FROM` letters and digits is never found.
+    """
+    plain = secret.reveal()
+    if len(plain) < SEARCHED_FROM:
+        return False
+    sought = _letters_and_digits(plain)
+    if len(sought) < SEARCHED_FROM or sought not in _letters_and_digits(text):
+        return False
+    if len(sought) >= _LONG_NUMBER or not sought.isdecimal():
+        return True
+    numbers = _NUMBERS.findall(text)
+    return any(
+        "".join(numbers[begin:end]) == sought
+        for begin in range(len(numbers))
+        for end in range(begin + 1, len(numbers) + 1)
+    )
+
+
+def _letters_and_digits(text: str) -> str:
+    if text.isascii():  # every call asks, and this is much faster
+        return text.encode().translate(_LOWER_CASE, _ASCII_SEPARATORS).decode()
+    return _SEPARATORS.sub("", unicodedata.normalize("NFKD", text).casefold())
+
+
 # --- errors without the frames that hold a text in plain ---
 
 P = ParamSpec("P")
@@ -208,6 +256,14 @@ def hide_arguments(function: Callable[P, T]) -> Callable[P, T]:
     return _hide_arguments(function, VoucherGatewayError)
 
 
+def hide_refused_arguments(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a function that refuses names which hold a code.
+
+    An `InvalidRequest` that it raises has neither the function's frames nor its arguments. Other errors keep them.
+    """
+    return _hide_arguments(function, InvalidRequest)
+
+
 def hide_init_arguments(cls: C) -> C:
     """Decorate a class whose constructor takes codes, PINs or secrets in plain text, as `hide_arguments` does.
 
@@ -224,7 +280,8 @@ def _hide_arguments(function: Callable[P, T], *kinds: type[Exception]) -> Callab
             return function(*args, **keywords)
         except kinds as error:
             failure = drop_frames(error)
-        del args, keywords
+        finally:
+            del args, keywords  # another error keeps this frame
         raise failure
 
     return call

@@ -258,7 +258,7 @@ def test_unknown_expired_empty_and_disabled_vouchers_make_the_same_requests_and_
     yesterday = now() - timedelta(days=1)
 
     def issue(account: str, code: str, **fields: Any) -> None:
-        gateway.issue(account, NewVoucher(initial=TEN, code=code, **fields), reference=code)
+        gateway.issue(account, NewVoucher(initial=TEN, code=code, **fields), reference=f"issue-{len(code)}-{code[-3:]}")
 
     issue("shop", "JTL-GOOD", active=True)
     issue("shop", "JTL-EMPTY", active=True)

@@ -63,6 +63,15 @@ def test_an_emulation_that_is_not_accepted_is_named_with_its_risk_and_nothing_is
     assert both["events"].requests == []
 
 
+@pytest.mark.parametrize("option", ["--reference", "--order"])
+def test_a_code_in_the_reference_or_the_order_is_refused(run: Any, shop: RunningSimulator, option: str) -> None:
+    names = {"--reference": "1001-a", "--order": "1001"} | {option: f"1001 {CODE.lower()}"}
+    ran = run("redeem", "shop", CODE, "1.00", "EUR", *(part for pair in names.items() for part in pair))
+    assert (ran.code, shop.requests) == (2, [])
+    assert f"{option[2:]} must not contain the voucher's code" in ran.err
+    assert CODE.casefold() not in (ran.out + ran.err).casefold()
+
+
 def test_a_reference_is_needed_for_whatever_changes_something(run: Any, shop: RunningSimulator) -> None:
     ran = run("redeem", "shop", CODE, "1.00", "EUR")
     assert (ran.code, shop.requests) == (2, [])

@@ -8,7 +8,16 @@ import pytest
 import sqlalchemy as sa
 
 from tests.support.leaks import note_call, note_database, note_object
-from voucher_gateway import CheckLimits, Gateway, Money, Payment, PaymentState, ReplacementRule
+from voucher_gateway import (
+    CheckLimits,
+    Gateway,
+    InvalidRequest,
+    Money,
+    Payment,
+    PaymentState,
+    ReplacementRule,
+    VoucherNotFound,
+)
 from voucher_gateway.testing.harness.canary import Canary
 
 if TYPE_CHECKING:
@@ -129,3 +138,18 @@ def test_codes_are_erased_when_a_payment_is_over(paying: PayingShop, canary: Can
     with paying.gateway.journal.database.read() as connection:
         rows = connection.execute(sa.text("SELECT sealed_code, sealed_pin FROM voucher_gateway_payment_legs")).all()
     assert [tuple(row) for row in rows] == [(None, None)] * 2
+
+
+def test_a_voucher_whose_code_is_in_the_order_is_not_added(paying: PayingShop, canary: Canary) -> None:
+    code = paying.jtl_code()
+    payment = paying.payment("60.00", order=f"order-{code.lower()}")
+    canary.plant(code)
+    error = note_call(canary, lambda: payment.add(code, account="shop"))
+    assert isinstance(error, InvalidRequest)
+    assert (error.field, payment.refresh().legs) == ("order", ())
+
+
+def test_an_order_number_that_is_typed_as_a_code_is_not_found(paying: PayingShop) -> None:
+    payment = paying.payment("60.00", order="ORDER-100234")
+    with pytest.raises(VoucherNotFound):
+        payment.add("ORDER-100234", account="shop")

@@ -10,10 +10,11 @@ import attrs
 
 from voucher_gateway.call_options import check_options
 from voucher_gateway.capabilities import Capabilities, Operation
-from voucher_gateway.commands import Command, IssueVoucher, run_natively
+from voucher_gateway.commands import Command, IssueVoucher, SpendCommand, run_natively
 from voucher_gateway.emulation.registry import EMULATIONS, emulated_operation, unsupported_error, with_emulations
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import Code
+from voucher_gateway.models.requests import require_no_secret
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.rules import AmountKind, CodeNormalization, normalize_code
 from voucher_gateway.steps import Strategy
@@ -90,9 +91,11 @@ def check_command(account: Account, command: Command[Any]) -> None:
 
     Raises:
         AmountOutOfRange, AmountPrecisionError: if its amount is not one that a call may move.
-        InvalidRequest: if an option is not the vendor's, or if a chosen code could not be found again, because codes
-            are looked up in another form.
+        InvalidRequest: if the reference or the order contains the code or the PIN, if an option is not the vendor's, or
+            if a chosen code could not be found again, because codes are looked up in another form.
     """
+    if command.code is not None:
+        _check_names(command)
     capabilities = account.capabilities
     operation = command.operation
     if isinstance(command, IssueVoucher):
@@ -109,3 +112,11 @@ def check_command(account: Account, command: Command[Any]) -> None:
     emulation = capabilities.of(operation).emulation
     steps = () if emulation is None else EMULATIONS[emulation].needs
     check_options(capabilities.options, {operation, *steps}, command.options)
+
+
+def _check_names(command: Command[Any]) -> None:
+    pin = command.pin if isinstance(command, SpendCommand) else None
+    if isinstance(command, IssueVoucher):
+        pin = command.new.pin
+    require_no_secret(command.reference, "reference", command.code, pin)
+    require_no_secret(command.order, "order", command.code, pin)

@@ -75,7 +75,8 @@ class EventVerbs(GatewayBase):
         """Return the events that a consumer has not handled yet. The database keeps its place under its name.
 
         Args:
-            name: the name of the consumer, such as ``warehouse``: letters, digits and ``_ . -``.
+            name: the name of the consumer, such as ``warehouse``: letters, digits and ``_ . -``. It is
+                stored in plain text: never put a code into it.
             kinds: only events of these kinds; all if there is none.
             start: where a name begins that was never used: at the ``beginning``, or ``now``, after all that has
                 happened so far.

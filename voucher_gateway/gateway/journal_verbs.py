@@ -198,7 +198,7 @@ class JournalVerbs(GatewayBase):
             key: the operation.
             succeeded: whether it happened.
             by: the person's name.
-            reason: how that person knows.
+            reason: how that person knows. It is stored in plain text: never put a code or a PIN into it.
             voucher_id: the voucher that an issue made, at the vendor. It is read, and compared with the operation.
             timeout: how long the call may take in all, in seconds; see `Gateway`.
 

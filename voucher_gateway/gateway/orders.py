@@ -13,7 +13,7 @@ from voucher_gateway.gateway.look_ups import LookUpVerbs
 from voucher_gateway.gateway.value_verbs import ValueVerbs
 from voucher_gateway.gateway.voucher_changes import VoucherChangeVerbs
 from voucher_gateway.instants import require_aware
-from voucher_gateway.masking import Code, Pin
+from voucher_gateway.masking import Code, Pin, hide_refused_arguments
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.money import Money
 from voucher_gateway.work_class import WorkClass, use_work_class
@@ -152,6 +152,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
             limit=limit,
         )
 
+    @hide_refused_arguments
     def sale(self, name: str, account: str, new: NewVoucher, *, order: str | None = None, wait: float = 0.0) -> Sale:
         """Open the sale of a voucher, or return the one that has this name. Nothing is sent.
 
@@ -159,7 +160,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
 
         Args:
             name: your own name for this one voucher, such as the order's number and the position. It is unique among
-                all sales.
+                all sales. It is stored and shown in plain text: never put a code or a PIN into it.
             account: the name of the account that issues the voucher.
             new: the voucher, without `active`.
             order: the shop's order number; the order of `new` or the name by default.
@@ -167,6 +168,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
 
         Raises:
             ReferenceConflict: if the sale of this name is of another account, voucher or order.
+            InvalidRequest: if the name or the order contains the voucher's code or PIN of your choice.
             ConfigurationError: without a journal; or if the voucher has a code or a PIN of your choice, and the
                 package for encryption is not installed.
 

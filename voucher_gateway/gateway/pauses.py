@@ -29,7 +29,7 @@ class PauseVerbs(GatewayBase):
         Args:
             account: the account's name.
             duration: how long; None for a pause that `resume_account` ends.
-            reason: why, for people.
+            reason: why, for people. It is stored and shown in plain text: never put a code or a PIN into it.
             by: who pauses it.
             everything: whether to stop captures, releases, refunds and look-ups as well.
 

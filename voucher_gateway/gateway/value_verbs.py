@@ -30,7 +30,7 @@ from voucher_gateway.gateway.refunds import (
     refund_command_after_move,
     refundable_amount,
 )
-from voucher_gateway.masking import Code, Pin
+from voucher_gateway.masking import Code, Pin, hide_refused_arguments
 from voucher_gateway.models.requests import nfc
 from voucher_gateway.models.results import (
     Redemption,
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 class ValueVerbs(GatewayBase):
     """The verbs that reserve, take and give back value."""
 
+    @hide_refused_arguments
     def reserve(
         self,
         account: str,
@@ -79,6 +80,7 @@ class ValueVerbs(GatewayBase):
 
         Raises:
             InsufficientValue: if the voucher holds less.
+            InvalidRequest: if the reference or the order contains the code or the PIN. Nothing was sent or stored.
             VoucherHeld: if a reservation that may not be replaced stands on the voucher.
 
         Example:
@@ -193,6 +195,7 @@ class ValueVerbs(GatewayBase):
             timeout,
         )
 
+    @hide_refused_arguments
     def redeem(
         self,
         account: str,
@@ -230,6 +233,7 @@ class ValueVerbs(GatewayBase):
 
         Raises:
             InsufficientValue: if the voucher holds less. Nothing moved, or what moved was given back.
+            InvalidRequest: if the reference or the order contains the code or the PIN. Nothing was sent or stored.
             PartlyRedeemed: if less was taken, and could not be given back.
             UnsupportedOperation: if `partial` is True and the vendor takes the whole amount or nothing.
             VoucherHeld: if a reservation that may not be replaced stands on the voucher.

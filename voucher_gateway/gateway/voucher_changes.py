@@ -13,6 +13,7 @@ from voucher_gateway.commands import (
     UpdateVoucher,
 )
 from voucher_gateway.gateway.base import GatewayBase, Options
+from voucher_gateway.masking import hide_refused_arguments
 from voucher_gateway.models.requests import NewVoucher, VoucherChanges
 from voucher_gateway.models.results import (
     Deletion,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 class VoucherChangeVerbs(GatewayBase):
     """The verbs that make vouchers and change them."""
 
+    @hide_refused_arguments
     def issue(
         self,
         account: str,
@@ -53,7 +55,8 @@ class VoucherChangeVerbs(GatewayBase):
 
         Raises:
             DuplicateCode: if its code or id is already in use.
-            InvalidRequest: if the vendor cannot store a field of it.
+            InvalidRequest: if the vendor cannot store a field of it, or if the reference or the order contains the code
+                or the PIN. Nothing was sent or stored.
 
         Example:
             ```python

@@ -15,7 +15,7 @@ import attrs
 
 from voucher_gateway.errors import InvalidRequest, UnsupportedOperation
 from voucher_gateway.instants import require_aware
-from voucher_gateway.masking import Code, Pin, hide_init_arguments
+from voucher_gateway.masking import SEARCHED_FROM, Code, Pin, contains_secret, hide_init_arguments
 from voucher_gateway.models.voucher import Medium, Metadata, Status, Validity
 from voucher_gateway.money import Money
 
@@ -65,6 +65,28 @@ def require_name(name: str, field: str) -> None:
     if not 1 <= len(name) <= MAX_REFERENCE_LENGTH or not is_visible(name) or name != name.strip():
         rule = f"1 to {MAX_REFERENCE_LENGTH} printable characters without white space around"
         raise InvalidRequest(f"{field} must have {rule}", field=field, rule=rule)
+
+
+def require_no_secret(name: str | None, field: str, code: Code | None, pin: Pin | None = None) -> None:
+    """Check that a name does not contain the code or the PIN of its call: names are stored and logged in plain text.
+
+    Args:
+        name: a reference, an order or the name of a sale; None for none.
+        field: the argument that it was given for.
+        code: the voucher's code; None if the call has none.
+        pin: the PIN, if there is one.
+
+    Raises:
+        InvalidRequest: if it contains one of them, as `contains_secret` says.
+    """
+    for secret, word in ((code, "code"), (pin, "PIN")):
+        if name is not None and secret is not None and contains_secret(name, secret):
+            rule = f"without the voucher's {word} ({word}s from {SEARCHED_FROM} letters and digits on are searched for)"
+            raise InvalidRequest(
+                f"{field} must not contain the voucher's {word}: it is stored and logged in plain text",
+                field=field,
+                rule=rule,
+            )
 
 
 # --- new vouchers, changes and queries ---

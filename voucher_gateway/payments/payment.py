@@ -8,7 +8,8 @@ from datetime import datetime
 
 from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.errors import PaymentConflict
-from voucher_gateway.masking import Code, Pin
+from voucher_gateway.masking import Code, Pin, hide_refused_arguments
+from voucher_gateway.models.requests import require_no_secret
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.payments.authorization import authorize_payment, reopen_payment
@@ -126,6 +127,7 @@ class Payment:
 
     # --- vouchers ---
 
+    @hide_refused_arguments
     def add(
         self,
         code: str | Code,
@@ -156,7 +158,7 @@ class Payment:
             TooManyChecks: if `caller`, or all callers together, tried too many codes that cannot be used.
             VoucherNotFound: if no account knows the code.
             ProviderUnavailable: if it was not found, and an account that may have it could not be asked.
-            InvalidRequest: if several accounts have it: name one.
+            InvalidRequest: if several accounts have it: name one. Or if the order contains the code or the PIN.
             VoucherInactive, VoucherExpired, CurrencyMismatch, InsufficientValue: if it cannot pay.
             UnsupportedOperation: if vouchers of its account cannot be spent.
             ConfigurationError: if the configuration does not have `account`.
@@ -169,6 +171,7 @@ class Payment:
         with use_call_deadline(timeout):
             with count_check(self._verbs, caller) as attempt:
                 found = find_leg(self._verbs, attempt, code, pin, account=account, order=self.order, currency=currency)
+            require_no_secret(self.order, "order", code, pin)
             with self._work() as work:
                 return add_leg(work, found, pin, limit)
 

@@ -25,7 +25,7 @@ from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import new_id
 from voucher_gateway.journal.pruned import SALE, require_name_not_pruned
 from voucher_gateway.masking import Code, Pin
-from voucher_gateway.models.requests import NewVoucher, nfc, require_name
+from voucher_gateway.models.requests import NewVoucher, nfc, require_name, require_no_secret
 from voucher_gateway.rules import AmountKind
 from voucher_gateway.sales.codes import SaleCodes
 from voucher_gateway.sales.content import is_same_content, write_content
@@ -68,12 +68,15 @@ class SalesDesk:
             ReferenceConflict: if that one has another content.
             ReferencePruned: if there was a sale of this name whose row was removed.
             UnsupportedOperation: if the account cannot issue, or its vouchers are only a record.
-            InvalidRequest: if the name, the order or a field of the voucher is wrong.
+            InvalidRequest: if the name, the order or a field of the voucher is wrong, or if the name or the order
+                contains the code or the PIN of the voucher.
         """
         name = nfc(name)
         require_name(name, "name")
         order_number = nfc(order or new.order or batch or name)
         require_name(order_number, "order")
+        require_no_secret(name, "name", new.code, new.pin)
+        require_no_secret(order_number, "order", new.code, new.pin)
         seller = self._verbs.account(account)
         _check_voucher(seller, new)
         row = self._new_row(name, seller, new, order_number, batch, batch_size)

@@ -205,7 +205,8 @@ class Sale:
         emulation for it, or what is left is taken. The decision is committed first, as in `fulfil`.
 
         Args:
-            reason: why, for people. If the sale is revoked already, the first reason stays.
+            reason: why, for people. It is stored in plain text: never put a code or a PIN into it. If the sale is
+                revoked already, the first reason stays.
             timeout: how long this call may take in all, in seconds; None for no such limit.
 
         Raises:

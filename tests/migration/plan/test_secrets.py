@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import attrs
 import pytest
@@ -49,7 +50,7 @@ def plan(gateway: Gateway, tmp_path: Path) -> Plan:
 def issue(gateway: Gateway, money: str = "5.00 EUR", **fields: Any) -> None:
     amount, currency = money.split()
     new = NewVoucher(initial=Money(amount, currency), active=True, **fields)
-    gateway.issue("own", new, reference=fields.get("code", "r-1"))
+    gateway.issue("own", new, reference=f"issue-{uuid4().hex}")
 
 
 def test_a_pin_that_the_list_hides_is_a_loss_where_the_target_keeps_none(gateway: Gateway, plan: Plan) -> None:

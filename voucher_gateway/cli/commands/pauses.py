@@ -25,7 +25,7 @@ def pause(
         typer.Option("--for", metavar="TIME", help="How long, such as 2h, 90m or 1d12h; until `resume` by default."),
     ] = None,
     reason: Annotated[
-        str | None, typer.Option("--reason", metavar="TEXT", help="Why; errors and lists show it.")
+        str | None, typer.Option("--reason", metavar="TEXT", help="Why, without any code; errors and lists show it.")
     ] = None,
     by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who pauses it.")] = None,
     everything: Annotated[
