@@ -10,6 +10,7 @@ import pytest
 from tests.cli.conftest import Run
 from tests.cli.test_migrate_run import plan as plan
 from tests.cli.test_migrate_run import running as running
+from voucher_gateway.migration.plan.plan_file import open_plan
 
 
 @pytest.fixture
@@ -69,6 +70,21 @@ def test_a_move_whose_journal_was_lost_is_not_certified_as_complete(run: Run, mo
     assert "complete" not in made.out
     sealed = json.loads(Path("move.json").read_text())["certificate"]
     assert (sealed["verdict"], sealed["state"]) == ("not-known", None)
+
+
+def test_a_second_plan_after_a_rollback_is_named_in_the_certificate_of_the_first(run: Run, moved: Path) -> None:
+    run("migrate", "rollback", str(moved)).done()
+    Path("again.toml").write_text(f'{Path("policy.toml").read_text()}[codes]\ntaken = "new-code"\n')
+    planned = run("migrate", "plan", "shop", "events", "--out", "again.plan", "--policy", "again.toml")
+    assert planned.code in (0, 1), planned.err
+    run("migrate", "run", "again.plan").done()
+    made = run("migrate", "certificate", str(moved), "--html", "move.html").done()
+    assert made.out.startswith("The migration was rolled back, and another plan has moved vouchers of the source.\n")
+    with open_plan(Path("again.plan")) as plan:
+        assert f"The migration {plan.id[:12]} has moved 9 vouchers to events" in made.out
+        assert plan.id in Path("move.html").read_text()
+    verified = run("migrate", "verify", str(moved)).done()
+    assert verified.out.startswith("0 of 9 vouchers at the source again\nThe migration ")
 
 
 def test_a_path_that_cannot_be_written_is_named_before_the_vendors_are_read(run: Run, plan: Path) -> None:

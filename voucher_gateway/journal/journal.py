@@ -25,7 +25,13 @@ from voucher_gateway.journal.fence import check_fences
 from voucher_gateway.journal.holds import Hold, Holds
 from voucher_gateway.journal.keys import JournalKeys, load_keys, require_right_keys
 from voucher_gateway.journal.leftovers import find_leftovers
-from voucher_gateway.journal.moves import VoucherMove, move_chain, move_reference, reject_if_moved
+from voucher_gateway.journal.moves import (
+    VoucherMove,
+    iterate_moves_of_other_plans,
+    move_chain,
+    move_reference,
+    reject_if_moved,
+)
 from voucher_gateway.journal.names import AccountNames
 from voucher_gateway.journal.pauses import Pauses
 from voucher_gateway.journal.permits import Permits
@@ -210,9 +216,9 @@ class Journal:
         with self.database.read() as connection:
             return move_chain(connection, account, voucher_id)
 
-    def iterate_moved_ids(self, account: str) -> Iterator[str]:
-        """Iterate over the ids of the vouchers of an account that migrations move or have moved, in their order."""
-        return queries.iterate_moved_ids(self.database, account)
+    def moves_of_other_plans(self, account: str, plan_id: str) -> Iterator[VoucherMove]:
+        """Iterate over the moves of the vouchers of an account by all plans but this one, in the order of their ids."""
+        return iterate_moves_of_other_plans(self.database, account, plan_id)
 
     def list_moved_ids(self, account: str) -> list[str]:
         """Return the ids of the vouchers of an account that migrations move or have moved."""

@@ -7,9 +7,9 @@ would be spendable twice.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.journal.records import OperationRecord
 from voucher_gateway.journal.schema import moved
 from voucher_gateway.outcome import Intent
+from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.statements import PreparedStatement
 
 _FIND: Final = PreparedStatement(
@@ -59,8 +60,22 @@ class VoucherMove:
 def find_moved(connection: Connection, account: str, voucher_id: str) -> VoucherMove | None:
     """Return where a voucher went; None if it was never moved."""
     row = _FIND.first_row(connection, {"account": account, "voucher": voucher_id})
-    if row is None:
-        return None
+    return None if row is None else _move_of(row)
+
+
+def iterate_moves_of_other_plans(database: Database, account: str, plan_id: str) -> Iterator[VoucherMove]:
+    """Iterate over the moves of the vouchers of an account by all plans but one, in the order of their ids.
+
+    Args:
+        database: the journal's.
+        account: where the vouchers were.
+        plan_id: the plan whose moves are left out.
+    """
+    query = sa.select(moved).where(moved.c.account == account, moved.c.plan_id != plan_id)
+    return map(_move_of, database.iterate_rows(query, moved.c.voucher_id))
+
+
+def _move_of(row: Mapping[str, Any]) -> VoucherMove:
     return VoucherMove(
         account=row["account"],
         voucher_id=row["voucher_id"],

@@ -127,12 +127,6 @@ def select_moved_ids(connection: Connection, account: str) -> list[str]:
     return list(connection.scalars(sa.select(moved.c.voucher_id).where(moved.c.account == account)))
 
 
-def iterate_moved_ids(database: Database, account: str) -> Iterator[str]:
-    """Iterate over the ids of the vouchers of an account that migrations move or have moved, in their order."""
-    query = sa.select(moved.c.voucher_id).where(moved.c.account == account)
-    return (str(row["voucher_id"]) for row in database.iterate_rows(query, moved.c.voucher_id))
-
-
 def iterate_issued(database: Database, *, account: str, reference_prefix: str) -> Iterator[Mapping[str, Any]]:
     """Iterate over id, reference and result of the successful operations that issued a voucher, by id.
 

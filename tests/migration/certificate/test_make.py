@@ -6,19 +6,26 @@ import csv
 import hashlib
 import io
 from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import attrs
+import pytest
 
 from tests.migration.certificate.conftest import KEEPING_CODES, EventfulMove
+from tests.migration.run.conftest import make_pair as make_pair
 from tests.migration.run.vendor_pair import ANYTHING, VendorPair
 from tests.support.ledger import Ledger
+from tests.support.long import first
 from voucher_gateway.migration import Recode, RowState, rollback_plan
 from voucher_gateway.migration.certificate.make import make_certificate
 from voucher_gateway.migration.certificate.model import Verdict
+from voucher_gateway.migration.plan.plan_file import open_plan
 from voucher_gateway.migration.schema import Work
+from voucher_gateway.migration.verify.checks import DifferenceKind
 from voucher_gateway.migration.verify.parts import PartTotal, SourcePart
+from voucher_gateway.money import Money
 
 
 def test_each_total_is_that_of_both_ledgers(eventful_move: EventfulMove) -> None:
@@ -170,3 +177,80 @@ def test_a_new_code_that_no_record_names_is_a_difference_that_says_so(pair: Vend
     explanations = [difference.explanation for difference in certificate.differences if difference.number is not None]
     assert len(explanations) == moved > 0
     assert all(text.startswith("it gets a new code, and the journal has no record") for text in explanations)
+
+
+@pytest.mark.parametrize("direction", first([("ticketing", "jtl"), ("jtl", "ticketing")]))
+def test_vouchers_that_a_second_plan_moved_after_a_rollback_are_named_with_it_and_counted_once(
+    make_pair: Callable[..., VendorPair], direction: tuple[str, str]
+) -> None:
+    pair = make_pair(*direction, vouchers=24)
+    pair.move()
+    rollback_plan(pair.gateway, pair.path)
+    first_plan, pair.path = pair.path, pair.path.with_name("second.jsonl")
+    second_plan = pair.plan(attrs.evolve(ANYTHING, code_taken=Recode.NEW_CODE))
+    moved = pair.run().moved
+
+    first_certificate = make_certificate(pair.gateway, first_plan)
+    assert first_certificate.verdict is Verdict.ROLLED_BACK
+    assert first_certificate.difference_count == 0
+    (other,) = first_certificate.other_plans
+    assert (other.plan_id, other.target) == (second_plan.id, "target")
+    assert {currency: money for currency, money in other.money.items() if money} == moved
+    for summary in first_certificate.currencies:
+        assert not summary.moved
+        assert not summary.at_target
+        assert summary.moved_by_others == moved.get(summary.currency, Money.zero(summary.currency))
+        assert summary.before == summary.stays + summary.moved_by_others
+    not_moved = Counter[str]()
+    for entry in pair.source.ledger():
+        if pair.gateway.find_moved("source", str(entry["id"])) is None:
+            not_moved[str(entry["currency"])] += minor(Decimal(str(entry["remaining"])))
+    for summary in first_certificate.currencies:
+        assert summary.at_source.minor == not_moved[summary.currency] * scale(summary.currency)
+    assert SourcePart.BROUGHT_BACK not in {total.part for total in first_certificate.parts}
+
+    second_certificate = make_certificate(pair.gateway, pair.path)
+    assert second_certificate.verdict is Verdict.COMPLETE
+    assert {summary.currency: summary.moved for summary in second_certificate.currencies if summary.moved} == moved
+
+
+@pytest.fixture
+def overtaken_pair(pair: VendorPair) -> VendorPair:
+    """A plan of which another plan has moved two vouchers, after it was made and before it was run."""
+    pair.plan()
+    first_plan, pair.path = pair.path, pair.path.with_name("second.jsonl")
+    pair.plan()
+    assert pair.run(limit=2).counts[RowState.MOVED] == 2
+    pair.path = first_plan
+    pair.run()
+    return pair
+
+
+def test_a_voucher_that_another_plan_moved_first_is_a_difference_that_names_it(overtaken_pair: VendorPair) -> None:
+    certificate = make_certificate(overtaken_pair.gateway, overtaken_pair.path)
+    assert certificate.verdict is Verdict.PARTIAL
+    assert [difference.kind for difference in certificate.differences] == [DifferenceKind.ANOTHER_PLAN] * 2
+    (other,) = certificate.other_plans
+    assert all(other.plan_id[:12] in difference.explanation for difference in certificate.differences)
+    for summary in certificate.currencies:
+        assert summary.before == summary.moved + summary.stays + summary.moved_by_others
+        assert not summary.difference
+
+
+def test_a_voucher_that_another_plan_moved_and_that_can_be_spent_at_the_source_is_spendable_twice(
+    overtaken_pair: VendorPair,
+) -> None:
+    pair = overtaken_pair
+    codes = Ledger(pair.source).codes()
+    moves = {id: move for id in codes if (move := pair.gateway.find_moved("source", id)) is not None}
+    by_other = next(id for id, move in moves.items() if move.plan_id != read_plan_id(pair))
+    pair.gateway.provider("source").activate(by_other, reference="by-hand")
+    certificate = make_certificate(pair.gateway, pair.path)
+    assert certificate.verdict is Verdict.DIFFERENT
+    (twice,) = (one for one in certificate.differences if one.kind is DifferenceKind.SPENDABLE_TWICE)
+    assert twice.source_id == by_other
+
+
+def read_plan_id(pair: VendorPair) -> str:
+    with open_plan(pair.path) as plan:
+        return plan.id

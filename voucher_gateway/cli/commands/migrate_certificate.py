@@ -129,7 +129,7 @@ def _print_certificate(output: Output, made: Certificate, paths: list[Path]) -> 
     if output.as_json:
         output.object(content)
         return
-    output.show(f"{verdict_title(made.verdict)}.", *verdict_sentences(made))
+    output.show(f"{verdict_title(made)}.", *verdict_sentences(made))
     print_source(output, made.currencies, made.parts, list(made.totals.values()))
     print_shifted_ends(output, made.shifted_ends)
     output.show("")

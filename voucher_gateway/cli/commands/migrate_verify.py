@@ -81,6 +81,7 @@ def print_verification(output: Output, verification: Verification, shifted: Sequ
         verification: the verification.
         shifted: each voucher with a shifted end, for JSON.
     """
+    from voucher_gateway.migration.certificate.wording import other_plan_sentence
     from voucher_gateway.migration.verify.parts import summarize
 
     if output.as_json:
@@ -90,6 +91,8 @@ def print_verification(output: Output, verification: Verification, shifted: Sequ
         output.note(UNKNOWN_PLAN)
     whole = "at the source again" if verification.rolled_back else "as planned"
     output.show(f"{verification.as_expected} of {count_text(verification.vouchers, 'voucher')} {whole}")
+    for plan in verification.other_plans:
+        output.show(other_plan_sentence(plan))
     if verification.codes_not_compared:
         note_text = (
             f"{count_text(verification.codes_not_compared, 'code')} not compared, as the target does not show them"
@@ -144,6 +147,8 @@ def _summary_columns(summaries: Sequence[CurrencySummary]) -> list[TableColumn[C
         TableColumn("moved", attrgetter("moved.amount"), right=True),
         TableColumn("not moved", attrgetter("stays.amount"), right=True),
     ]
+    if any(summary.moved_by_others for summary in summaries):
+        columns.append(TableColumn("other plan", attrgetter("moved_by_others.amount"), right=True))
     if any(summary.in_doubt for summary in summaries):
         columns.append(TableColumn("in doubt", attrgetter("in_doubt.amount"), right=True))
     columns += [

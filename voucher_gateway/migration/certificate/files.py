@@ -85,7 +85,17 @@ def write_tables(keys: JournalKeys, certificate: Certificate, folder: Path) -> N
 
 
 def _tables(certificate: Certificate) -> Iterator[tuple[str, Sequence[str], list[list[str]]]]:
-    currency_names = ("before", "moved", "stays", "in_doubt", "at_target", "difference", "at_source", "added")
+    currency_names = (
+        "before",
+        "moved",
+        "stays",
+        "moved_by_others",
+        "in_doubt",
+        "at_target",
+        "difference",
+        "at_source",
+        "added",
+    )
     yield (
         "currencies.csv",
         ("currency", *currency_names),

@@ -32,6 +32,7 @@ from voucher_gateway.money import Money
 
 _DIFFERENCES = "differences"
 _PARTS = "parts"
+_OTHER_PLANS = "other-plans"
 
 
 def certificate_page(certificate: Certificate, content_sha256: str) -> HtmlPage:
@@ -67,6 +68,8 @@ def _sections(certificate: Certificate) -> Iterable[Section]:
     yield _currencies(certificate)
     yield _parts(certificate)
     yield _target(certificate)
+    if certificate.other_plans:
+        yield _other_plans(certificate)
     if certificate.shifted_ends:
         yield _shifted_ends(certificate)
     yield from _lost(certificate)
@@ -90,12 +93,14 @@ def _verdict(certificate: Certificate) -> Text:
     links = [("What became of every voucher", _PARTS)]
     if certificate.differences:
         links.append(("Differences", _DIFFERENCES))
+    if certificate.other_plans:
+        links.append(("Vouchers that another plan moves or has moved", _OTHER_PLANS))
     amounts = {summary.currency: summary.stays for summary in certificate.currencies if summary.stays}
     sentences = verdict_sentences(certificate)
     if amounts:
         sentences.append(f"Value of the source that was not moved: {grouped_amounts(amounts)}.")
     return Text(
-        verdict_title(certificate.verdict),
+        verdict_title(certificate),
         tuple(sentences),
         warning=certificate.verdict not in (Verdict.COMPLETE, Verdict.ROLLED_BACK),
         links=tuple(links),
@@ -103,28 +108,28 @@ def _verdict(certificate: Certificate) -> Text:
 
 
 def _currencies(certificate: Certificate) -> Table:
-    names = ("Source before", "Moved", "Issued for it at the target", "Difference", "Not moved", "In doubt")
+    columns = {
+        "Source before": "before",
+        "Moved": "moved",
+        "Issued for it at the target": "at_target",
+        "Difference": "difference",
+        "Not moved": "stays",
+        "Moved by another plan": "moved_by_others",
+        "In doubt": "in_doubt",
+    }
+    if not any(summary.moved_by_others for summary in certificate.currencies):
+        del columns["Moved by another plan"]
     rows = tuple(
-        (
-            summary.currency,
-            *_amounts(
-                summary.before,
-                summary.moved,
-                summary.at_target,
-                summary.difference,
-                summary.stays,
-                summary.in_doubt,
-            ),
-        )
+        (summary.currency, *_amounts(*(getattr(summary, name) for name in columns.values())))
         for summary in certificate.currencies
     )
     return Table(
         "The whole source by currency",
-        (Column("Currency"), *(Column(name, numeric=True) for name in names)),
+        (Column("Currency"), *(Column(name, numeric=True) for name in columns)),
         rows,
         note=(
-            "The value when the plan was made. Source before is the sum of moved, not moved and in doubt; difference is"
-            " moved minus issued. The largest value is first."
+            "The value when the plan was made. Source before is the sum of what was moved, was not moved, is in doubt,"
+            " or was moved by another plan; difference is moved minus issued. The largest value is first."
         ),
     )
 
@@ -136,6 +141,7 @@ def _parts(certificate: Certificate) -> Table:
         "At the source now",
         "Can be spent there",
         "Issued at the target",
+        "Left at the target now",
     )
     rest = (
         ""
@@ -155,7 +161,7 @@ def _parts(certificate: Certificate) -> Table:
         "What became of every voucher",
         (Column("Currency"), Column("Became"), *(Column(name, numeric=True) for name in names)),
         tuple(rows),
-        note=f"The amounts of the last three columns were read from the accounts for this certificate.{rest}",
+        note=f"The amounts of the last four columns were read from the accounts for this certificate.{rest}",
         subtotals=frozenset(subtotals),
         anchor=_PARTS,
     )
@@ -166,12 +172,12 @@ def _part_row(total: PartTotal) -> tuple[str, ...]:
         total.currency or "unknown",
         PART_NAMES[total.part],
         str(total.count),
-        *_amounts(total.before, total.at_source, total.spendable, total.at_target),
+        *_amounts(total.before, total.at_source, total.spendable, total.at_target, total.left),
     )
 
 
 def _sum_row(currency: str, totals: Iterable[PartTotal]) -> tuple[str, ...]:
-    names = ("before", "at_source", "spendable", "at_target")
+    names = ("before", "at_source", "spendable", "at_target", "left")
     sums = dict.fromkeys(names, Money.zero(currency))
     count = 0
     for total in totals:
@@ -193,6 +199,20 @@ def _target(certificate: Certificate) -> Table:
         (Column("Currency"), *(Column(name, numeric=True) for name in names)),
         tuple(rows),
         note="Used since is what the target's history, or the journal, explains; it is negative where more was spent.",
+    )
+
+
+def _other_plans(certificate: Certificate) -> Table:
+    rows = tuple(
+        (plan.plan_id, plan.target or "being moved", str(plan.count), grouped_amounts(plan.money))
+        for plan in certificate.other_plans
+    )
+    return Table(
+        "Vouchers that another plan moves or has moved",
+        (Column("Plan (SHA-256)"), Column("To"), Column("Vouchers", numeric=True), Column("Value by this plan")),
+        rows,
+        note="What the target has for them was issued by those plans, and is not in a sum of this certificate.",
+        anchor=_OTHER_PLANS,
     )
 
 

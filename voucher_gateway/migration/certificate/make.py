@@ -34,7 +34,7 @@ from voucher_gateway.migration.verify.store import VerificationStore
 from voucher_gateway.migration.verify.verify import Verification, read_and_compare
 from voucher_gateway.version import __version__
 
-_EXPECTED_WITHOUT_MOVE = frozenset({DifferenceKind.NOT_MOVED, DifferenceKind.TOTAL})
+_EXPECTED_WITHOUT_MOVE = frozenset({DifferenceKind.NOT_MOVED, DifferenceKind.ANOTHER_PLAN, DifferenceKind.TOTAL})
 """The differences that a voucher causes that was not moved."""
 
 
@@ -84,6 +84,7 @@ def make_certificate(
             totals=verification.totals,
             shifted_ends=verification.shifted_ends,
             unreadable=verification.unreadable,
+            other_plans=verification.other_plans,
             new_codes=listed.new_codes,
             codes_not_compared=verification.codes_not_compared,
             differences=tuple(_differences(verification, in_doubt)),

@@ -14,6 +14,7 @@ from voucher_gateway.migration.plan.totals import Tally
 from voucher_gateway.migration.run_records import RunRecord
 from voucher_gateway.migration.schema import PlanState
 from voucher_gateway.migration.verify.checks import Difference
+from voucher_gateway.migration.verify.other_plans import OtherPlan
 from voucher_gateway.migration.verify.parts import CurrencySummary, PartTotal
 from voucher_gateway.migration.verify.shifted_ends import ShiftedEnds
 from voucher_gateway.migration.verify.store import UnreadableVoucher
@@ -33,7 +34,7 @@ class Verdict(enum.StrEnum):
         COMPLETE: every voucher that the plan carries is at the target, and every amount agrees.
         PARTIAL: every amount of what was moved agrees. Other vouchers of the plan were not moved, or are in doubt.
         DIFFERENT: an amount or a voucher is not as it should be.
-        ROLLED_BACK: the plan was rolled back, and every voucher is at the source as before.
+        ROLLED_BACK: the plan was rolled back, and each voucher is at the source as before, or another plan has it.
         NOT_KNOWN: the journal knows no run of the plan. All amounts are those of the vendors.
     """
 
@@ -119,6 +120,7 @@ class Certificate:
         totals: what the plan carries, and what the target has for it, by currency.
         shifted_ends: the vouchers that end at another time than before, by account, shift and currency.
         unreadable: the first vouchers of both accounts that cannot be read, at most a thousand. No sum contains them.
+        other_plans: the other plans that move or have moved vouchers of the source. Their certificates prove them.
         new_codes: the vouchers that were moved and have another code.
         codes_not_compared: the number of vouchers that were recognised by ids, because the target shows no codes.
         differences: the differences between plan and vendors; at most `MOST_DIFFERENCES`.
@@ -141,6 +143,7 @@ class Certificate:
     totals: Mapping[str, Total] = attrs.field(hash=False)
     shifted_ends: tuple[ShiftedEnds, ...]
     unreadable: tuple[UnreadableVoucher, ...]
+    other_plans: tuple[OtherPlan, ...]
     new_codes: Tally
     codes_not_compared: int
     differences: tuple[Difference, ...]

@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Final
 
 from voucher_gateway.migration.certificate.model import Certificate, Verdict
-from voucher_gateway.migration.plan.text import length_of
+from voucher_gateway.migration.plan.text import grouped_amounts, length_of
 from voucher_gateway.migration.schema import PlanState
+from voucher_gateway.migration.verify.other_plans import OtherPlan
 from voucher_gateway.migration.verify.parts import SourcePart
 from voucher_gateway.migration.verify.shifted_ends import Shift
 
@@ -58,6 +59,10 @@ _EXPLANATIONS: Final[Mapping[Verdict, str]] = {
         " vouchers are in doubt. Do not sign before the journal of the run, or its backup, is named."
     ),
 }
+_ROLLED_BACK_AND_MOVED: Final = (
+    "Every voucher that the plan carries is at the source, with its value, and ends no earlier than before, unless"
+    " another plan has moved it. What another plan has moved cannot be spent at the source."
+)
 _COPIED: Final = (
     "The plan is a copy: the source was not changed, so every voucher can be spent at the source and at the target."
 )
@@ -75,14 +80,18 @@ def state_text(state: PlanState | None) -> str:
     return "not known to this journal" if state is None else state.value.replace("-", " ")
 
 
-def verdict_title(verdict: Verdict) -> str:
+def verdict_title(certificate: Certificate) -> str:
     """Return what a certificate says as a whole, in a few words."""
-    return _VERDICTS[verdict]
+    if certificate.verdict is Verdict.ROLLED_BACK and certificate.other_plans:
+        return "The migration was rolled back, and another plan has moved vouchers of the source"
+    return _VERDICTS[certificate.verdict]
 
 
 def verdict_sentences(certificate: Certificate) -> list[str]:
     """Return what a certificate says as a whole, in sentences."""
     sentences = [_EXPLANATIONS[certificate.verdict]]
+    if certificate.verdict is Verdict.ROLLED_BACK and certificate.other_plans:
+        sentences = [_ROLLED_BACK_AND_MOVED]
     if not certificate.totals:
         sentences = ["The plan carries no voucher."]
     elif certificate.plan.copy:
@@ -93,11 +102,21 @@ def verdict_sentences(certificate: Certificate) -> list[str]:
         sentences.append(
             f"{certificate.difference_count} difference{plural} from the plan: see the table of differences."
         )
+    sentences += map(other_plan_sentence, certificate.other_plans)
     in_doubt = sum(total.count for total in certificate.parts if total.part is SourcePart.IN_DOUBT)
     if in_doubt:
         plural = " is" if in_doubt == 1 else "s are"
         sentences.append(f"{in_doubt} voucher{plural} in doubt: run the plan again, or decide about the operations.")
     return sentences
+
+
+def other_plan_sentence(plan: OtherPlan) -> str:
+    """Return how many vouchers another plan has moved, and that they do not count here."""
+    vouchers = "1 voucher" if plan.count == 1 else f"{plan.count} vouchers"
+    work = "is moving" if plan.target is None else "has moved"
+    target = "" if plan.target is None else f" to {plan.target}"
+    amounts = f" ({grouped_amounts(plan.money)})" if plan.money else ""
+    return f"The migration {plan.plan_id[:12]} {work} {vouchers}{target}{amounts}. Only its certificate counts them."
 
 
 def shift_text(seconds: int | None) -> str:

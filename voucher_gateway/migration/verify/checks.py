@@ -16,6 +16,7 @@ from voucher_gateway.migration.plan.assess import is_not_spendable, is_stopped
 from voucher_gateway.migration.plan.model import Destination, PlannedVoucher
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.rows import value_of
+from voucher_gateway.migration.verify.other_plans import OtherMove
 from voucher_gateway.migration.verify.progress import ProgressReporter
 from voucher_gateway.migration.verify.shifted_ends import ShiftedEndStore
 from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore
@@ -68,6 +69,7 @@ class DifferenceKind(enum.StrEnum):
         STATUS: it is active and should not be, or it is inactive and should be active.
         SOURCE: at the source it is not as expected.
         UNREADABLE: it cannot be read, so it is not known whether it is as expected.
+        ANOTHER_PLAN: this plan has not moved it, and another plan moves it or has moved it.
         TOTAL: the sums of a currency do not add up.
     """
 
@@ -81,6 +83,7 @@ class DifferenceKind(enum.StrEnum):
     STATUS = "status"
     SOURCE = "source"
     UNREADABLE = "unreadable"
+    ANOTHER_PLAN = "moved-by-another-plan"
     TOTAL = "total"
 
 
@@ -119,13 +122,14 @@ def check_all(
 ) -> Iterator[Difference]:
     """Yield all differences. Used values, unspendable vouchers and shifted ends are recorded in the store."""
     checks = _VoucherChecks(context, store)
-    for planned, at_target, at_source in progress.count_compared(store.each(), store.count()):
-        ends.compare(planned, at_target, at_source, rolled_back=rolled_back)
-        problems = (
-            checks.check_rolled_back(planned, at_target, at_source)
-            if rolled_back
-            else checks.check_moved(planned, at_target, at_source)
-        )
+    for voucher in progress.count_compared(store.each(), store.count()):
+        planned, at_target, at_source = voucher.planned, voucher.at_target, voucher.at_source
+        if voucher.other_move is not None:
+            problems = checks.check_moved_by_another(voucher.other_move, at_source, rolled_back=rolled_back)
+        else:
+            ends.compare(planned, at_target, at_source, rolled_back=rolled_back)
+            check = checks.check_rolled_back if rolled_back else checks.check_moved
+            problems = check(planned, at_target, at_source)
         for kind, explanation in problems:
             yield Difference(
                 kind=kind,
@@ -173,6 +177,19 @@ class _VoucherChecks:
         resting = Money.zero(value_of(planned).currency) if self._empties else planned.remaining
         if at_target and listed.remaining != resting:
             yield DifferenceKind.SOURCE, f"it has {listed.remaining} at the source, and should have {resting}"
+
+    def check_moved_by_another(self, move: OtherMove, listed: ListedVoucher | None, *, rolled_back: bool) -> _Problems:
+        """Check a voucher that another plan moves or has moved. After a rollback of this plan, that is as it should be.
+
+        A verification of the other plan checks what the voucher has at its target.
+        """
+        if not move.in_progress and listed is not None and _has_spendable_value(listed, self._source_now):
+            yield (
+                DifferenceKind.SPENDABLE_TWICE,
+                f"{move.text}, and {listed.remaining} can still be spent at the source",
+            )
+        elif not rolled_back:
+            yield DifferenceKind.ANOTHER_PLAN, move.text
 
     def _not_there(self, planned: PlannedVoucher, listed: ListedVoucher | None) -> tuple[DifferenceKind, str]:
         """Return the difference of a voucher that is not at the target."""

@@ -10,6 +10,7 @@ import attrs
 
 from voucher_gateway.migration.plan.assess import STOPPED
 from voucher_gateway.migration.schema import RowState
+from voucher_gateway.migration.verify.other_plans import OtherMove, OtherPlan, without_folder
 from voucher_gateway.migration.verify.parts import PartTotal, SourcePart
 from voucher_gateway.money import Money
 
@@ -43,7 +44,7 @@ class PartRow:
         at_target: the value that was issued for it at the target.
         left: the value that it has at the target now.
         target_ends: the end of its validity at the target now, as text.
-        reason: what a run has recorded about it.
+        reason: what a run has recorded about it, and which other plan moves it.
     """
 
     number: int | None
@@ -69,11 +70,12 @@ WITH issued AS (
     FROM joined JOIN target USING (id) JOIN planned USING (number) WHERE target.currency = planned.currency
     GROUP BY number
 ), known AS (
-    SELECT number, CASE WHEN issued.number IS NULL THEN coalesce(state, :left_behind)
+    SELECT number, CASE WHEN plan_id NOTNULL THEN :another WHEN issued.number IS NULL THEN coalesce(state, :left_behind)
             WHEN state = :left_behind THEN :doubt ELSE coalesce(state, :moved) END AS part,
         currency, minor, source_id, issued, used, left, ids, ends, reason
-    FROM planned LEFT JOIN issued USING (number)
-    UNION ALL SELECT number, part, currency, minor, source_id, 0, 0, 0, NULL, NULL, NULL FROM stays
+    FROM planned LEFT JOIN issued USING (number) LEFT JOIN other_moves USING (source_id)
+    UNION ALL SELECT number, CASE WHEN plan_id NOTNULL THEN :another ELSE part END, currency, minor, source_id, 0, 0, 0,
+        NULL, NULL, NULL FROM stays LEFT JOIN other_moves USING (source_id)
     UNION ALL SELECT NULL, added, currency, 0, id, 0, 0, 0, NULL, NULL, NULL FROM source WHERE added NOTNULL
 ), vouchers AS (
     SELECT known.*, source.listed AS listed_in_any, source.ends AS source_ends,
@@ -90,10 +92,16 @@ SELECT part, currency, count(*), sum(listed_in_any IS NULL), sum(minor), sum(lis
 FROM vouchers GROUP BY part, currency
 """  # noqa: S608 - constants
 _ROWS: Final = f"""{_VOUCHERS}
-SELECT number, source_id, part, currency, minor, listed, spendable, source_ends, ids, issued, "left", ends, reason
-FROM vouchers ORDER BY number IS NULL, number, source_id
+SELECT number, source_id, part, currency, minor, listed, spendable, source_ends, ids, issued, "left", ends, reason,
+    plan_id, to_account, to_id
+FROM vouchers LEFT JOIN other_moves USING (source_id) ORDER BY number IS NULL, number, source_id
 """  # noqa: S608 - constants
 
+_OTHER_PLANS: Final = """
+SELECT plan_id, to_account, currency, count(*), sum(minor) FROM other_moves LEFT JOIN (
+    SELECT source_id, currency, minor FROM planned UNION ALL SELECT source_id, currency, minor FROM stays
+) USING (source_id) GROUP BY plan_id, to_account, currency ORDER BY plan_id, to_account, currency
+"""
 _NUMBERS: Final = f"{_VOUCHERS} SELECT number FROM vouchers WHERE part = :part AND number NOTNULL"  # noqa: S608
 
 
@@ -112,7 +120,9 @@ def select_parts(connection: sqlite3.Connection, source_now: str) -> tuple[PartT
 def select_rows(connection: sqlite3.Connection, source_now: str) -> Iterator[PartRow]:
     """Yield all vouchers, in the order of the plan; at the end those that the plan does not have."""
     for row in connection.execute(_ROWS, _parameters(source_now)):
-        number, source_id, part, currency, minor, listed, spendable, source_ends, ids, issued, left, ends, reason = row
+        number, source_id, part, currency, minor, listed, spendable, source_ends, ids, issued, left, ends, *rest = row
+        reason, *move = rest
+        other_text = None if move[0] is None else OtherMove(*move).text
         yield PartRow(
             number=number,
             source_id=source_id,
@@ -126,8 +136,19 @@ def select_rows(connection: sqlite3.Connection, source_now: str) -> Iterator[Par
             at_target=_money(issued, currency),
             left=_money(left, currency),
             target_ends=ends,
-            reason=reason or "",
+            reason="; ".join(filter(None, (reason, other_text))),
         )
+
+
+def select_other_plans(connection: sqlite3.Connection) -> tuple[OtherPlan, ...]:
+    """Return the other plans that move vouchers of the source, and how many, by plan and account."""
+    plans: dict[tuple[str, str | None], OtherPlan] = {}
+    for plan_id, account, currency, count, minor in connection.execute(_OTHER_PLANS):
+        key = plan_id, without_folder(account)
+        before = plans.get(key, OtherPlan(plan_id=plan_id, target=key[1], count=0, money={}))
+        money = {} if currency is None else {currency: Money.from_minor(minor, currency)}
+        plans[key] = attrs.evolve(before, count=before.count + count, money={**before.money, **money})
+    return tuple(plans.values())
 
 
 def _parameters(source_now: str) -> dict[str, str]:
@@ -136,6 +157,7 @@ def _parameters(source_now: str) -> dict[str, str]:
         "moved": SourcePart.MOVED.value,
         "left_behind": SourcePart.LEFT.value,
         "doubt": SourcePart.IN_DOUBT.value,
+        "another": SourcePart.ANOTHER_PLAN.value,
     }
 
 

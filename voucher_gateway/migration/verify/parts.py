@@ -49,7 +49,7 @@ class SourcePart(enum.StrEnum):
 AT_TARGET: Final = (SourcePart.MOVED, SourcePart.KEPT)
 """The parts that are at the target."""
 ADDED: Final = (SourcePart.ISSUED_SINCE, SourcePart.ANOTHER_PLAN)
-"""The parts that the plan does not have."""
+"""The parts that do not count as vouchers that stay."""
 
 
 @attrs.frozen(kw_only=True)
@@ -88,13 +88,14 @@ class PartTotal:
 
 @attrs.frozen(kw_only=True)
 class CurrencySummary:
-    """The whole source in one currency. `before` is the sum of `moved`, `stays` and `in_doubt`.
+    """The whole source in one currency. `before` is the sum of `moved`, `stays`, `moved_by_others` and `in_doubt`.
 
     Attributes:
         currency: the currency.
         before: the value of all vouchers of the source by the plan.
         moved: the part of it that was moved.
         stays: the part of it that was not moved.
+        moved_by_others: the part of it that other plans move or have moved. Their certificates prove it.
         in_doubt: the part of it that is in doubt.
         at_target: the value that was issued at the target for what was moved.
         difference: `moved` minus `at_target`.
@@ -106,6 +107,7 @@ class CurrencySummary:
     before: Money
     moved: Money
     stays: Money
+    moved_by_others: Money
     in_doubt: Money
     at_target: Money
     difference: Money
@@ -135,6 +137,7 @@ def _summary(currency: str, totals: list[PartTotal]) -> CurrencySummary:
         before=_sum(currency, (total.before for total in totals)),
         moved=moved_value,
         stays=_sum(currency, (total.before for total in stays)),
+        moved_by_others=_sum(currency, (total.before for total in totals if total.part is SourcePart.ANOTHER_PLAN)),
         in_doubt=_sum(currency, (total.before for total in in_doubt)),
         at_target=at_target,
         difference=moved_value - at_target,

@@ -15,7 +15,7 @@ from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.migration.plan.code_index import fingerprint
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
 from voucher_gateway.migration.schema import plans
-from voucher_gateway.migration.verify.parts import SourcePart
+from voucher_gateway.migration.verify.other_plans import OtherMove
 from voucher_gateway.migration.verify.progress import ProgressReporter
 from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore, ends_text
 from voucher_gateway.models.requests import VoucherQuery
@@ -124,15 +124,14 @@ def read_source(context: MigrationContext, store: VerificationStore, progress: P
     for entry in missing:
         if isinstance(entry, UnreadableEntry):
             store.add_unreadable(context.source, entry.name, entry.reason)
-    store.name_parts_of_added(_moved_by_another_plan(context, store))
+    if not context.leaves_source:
+        store.add_moves_of_other_plans(_moves_of_other_plans(context))
 
 
-def _moved_by_another_plan(context: MigrationContext, store: VerificationStore) -> Iterator[tuple[str, SourcePart]]:
-    """Yield the vouchers of the source that a plan moves or has moved. Only those that are not in this plan count."""
-    if context.leaves_source or not store.count_added_to_source():
-        return
-    for voucher_id in context.journal.iterate_moved_ids(context.source):
-        yield voucher_id, SourcePart.ANOTHER_PLAN
+def _moves_of_other_plans(context: MigrationContext) -> Iterator[tuple[str, OtherMove]]:
+    """Yield the vouchers of the source that other plans move or have moved: pairs of id and move."""
+    for move in context.journal.moves_of_other_plans(context.source, context.plan_id):
+        yield move.voucher_id, OtherMove(move.plan_id, move.to_account, move.to_voucher_id)
 
 
 def _listed_voucher(seen: VoucherReading) -> ListedVoucher:

@@ -13,10 +13,12 @@ from voucher_gateway.iteration import batched
 from voucher_gateway.migration.plan.model import Action, PlannedVoucher
 from voucher_gateway.migration.run.rows import read_planned, value_of, write_planned
 from voucher_gateway.migration.schema import RowState
+from voucher_gateway.migration.verify.other_plans import OtherMove, OtherPlan
 from voucher_gateway.migration.verify.part_queries import (
     PARTS_OF_STATES,
     PartRow,
     select_numbers,
+    select_other_plans,
     select_parts,
     select_rows,
 )
@@ -38,6 +40,7 @@ CREATE TABLE source (id TEXT PRIMARY KEY, currency TEXT, remaining INTEGER, list
     added TEXT);
 CREATE TABLE unreadable (account TEXT, name TEXT, reason TEXT, PRIMARY KEY (account, name));
 CREATE TABLE joined (number INTEGER, id TEXT, PRIMARY KEY (number, id));
+CREATE TABLE other_moves (source_id TEXT PRIMARY KEY, plan_id TEXT, to_account TEXT, to_id TEXT);
 """
 
 
@@ -73,6 +76,23 @@ class UnreadableVoucher:
     account: str
     name: str
     reason: str
+
+
+@attrs.frozen
+class ComparedVoucher:
+    """A planned voucher with what was read for it.
+
+    Attributes:
+        planned: the planned voucher.
+        at_target: its vouchers at the target; empty if another plan has moved it.
+        at_source: the voucher at the source; None if the source does not have it, or does not show its value.
+        other_move: its move by another plan; None if no other plan moves it.
+    """
+
+    planned: PlannedVoucher
+    at_target: list[ListedVoucher]
+    at_source: ListedVoucher | None
+    other_move: OtherMove | None = None
 
 
 class VerificationStore:
@@ -169,14 +189,23 @@ class VerificationStore:
         )
         return [str(row[0]) for row in self._connection.execute(query)]
 
-    def count_added_to_source(self) -> int:
-        """Return the number of the vouchers of the source that the plan does not have."""
-        return int(self._connection.execute("SELECT count(*) FROM source WHERE added NOTNULL").fetchone()[0])
+    def add_moves_of_other_plans(self, moves: Iterable[tuple[str, OtherMove]]) -> None:
+        """Store which vouchers of the source other plans move: pairs of id and move. Call it after `match_vouchers`.
 
-    def name_parts_of_added(self, parts: Iterable[tuple[str, SourcePart]]) -> None:
-        """Store why the source has vouchers that are not in the plan: pairs of id and part. Others are not changed."""
+        What the target has for them was issued by those plans, so it does not count for this one.
+        """
         self._insert(
-            "UPDATE source SET added = ? WHERE id = ? AND added NOTNULL", ((part.value, id) for id, part in parts)
+            "INSERT INTO other_moves SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM planned WHERE source_id = ?1)"
+            " OR EXISTS (SELECT 1 FROM stays WHERE source_id = ?1)"
+            " OR EXISTS (SELECT 1 FROM source WHERE id = ?1 AND added NOTNULL)",
+            ((id, move.plan_id, move.to_account, move.to_voucher_id) for id, move in moves),
+        )
+        self._connection.execute(
+            "UPDATE source SET added = ? WHERE added NOTNULL AND id IN (SELECT source_id FROM other_moves)",
+            (SourcePart.ANOTHER_PLAN.value,),
+        )
+        self._connection.execute(
+            "DELETE FROM joined WHERE number IN (SELECT number FROM planned JOIN other_moves USING (source_id))"
         )
 
     def match_vouchers(self) -> None:
@@ -189,10 +218,11 @@ class VerificationStore:
             " ON planned.target_id = target.id WHERE planned.fingerprint IS NULL OR target.fingerprint IS NULL"
         )
 
-    def each(self) -> Iterator[tuple[PlannedVoucher, list[ListedVoucher], ListedVoucher | None]]:
+    def each(self) -> Iterator[ComparedVoucher]:
         """Yield every planned voucher with its vouchers at the target and at the source."""
-        for number, text, source_id in self._connection.execute(
-            "SELECT number, json, source_id FROM planned ORDER BY number"
+        for number, text, source_id, *move in self._connection.execute(
+            "SELECT number, json, source_id, plan_id, to_account, to_id FROM planned LEFT JOIN other_moves"
+            " USING (source_id) ORDER BY number"
         ):
             at_target = self._connection.execute(
                 "SELECT target.id, currency, initial, remaining, ends, status FROM joined JOIN target USING (id)"
@@ -203,10 +233,11 @@ class VerificationStore:
                 "SELECT id, currency, NULL, remaining, ends, status FROM source WHERE id = ? AND listed NOTNULL",
                 (source_id,),
             ).fetchone()
-            yield (
+            yield ComparedVoucher(
                 read_planned(text),
                 [_voucher_from_row(row) for row in at_target],
                 None if at_source is None else _voucher_from_row(at_source),
+                None if move[0] is None else OtherMove(*move),
             )
 
     def record_usage(self, target_id: str, issued: Money, used: Money) -> None:
@@ -226,14 +257,28 @@ class VerificationStore:
         )
         return int(self._connection.execute(query).fetchone()[0])
 
+    def count_moved_by_other_plans(self) -> int:
+        """Return the number of planned vouchers that other plans move."""
+        query = "SELECT count(*) FROM planned JOIN other_moves USING (source_id)"
+        return int(self._connection.execute(query).fetchone()[0])
+
+    def is_moved_by_another(self, number: int) -> bool:
+        """Return whether another plan moves a planned voucher."""
+        query = "SELECT 1 FROM planned JOIN other_moves USING (source_id) WHERE number = ?"
+        return self._connection.execute(query, (number,)).fetchone() is not None
+
     def count(self) -> int:
         """Return the number of planned vouchers."""
         return int(self._connection.execute("SELECT count(*) FROM planned").fetchone()[0])
 
     def totals(self) -> dict[str, dict[str, Money]]:
-        """Return the sums by currency, under the names of the attributes of `Total`."""
+        """Return the sums by currency, under the names of the attributes of `Total`.
+
+        Vouchers that other plans move are left out.
+        """
         sums = self._connection.execute(
-            "SELECT currency, sum(minor), 'before' FROM planned GROUP BY currency"
+            "SELECT currency, sum(minor), 'before' FROM planned"
+            "   WHERE source_id NOT IN (SELECT source_id FROM other_moves) GROUP BY currency"
             " UNION ALL SELECT currency, sum(coalesce(initial, remaining)), 'at_target' FROM target"
             "   WHERE id IN (SELECT id FROM joined) GROUP BY currency"
             " UNION ALL SELECT currency, sum(coalesce(used, 0)), 'used' FROM target"
@@ -241,7 +286,7 @@ class VerificationStore:
             " UNION ALL SELECT currency, sum(remaining), 'left' FROM target"
             "   WHERE id IN (SELECT id FROM joined) GROUP BY currency"
             " UNION ALL SELECT currency, sum(remaining), 'at_source' FROM source"
-            "   WHERE id IN (SELECT source_id FROM planned) GROUP BY currency"
+            "   WHERE id IN (SELECT source_id FROM planned EXCEPT SELECT source_id FROM other_moves) GROUP BY currency"
         )
         totals: dict[str, dict[str, Money]] = {}
         for currency, minor, name in sums:
@@ -265,6 +310,10 @@ class VerificationStore:
             source_now: the present time of the source, as sortable text.
         """
         return select_rows(self._connection, source_now)
+
+    def other_plans(self) -> tuple[OtherPlan, ...]:
+        """Return the other plans that move vouchers of the source."""
+        return select_other_plans(self._connection)
 
     def numbers_in_doubt(self, source_now: str) -> frozenset[int]:
         """Return the numbers of the vouchers that are in doubt.

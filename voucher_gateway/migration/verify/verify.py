@@ -8,7 +8,6 @@ used, except to name the part of the source that a voucher belongs to.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +23,7 @@ from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run_records import record_run
 from voucher_gateway.migration.schema import PlanState, Work
 from voucher_gateway.migration.verify.checks import Difference, check_all
+from voucher_gateway.migration.verify.other_plans import OtherPlan
 from voucher_gateway.migration.verify.parts import PartTotal
 from voucher_gateway.migration.verify.progress import OnVerificationProgress, ProgressReporter
 from voucher_gateway.migration.verify.reading import read_source, read_target
@@ -71,12 +71,14 @@ class Verification:
         state: the state of the migration; None if this journal knows no run of it.
         rolled_back: whether the plan was rolled back. Then the vouchers are expected at the source.
         vouchers: the number of carried vouchers.
-        as_expected: the number of these without a difference.
+        as_expected: the number of these without a difference, which no other plan moves.
+        moved_by_others: the number that other plans move or have moved, such as a second plan after a rollback.
         codes_not_compared: the number that was recognised at the target by ids, because the target does not show codes.
         totals: the sums of the carried vouchers, by currency.
         parts: the whole source in parts, by part and currency, with the vouchers that are not carried.
         shifted_ends: the carried vouchers that end at another time than before, by account, shift and currency.
         unreadable: the first vouchers of both accounts that cannot be read, at most a thousand.
+        other_plans: the other plans that move or have moved vouchers of the source.
         differences: all differences.
     """
 
@@ -85,11 +87,13 @@ class Verification:
     rolled_back: bool
     vouchers: int
     as_expected: int
+    moved_by_others: int = 0
     codes_not_compared: int = 0
     totals: Mapping[str, Total] = attrs.field(hash=False)
     parts: tuple[PartTotal, ...] = ()
     shifted_ends: tuple[ShiftedEnds, ...] = ()
     unreadable: tuple[UnreadableVoucher, ...] = ()
+    other_plans: tuple[OtherPlan, ...] = ()
     differences: tuple[Difference, ...]
 
     @property
@@ -165,23 +169,25 @@ def read_and_compare(
         for shifted in ends.vouchers():
             on_shifted_end(shifted)
     totals = {currency: Total(**sums) for currency, sums in store.totals().items()}
-    wrong = Counter(difference.number for difference in differences if difference.number is not None)
+    wrong = {difference.number for difference in differences if difference.number is not None}
     unbalanced = tuple(
         Difference.of_total(currency, attrs.asdict(total, recurse=False))
         for currency, total in totals.items()
         if not total.is_balanced(source_whole=rolled_back, copied=context.leaves_source)
     )
-    vouchers = store.count()
+    vouchers, moved_by_others = store.count(), store.count_moved_by_other_plans()
     return Verification(
         plan_id=context.plan_id,
         state=plan_state,
         rolled_back=rolled_back,
         vouchers=vouchers,
-        as_expected=vouchers - len(wrong),
+        as_expected=vouchers - moved_by_others - sum(1 for number in wrong if not store.is_moved_by_another(number)),
+        moved_by_others=moved_by_others,
         codes_not_compared=store.count_unmatched_codes(),
         totals=totals,
         parts=store.parts(format_micros(context.gateway.provider(context.source).vendor_now())),
         shifted_ends=ends.groups(),
         unreadable=store.unreadable(_MOST_UNREADABLE),
+        other_plans=store.other_plans(),
         differences=differences + unbalanced,
     )
