@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from urllib3 import HTTPConnectionPool
 
 from voucher_gateway.http import transport
-from voucher_gateway.http.deadlines import DeadlineAdapter, RequestDeadline, _DeadlineHTTPConnection, request_deadline
+from voucher_gateway.http.deadlines import DeadlineAdapter, _DeadlineHTTPConnection
 from voucher_gateway.http.exchange import (
     PlainReply,
     TooLarge,
@@ -28,6 +28,7 @@ from voucher_gateway.http.exchange import (
     read_reply,
 )
 from voucher_gateway.http.messages import EncodedRequest
+from voucher_gateway.http.request_deadline import RequestDeadline, request_deadline
 from voucher_gateway.http.transport import _failure
 from voucher_gateway.provider_api import Path, Request, Response
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -17,11 +17,9 @@ from voucher_gateway.call_deadline import moment_within
 from voucher_gateway.capabilities import KeyRules
 from voucher_gateway.errors import (
     AccessDenied,
-    AuthenticationFailed,
     Declined,
     IntegrityMismatch,
     MalformedResponse,
-    NotExecuted,
     OutcomePending,
     OutcomeUnknown,
     ProviderUnavailable,
@@ -37,6 +35,7 @@ from voucher_gateway.http.headers import SecretHeaders, check_constant_headers, 
 from voucher_gateway.http.keyed_call import KeyedCall, require_key
 from voucher_gateway.http.messages import EncodedRequest, Request, Response
 from voucher_gateway.http.outcome_table import TransportFailure
+from voucher_gateway.http.refusals import Explain, RefusalReader
 from voucher_gateway.http.retry import attempts, retry_after_s
 from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.http.transport import USER_AGENT, Transport, TransportError
@@ -59,9 +58,6 @@ from voucher_gateway.work_class import current_work_class
 T = TypeVar("T")
 
 log: Final = logging.getLogger("voucher_gateway.http")
-
-Explain = Callable[[Response], VoucherGatewayError | None]
-"""Returns the error for a vendor's refusal; None if the body is not in the vendor's own shape."""
 
 _COMMON: Final = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
 _NONE: Final[Mapping[str, Secret]] = {}
@@ -107,9 +103,7 @@ class HttpClient:
         self._headers_of_content = merge_headers({"Content-Type": "application/json"}, self._headers)
         self._secret_headers = SecretHeaders(secret_headers or {})
         self._keys = keys
-        self._refusals = refusals
-        self._explain = explain
-        self._explain_success = explain_success
+        self._refusals = RefusalReader(explain, explain_success, refusals)
         self._transport = Transport(settings)
         register_base_url(settings.base_url)
         self._host = urlsplit(settings.base_url).netloc
@@ -310,8 +304,8 @@ class HttpClient:
             log.debug("%s: %s: HTTP 401, so it is sent again with other credentials", self.account, request.safe_text)
             reply = self._send_once(request, encoded, self._read_credentials(budget.deadline), budget, intent, call)
         if not reply.ok:
-            raise self._refusal(request, reply)
-        refusal = self._parse_success(reply)
+            raise self._refusals.error(request, reply)
+        refusal = self._refusals.refusal_of_success(reply)
         if refusal is None:
             return reply
         raise refusal.with_context(http_status=reply.status, request_id=reply.request_id)
@@ -383,38 +377,6 @@ class HttpClient:
         secrets = {name: value.reveal() for name, value in credentials.items()}
         headers = merge_headers(common, request.headers, secrets)
         return EncodedRequest(request.method, url=request.url, body=request.body, headers=headers)
-
-    def _refusal(self, request: Request, reply: Response) -> Exception:
-        """Return the error for a reply that is not a success."""
-        context: dict[str, Any] = {"http_status": reply.status, "request_id": reply.request_id}
-        if reply.status == 401:
-            return AuthenticationFailed(f"{request.safe_text}: the vendor does not accept the credentials", **context)
-        if reply.status == 429:
-            wait = retry_after_s(reply.headers.get("retry-after"))
-            return RateLimited(f"{request.safe_text}: too many requests", retry_after=wait, **context)
-        explained = self._parse_refusal(reply)
-        effect = outcome_table.effect_of_status(reply.status, in_shape=explained is not None, refusals=self._refusals)
-        if explained is not None and effect is Effect.DECLINED:
-            return explained.with_context(**context)
-        if 300 <= reply.status <= 399:
-            return AmbiguousReply("answered with a redirect, which is never followed", reply)
-        return AmbiguousReply(f"answered with HTTP {reply.status}", reply)
-
-    def _parse_success(self, reply: Response) -> VoucherGatewayError | None:
-        """Return the error of a success that refuses; None for every other one, which `read` may read."""
-        if self._explain_success is None:
-            return None
-        try:
-            error = self._explain_success(reply)
-        except Exception:  # noqa: BLE001 - `read` reads the body too, and its outcome is unknown if that fails
-            return None
-        return error if isinstance(error, Declined | AccessDenied | NotExecuted) else None
-
-    def _parse_refusal(self, reply: Response) -> VoucherGatewayError | None:
-        try:
-            return self._explain(reply)
-        except Exception:  # noqa: BLE001 - a body on which `explain` fails is not in the vendor's shape
-            return None
 
     def _post_form(self, url: str, form: Form, deadline: float) -> Response:
         headers = {"Content-Type": "application/x-www-form-urlencoded", **_COMMON}

@@ -1,4 +1,4 @@
-"""The total deadline of one request, and whether a byte of it may have left.
+"""Connections and replies that keep the total deadline of a request.
 
 The library requests waits for each byte with the full time-out, so a server that sends its headers slowly could hold a
 call for hours. Here each wait on the socket is cut to the rest of the total time, in the thread that makes the call. No
@@ -17,11 +17,8 @@ import logging
 import queue
 import re
 import socket
-import threading
 import time
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 import attrs
@@ -32,76 +29,11 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.util.wait import wait_for_read
 
 from voucher_gateway.fork_safety import call_after_fork
+from voucher_gateway.http.request_deadline import DeadlineExceeded, RequestDeadline, current_deadline
 from voucher_gateway.http.resolver import look_up
-
-
-class DeadlineExceeded(TimeoutError):
-    """The total deadline is over."""
-
-
-@attrs.define
-class RequestDeadline:
-    """The deadline and the state of one request.
-
-    Attributes:
-        deadline: when it must be over, by ``time.monotonic``.
-        connect_s: how long making the connection may take, in seconds.
-        read_s: how long one wait for bytes may take, in seconds.
-        sent: whether a byte of the request itself may have left this machine: None before one of our connections has
-            it, False while the connection is being made.
-    """
-
-    deadline: float
-    connect_s: float
-    read_s: float
-    sent: bool | None = None
-    _held: list[tuple[_DeadlinePool, _DeadlineConnection]] = attrs.field(factory=list, init=False)
-
-    def wait(self, at_most: float) -> float:
-        """Return how long the next wait on the socket may take.
-
-        Raises:
-            DeadlineExceeded: if the total is used up.
-        """
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise DeadlineExceeded
-        return min(left, at_most)
-
-    def hold(self, pool: _DeadlinePool, connection: _DeadlineConnection) -> None:
-        """Keep a connection that urllib3 returns, until it is known whether its reply was read without an error."""
-        self._held.append((pool, connection))
-
-    def give_back(self, *, reply_was_read: bool) -> None:
-        """Return the held connections to their pools, and close those that must not be used again."""
-        while self._held:
-            pool, connection = self._held.pop()
-            if not (reply_was_read and connection.can_be_used_again()):
-                connection.close()
-            pool._put_conn(connection)
-
 
 # A time-out of zero would mean "do not wait", and raise another error.
 _MOMENT_S: Final = 0.001
-
-_thread = threading.local()
-
-
-@contextmanager
-def request_deadline(timing: RequestDeadline) -> Iterator[None]:
-    """Make the sockets of this thread keep this deadline; an error in the block closes the connection."""
-    _thread.timing = timing
-    reply_was_read = False
-    try:
-        yield
-        reply_was_read = True
-    finally:
-        _thread.timing = None
-        timing.give_back(reply_was_read=reply_was_read)
-
-
-def _current() -> RequestDeadline | None:
-    return getattr(_thread, "timing", None)
 
 
 # --- one reply, read to its end ---
@@ -249,7 +181,7 @@ class _DeadlineConnection:
 
     def new_reply(self, sock: Any, *args: Any, **named: Any) -> DeadlineResponse:
         """Return a reply that is not read yet. `can_be_used_again` asks it how it ended."""
-        self._reply = DeadlineResponse(sock, _current(), *args, **named)
+        self._reply = DeadlineResponse(sock, current_deadline(), *args, **named)
         return self._reply
 
     response_class: Any = new_reply
@@ -264,7 +196,7 @@ class _DeadlineConnection:
         return not getattr(self.sock, "pending", int)() and not wait_for_read(self.sock, 0.0)
 
     def connect(self) -> None:
-        timing = _current()
+        timing = current_deadline()
         if timing is not None:
             self.timeout = timing.wait(timing.connect_s)
             timing.sent = False
@@ -279,7 +211,7 @@ class _DeadlineConnection:
 
         urllib3 gives the full time-out to each address of the host, and again to the handshake.
         """
-        if _current() is None:
+        if current_deadline() is None:
             return super()._new_conn()  # type: ignore[misc]  # mixed into urllib3's connections
         end = time.monotonic() + self.timeout
         name = self._dns_host
@@ -304,7 +236,7 @@ class _DeadlineConnection:
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        timing = _current()
+        timing = current_deadline()
         # A CONNECT to a proxy goes through here too, but is not our request yet.
         if timing is not None and not self._connecting:
             self.sock.settimeout(timing.wait(timing.read_s))
@@ -357,7 +289,7 @@ class _DeadlinePool:
     """The difference of both kinds of pool from urllib3's."""
 
     def _put_conn(self, connection: Any) -> None:
-        timing = _current()
+        timing = current_deadline()
         if timing is None or connection is None:
             super()._put_conn(connection)  # type: ignore[misc]  # mixed into urllib3's pools
         else:
@@ -396,7 +328,7 @@ class _HideUrllib3Debug(logging.Filter):
     """Drops urllib3's log records of our requests: they contain paths and queries, and so codes."""
 
     def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - the thread shows whose record it is
-        return _current() is None
+        return current_deadline() is None
 
 
 for _name in ("connectionpool", "connection", "poolmanager", "response", "util.retry"):

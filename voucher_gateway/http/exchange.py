@@ -21,8 +21,9 @@ import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import IncompleteRead, ProtocolError
 
-from voucher_gateway.http.deadlines import DeadlineAdapter, RequestDeadline
+from voucher_gateway.http.deadlines import DeadlineAdapter
 from voucher_gateway.http.messages import EncodedRequest
+from voucher_gateway.http.request_deadline import RequestDeadline
 
 # urllib3 would write every other target differently.
 _TARGET: Final = re.compile(

@@ -23,7 +23,7 @@ from urllib3.util import Retry, parse_url
 
 from voucher_gateway import fork_safety
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.http.deadlines import DeadlineAdapter, DeadlineExceeded, RequestDeadline, request_deadline
+from voucher_gateway.http.deadlines import DeadlineAdapter
 from voucher_gateway.http.exchange import (
     TooLarge,
     can_send_directly,
@@ -34,6 +34,7 @@ from voucher_gateway.http.exchange import (
 )
 from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.outcome_table import TransportFailure
+from voucher_gateway.http.request_deadline import DeadlineExceeded, RequestDeadline, request_deadline
 from voucher_gateway.http.settings import HttpSettings, ReplyLimits
 from voucher_gateway.masking import drop_frames
 from voucher_gateway.setting_types import is_this_machine
