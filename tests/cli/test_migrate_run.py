@@ -151,6 +151,15 @@ def test_a_changed_voucher_has_the_exit_code_of_differences(run: Run, plan: Path
     done = run("migrate", "run", str(plan))
     assert done.code == 5
     assert "it is inactive, not active" in done.out
+    for command in (("run",), ("run", "--dry-run"), ("status",)):  # the voucher is named until it is planned again
+        again = run("migrate", *command, str(plan))
+        assert again.code == 5
+        assert f"{source_id}" in again.out
+        assert "it is inactive, not active" in again.out
+    assert run("migrate", "run", str(plan)).out.startswith("8 of 9 vouchers have moved already: ")
+    assert "1 voucher changed in another run" in run("migrate", "run", str(plan)).out
+    run("migrate", "rollback", str(plan)).done()
+    run("migrate", "status", str(plan)).done()  # all is at the source, where it should be
 
 
 def test_nothing_to_pause_is_said(run: Run, plan: Path) -> None:

@@ -80,8 +80,8 @@ def run(
     journal in PostgreSQL. Ctrl-C, or `migrate pause`, ends it after the vouchers that are in progress.
 
     Exit code 0: all vouchers of this run have moved. 4: vouchers are in doubt; run it again, and it looks them up
-    first. 5: vouchers had changed since they were planned, or were refused; they are where they were, plan them again
-    with --after. Others as everywhere.
+    first. 5: vouchers of the plan had changed since they were planned, or were refused, in this run or an earlier one;
+    they are listed, and are where they were: plan them again with --after. Others as everywhere.
 
     Examples:
         voucher-gateway migrate run move.plan --limit 10
@@ -189,14 +189,11 @@ def plan_gateway(session: CliContext, plan: Plan, *, reveal: bool = False) -> It
 
 
 def _run_code(report: RunReport) -> int:
-
-    from voucher_gateway.migration.schema import RowState
-
     if report.error is not None:
         return exit_code(report.error)
     if report.in_doubt:
         return UNKNOWN
-    return DIFFERENT if report.counts.get(RowState.CHANGED) or report.counts.get(RowState.REFUSED) else DONE
+    return DIFFERENT if report.not_moved else DONE
 
 
 def _rollback_code(report: RollbackReport) -> int:
@@ -248,6 +245,9 @@ def _print_counts(output: Output, report: RunReport) -> None:
     for state, count in sorted(report.counts.items()):
         if state is not RowState.MOVED:
             output.show(f"{count_text(count, 'voucher')} {state.value}")
+    for state, count in report.not_moved.items():
+        if before := count - report.counts.get(state, 0):
+            output.show(f"{count_text(before, 'voucher')} {state.value} in another run")
 
 
 def _left_sentence(report: RunReport) -> str:

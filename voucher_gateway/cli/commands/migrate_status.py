@@ -17,7 +17,7 @@ from voucher_gateway.cli.commands.migrate_run import (
     require_writable,
     write_status_page,
 )
-from voucher_gateway.cli.context import DONE, UNKNOWN, cli_context_of
+from voucher_gateway.cli.context import DIFFERENT, DONE, UNKNOWN, cli_context_of
 from voucher_gateway.cli.tables import TableColumn, count_text, print_rows, text_of
 
 if TYPE_CHECKING:
@@ -29,14 +29,17 @@ if TYPE_CHECKING:
 def status(context: typer.Context, plan: PlanFile, html: HtmlFile = None) -> None:
     """Say how far a plan is: what stands where, in money, what is in doubt, and who works on it now.
 
-    It also lists who has run, rolled back and verified the plan. Exit code 4 if vouchers are in doubt, else 0.
+    It also lists who has run, rolled back and verified the plan.
+
+    Exit code 4: vouchers are in doubt. 5: vouchers were not moved, as they had changed or were refused, or stay at the
+    target after a rollback; they are listed. 0: none of these.
 
     Examples:
         voucher-gateway migrate status move.plan --html status.html
     """
     from voucher_gateway.migration.plan.plan_file import open_plan
     from voucher_gateway.migration.run.progress import status_of
-    from voucher_gateway.migration.schema import RowState
+    from voucher_gateway.migration.schema import PlanState, RowState
 
     session = cli_context_of(context)
     require_writable(html, plan=plan)
@@ -45,7 +48,11 @@ def status(context: typer.Context, plan: PlanFile, html: HtmlFile = None) -> Non
         if html is not None:
             write_status_page(gateway, opened, html)
     _print_status(session.output, current)
-    raise typer.Exit(UNKNOWN if current.count(RowState.IN_DOUBT) else DONE)
+    if current.count(RowState.IN_DOUBT):
+        raise typer.Exit(UNKNOWN)
+    rolled_back = current.state is PlanState.ROLLED_BACK
+    attention = (RowState.KEPT,) if rolled_back else (RowState.CHANGED, RowState.REFUSED, RowState.KEPT)
+    raise typer.Exit(DIFFERENT if any(map(current.count, attention)) else DONE)
 
 
 def pause(context: typer.Context, plan: PlanFile) -> None:

@@ -258,9 +258,6 @@ def _plan_object(report: TransferReport) -> dict[str, Any]:
 
 
 def _exit_code(report: TransferReport) -> int:
-
-    from voucher_gateway.migration.schema import RowState
-
     run, refused = report.run, report.plan.totals.of(Action.REFUSE).count
     if run is None:
         return DECLINED if refused else DONE
@@ -270,7 +267,6 @@ def _exit_code(report: TransferReport) -> int:
         return UNKNOWN
     if run.left:
         return NOT_DONE
-    moved_otherwise = run.counts.get(RowState.CHANGED) or run.counts.get(RowState.REFUSED)
-    if report.differences or report.changes or moved_otherwise:
+    if report.differences or report.changes or run.not_moved:
         return DIFFERENT
     return DECLINED if refused else DONE

@@ -20,6 +20,7 @@ from voucher_gateway.migration.run.progress import (
     log,
     log_end,
     log_result,
+    noted_vouchers,
     seconds_for,
     totals_by_state,
 )
@@ -168,7 +169,7 @@ class MigrationRun:
             voucher_ms=voucher_ms,
             rest_s=seconds_for(left, voucher_ms),
             vouchers=totals,
-            noted=tuple(counter.noted),
+            noted=noted_vouchers(state, counter),
             in_doubt=in_doubt,
             stopped="error" if error is not None else stopped,
             error=error,

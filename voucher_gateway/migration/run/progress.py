@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections import Counter
@@ -27,6 +28,10 @@ log: Final = logging.getLogger("voucher_gateway.migration")
 
 MOST_NOTED: Final = 1000
 """The largest number of vouchers that a report names."""
+
+
+NOT_MOVED: Final = (RowState.CHANGED, RowState.REFUSED)
+"""The states of vouchers that stay at the source until they are planned again."""
 
 
 @attrs.frozen(kw_only=True)
@@ -87,7 +92,7 @@ class RunReport:
         voucher_ms: the measured time of a voucher in the whole run, in milliseconds; None if none was measured.
         rest_s: how long the vouchers that are left probably take by that, in whole seconds; None if it is not known.
         vouchers: the vouchers of the whole plan in each state, whichever run has moved them.
-        noted: the vouchers with a reason to report; at most `MOST_NOTED`.
+        noted: the vouchers with a reason to report, also those that an earlier run has not moved; at most `MOST_NOTED`.
         in_doubt: the number of vouchers of the whole plan that are in doubt.
         stopped: why the run ended before the plan was complete: ``paused``, ``rolled-back``, ``limit`` or ``error``.
         error: the error that stopped the run.
@@ -109,6 +114,14 @@ class RunReport:
     stopped: str | None = None
     error: VoucherGatewayError | None = attrs.field(default=None, eq=False)
     lost_processes: tuple[str, ...] = ()
+
+    @property
+    def not_moved(self) -> dict[RowState, int]:
+        """The vouchers of the whole plan that were not moved by any run, as they had changed or were refused."""
+        predicted = self.counts if self.dry_run else {}
+        recorded = {state: total.count for state, total in self.vouchers.items()}
+        sums = {state: recorded.get(state, 0) + predicted.get(state, 0) for state in NOT_MOVED}
+        return {state: count for state, count in sums.items() if count}
 
 
 @attrs.frozen
@@ -309,6 +322,14 @@ def run_details(
     if error is not None:
         details["error"] = type(error).__name__
     return details
+
+
+def noted_vouchers(state: MigrationState, counter: RunCounter) -> tuple[ReportedVoucher, ...]:
+    """Return the vouchers with a reason to report: those of this run, and those that earlier runs have not moved."""
+    noted = {voucher.number: voucher for voucher in counter.noted}
+    for voucher in state.reported_vouchers(*NOT_MOVED, most=MOST_NOTED):
+        noted.setdefault(voucher.number, voucher)
+    return tuple(itertools.islice(noted.values(), MOST_NOTED))
 
 
 def totals_by_state(state: MigrationState) -> dict[RowState, StateTotal]:
