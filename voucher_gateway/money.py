@@ -18,6 +18,9 @@ from voucher_gateway.withdrawn_currencies import WITHDRAWN
 # The caller's decimal context may round to a few digits; ours has room for any Money and would raise instead.
 _EXACT: Final = Context(prec=64, Emin=-999, Emax=999, traps=[InvalidOperation, Inexact, Overflow])
 
+add_exactly: Final = _EXACT.add
+"""Adds two amounts of one currency, and never rounds. It is for totals of a million amounts; `Money` adds safely."""
+
 # Plain ASCII digits, an optional sign and one point: no exponent, no underscore, no white space, no NaN.
 _PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 

@@ -101,13 +101,13 @@ class AmountRules:
             AmountOutOfRange: if it is below the smallest or above the largest.
         """
         rules = self.of_currency(money.currency)
-        if rules.decimals is not None:
+        if rules.decimals is not None and exponent(money.currency) > rules.decimals:
             decimals = len(f"{money.amount:f}".partition(".")[2].rstrip("0"))
             if decimals > rules.decimals:
                 rule = f"at most {rules.decimals} decimals"
                 raise AmountPrecisionError(f"the vendor takes {rule}, not {money}", field="amount", rule=rule)
         smallest, largest = _limits(rules, money.currency, kind)
-        if money < smallest or (largest is not None and money > largest):
+        if money.amount < smallest.amount or (largest is not None and money.amount > largest.amount):
             rule = f"from {smallest}" + ("" if largest is None else f" to {largest}")
             raise AmountOutOfRange(f"the vendor takes {_SUBJECTS[kind]} {rule}, not {money}", field="amount", rule=rule)
 

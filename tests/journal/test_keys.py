@@ -49,6 +49,20 @@ def test_a_fingerprint_is_the_same_for_the_same_code_at_the_same_vendor() -> Non
     assert len(one) == 64
 
 
+@pytest.mark.parametrize("code", ["JTL-1", "", "J:1", "JTL-\U0001f381", "\ud800", "1" * 300])
+def test_a_maker_of_fingerprints_makes_the_same_ones(code: str) -> None:
+    for key_id in (None, "1"):
+        make_fingerprint = KEYS.fingerprint_maker(provider="jtl", host="a.example", key_id=key_id)
+        for text in (code, "JTL-2", code):
+            expected = KEYS.fingerprint(Code(text), provider="jtl", host="a.example", key_id=key_id)
+            assert make_fingerprint(Code(text)) == expected
+
+
+def test_a_maker_of_fingerprints_needs_its_key() -> None:
+    with pytest.raises(ConfigurationError, match="not configured any more"):
+        KEYS.fingerprint_maker(provider="jtl", host="a.example", key_id="9")
+
+
 @pytest.mark.parametrize(
     "other",
     [

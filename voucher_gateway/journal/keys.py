@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -126,6 +126,22 @@ class JournalKeys:
             data = f"{_beginning('code', provider, host)}\0{len(text)}:{text}"
             key = self._key(key_id or self.newest)
             return hmac.digest(key, data.encode("utf-8", "surrogatepass"), "sha256").hex()
+
+    def fingerprint_maker(self, *, provider: str, host: str, key_id: str | None = None) -> Callable[[Code], str]:
+        """Return a function that makes the fingerprints of many codes at one vendor, each in half of the time.
+
+        Raises:
+            ConfigurationError: if the key of that id is not configured any more.
+        """
+        beginning = f"{_beginning('code', provider, host)}\0".encode("utf-8", "surrogatepass")
+        begun = hmac.new(self._key(key_id or self.newest), beginning, "sha256")
+
+        def make_fingerprint(code: Code) -> str:
+            text, mac = code.reveal(), begun.copy()
+            mac.update(f"{len(text)}:{text}".encode("utf-8", "surrogatepass"))
+            return mac.hexdigest()
+
+        return make_fingerprint
 
     def fingerprints(self, code: Code, *, provider: str, host: str) -> frozenset[str]:
         """Return the fingerprints of a code at one vendor, one for each key."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
-from voucher_gateway.migration import LOSSES, Policy
-from voucher_gateway.migration.plan.assess import Assessment, Target, assess
+from voucher_gateway.migration import LOSSES, Policy, Retire
+from voucher_gateway.migration.plan.assess import Assessment, Assessor, Target
 from voucher_gateway.provider_api import Code, Expiry, Money, Voucher
 from voucher_gateway_jtl import JtlProvider
 from voucher_gateway_ticketing import TicketingProvider
@@ -27,4 +27,5 @@ def voucher(value: str = "50.00", currency: str = "EUR", **fields: Any) -> Vouch
 
 
 def assess_voucher(voucher: Voucher, target: Target, policy: Policy | None = None, **options: Any) -> Assessment:
-    return assess(voucher, target, policy or Policy(), at=AT, **options)
+    retire = options.pop("retire", Retire.LEAVE)
+    return Assessor(target, policy or Policy(), at=AT, retire=retire).assess(voucher, **options)

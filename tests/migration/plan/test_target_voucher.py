@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from voucher_gateway.migration import Action, Kind, PlannedVoucher
-from voucher_gateway.migration.plan.assess import build_target_voucher
 from voucher_gateway.migration.plan.model import Destination
+from voucher_gateway.migration.plan.target_voucher import build_target_voucher
 from voucher_gateway.provider_api import Code, Interval, Money, NewVoucher, Status, Validity, Voucher
 from voucher_gateway_jtl import JtlProvider
 

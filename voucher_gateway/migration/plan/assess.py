@@ -1,10 +1,10 @@
-"""Decides what becomes of one voucher, and makes the request for its new voucher at the target. Sends nothing."""
+"""Decides what becomes of one voucher. Sends nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import attrs
 
@@ -12,10 +12,9 @@ from voucher_gateway.capabilities import Capabilities, Expiry
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.plan.losses import REPORTED
-from voucher_gateway.migration.plan.model import Action, Destination, Kind, PlannedVoucher
+from voucher_gateway.migration.plan.model import Action, Destination, Kind
 from voucher_gateway.migration.plan.policy import Policy, Recode, Retire
 from voucher_gateway.migration.plan.route import can_activate_later
-from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import JSON_NULL, Interval, Medium, Status, Validity, Voucher
 from voucher_gateway.money import Money
 
@@ -90,62 +89,65 @@ def kind_of(voucher: Voucher, at: datetime, *, held: bool = False) -> Kind:
     return Kind.UNUSED if voucher.initial in (voucher.remaining, None) else Kind.PARTLY_USED
 
 
-def assess(
-    voucher: Voucher,
-    target: Target,
-    policy: Policy,
-    *,
-    at: datetime,
-    retire: Retire = Retire.LEAVE,
-    held: bool = False,
-    taken: bool = False,
-    kind: Kind | None = None,
-) -> Assessment:
-    """Return what becomes of a voucher.
+class Assessor:
+    """Decides what becomes of each voucher of a source.
 
     Args:
-        voucher: the voucher, as the source shows it, with its code and PIN.
         target: what is known of the target.
         policy: the policy of the migration.
         at: the time of the clock of the source.
-        retire: how it is made unspendable at the source.
-        held: whether the journal has an active reservation on it.
-        taken: whether the target already has its code.
-        kind: its kind, if it is known.
+        retire: how a voucher is made unspendable at the source.
     """
-    kind = kind or kind_of(voucher, at, held=held)
-    wanted = policy.action(kind)
-    if wanted is not Action.CARRY:
-        return Assessment(kind, wanted, (_WHY[kind],))
-    if held and policy.reserved is not Action.CARRY:
-        return Assessment(kind, policy.reserved, (_WHY[Kind.RESERVED],))
-    if held and retire is not Retire.LEAVE:
-        # After a move the reservation could not be captured at the source, or the money would be spent twice.
-        return Assessment(kind, Action.REFUSE, ("it has a reservation, and only a copy can carry it",))
-    if voucher.code is None:
-        return Assessment(Kind.UNREADABLE, policy.unreadable, ("its code cannot be read",))
-    money = voucher.remaining
-    assert money is not None
-    fit = _TargetFit(voucher, target, policy)
-    fit.check_value(money)
-    fit.check_code(voucher.code, taken=taken)
-    fit.check_retire(retire, kind)
-    fit.check_texts()
-    fit.check_status()
-    end = fit.find_end(at)
-    refused = tuple(dict.fromkeys(fit.reasons))
-    losses = tuple(sorted(fit.losses))
-    if refused:
-        return Assessment(kind, Action.REFUSE, refused, losses)
-    destination = Destination(
-        value=money,
-        active=fit.active,
-        valid_until=end.valid_until,
-        validity_days=end.validity_days,
-        drift=end.drift,
-        new_code=fit.new_code,
-    )
-    return Assessment(kind, Action.CARRY, (), losses, destination)
+
+    def __init__(self, target: Target, policy: Policy, *, at: datetime, retire: Retire = Retire.LEAVE) -> None:
+        self._rules = _TargetRules(target, policy, at)
+        self._policy = policy
+        self._at = at
+        self._retire = retire
+
+    def assess(
+        self, voucher: Voucher, *, held: bool = False, taken: bool = False, kind: Kind | None = None
+    ) -> Assessment:
+        """Return what becomes of a voucher.
+
+        Args:
+            voucher: the voucher, as the source shows it, with its code and PIN.
+            held: whether the journal has an active reservation on it.
+            taken: whether the target already has its code.
+            kind: its kind, if it is known.
+        """
+        kind, policy = kind or kind_of(voucher, self._at, held=held), self._policy
+        wanted = policy.action(kind)
+        if wanted is not Action.CARRY:
+            return Assessment(kind, wanted, (_WHY[kind],))
+        if held and policy.reserved is not Action.CARRY:
+            return Assessment(kind, policy.reserved, (_WHY[Kind.RESERVED],))
+        if held and self._retire is not Retire.LEAVE:
+            # After a move the reservation could not be captured at the source, or the money would be spent twice.
+            return Assessment(kind, Action.REFUSE, ("it has a reservation, and only a copy can carry it",))
+        if voucher.code is None:
+            return Assessment(Kind.UNREADABLE, policy.unreadable, ("its code cannot be read",))
+        money = voucher.remaining
+        assert money is not None
+        fit = _TargetFit(voucher, self._rules)
+        fit.check_value(money)
+        fit.check_code(voucher.code, taken=taken)
+        fit.check_retire(self._retire, kind)
+        fit.check_texts()
+        fit.check_status()
+        end = fit.find_end()
+        losses = tuple(sorted(fit.losses)) if fit.losses else ()
+        if fit.reasons:
+            return Assessment(kind, Action.REFUSE, tuple(dict.fromkeys(fit.reasons)), losses)
+        destination = Destination(
+            value=money,
+            active=fit.active,
+            valid_until=end.valid_until,
+            validity_days=end.validity_days,
+            drift=end.drift,
+            new_code=fit.new_code,
+        )
+        return Assessment(kind, Action.CARRY, (), losses, destination)
 
 
 _WHY: Final = {
@@ -161,103 +163,145 @@ _WHY: Final = {
 
 
 class _TargetEnd(NamedTuple):
-    """The end of validity at the target: the fields of `Destination` with these names."""
+    """The end of validity at the target: the fields of `Destination` with these names, and what is wrong with it."""
 
     valid_until: datetime | None = None
     validity_days: int | None = None
     drift: timedelta | None = None
+    loss: str | None = None
+    reason: str | None = None
+
+
+class _TargetRules:
+    """What the target and the policy say about every voucher. It is prepared once, for a million vouchers."""
+
+    def __init__(self, target: Target, policy: Policy, at: datetime) -> None:
+        can = target.capabilities
+        self.target = target
+        self.can = can
+        self.policy = policy
+        self.keeps = can.stored_fields
+        self.keeps_status = can_activate_later(can) or "active" in can.stored_fields
+        self.lossy_texts = tuple(
+            (field, _NOT_STORED if longest is None else longest, loss)
+            for field, loss in _TEXTS.items()
+            if (longest := can.max_text_lengths.get(field)) is not None or field not in can.stored_fields
+        )
+        self._at = at
+        self._ends: dict[datetime, _TargetEnd] = {}
+
+    def end_of(self, until: datetime) -> _TargetEnd:
+        """Return the end at the target of vouchers that end at a moment. Many vouchers end together."""
+        end = self._ends.get(until)
+        if end is None:
+            if len(self._ends) >= _KEPT_ENDS:
+                self._ends.clear()
+            end = self._ends[until] = self._make_end(until)
+        return end
+
+    def _make_end(self, until: datetime) -> _TargetEnd:
+        ends, at = self.can.expiry, self.target.at
+        if not ends.takes_instants and until <= self._at:
+            return _TargetEnd(reason="it has expired, and the target cannot hold an expired voucher")
+        if ends is Expiry.NONE:
+            return _TargetEnd(loss="end")
+        loss = None if ends.takes_instants else "expiry"
+        try:
+            if ends.takes_instants:
+                rounded = _round_up(until, self.can.expiry_resolution)
+                return _TargetEnd(valid_until=rounded, drift=rounded - until)
+            # The days count from the present time of the target. If it is activated later, it ends later. That is to
+            # the benefit of the customer.
+            days = max(1, -(-(until - at) // _DAY))
+            return _TargetEnd(validity_days=days, drift=at + days * _DAY - until, loss=loss)
+        except OverflowError:  # it must not end earlier, and Python has no later date
+            return _TargetEnd(loss=loss, reason="its end, rounded up for the target, is after the year 9999")
+
+
+_NOT_STORED: Final = -1
+"""Stands for the length of the longest text if the target stores no text."""
+_KEPT_ENDS: Final = 1 << 12
+_NO_END: Final = _TargetEnd()
 
 
 class _TargetFit:
     """Checks how one voucher fits the target: collects the reasons to refuse it, and its losses."""
 
-    def __init__(self, voucher: Voucher, target: Target, policy: Policy) -> None:
+    __slots__ = ("_rules", "_voucher", "active", "losses", "new_code", "reasons")
+
+    def __init__(self, voucher: Voucher, rules: _TargetRules) -> None:
         self._voucher = voucher
-        self._target = target
-        self._can = target.capabilities
-        self._policy = policy
+        self._rules = rules
         self.reasons: list[str] = []
         self.losses: set[str] = set()
         self.active: bool | None = None
         self.new_code = False
 
     def check_value(self, money: Money) -> None:
-        if self._target.currency not in (None, money.currency):
-            self.reasons.append(f"it is in {money.currency}, and the target has {self._target.currency} only")
+        only = self._rules.target.currency
+        if only is not None and only != money.currency:
+            self.reasons.append(f"it is in {money.currency}, and the target has {only} only")
         try:
-            self._can.amounts.check(money)
+            self._rules.can.amounts.check(money)
         except InvalidRequest as error:
             self.reasons.append(f"the target does not accept its value: {error.rule}")
-        if self._voucher.initial not in (money, None):  # an unknown initial value cannot be lost
+        initial = self._voucher.initial
+        if initial is not money and initial not in (money, None):  # an unknown initial value cannot be lost
             self._add_loss("initial")
 
     def check_code(self, code: Code, *, taken: bool) -> None:
-        rules = self._can.codes
+        rules, policy = self._rules.can.codes, self._rules.policy
         if taken:
-            self._require_new_code(self._policy.code_taken, "the target already has its code")
+            self._require_new_code(policy.code_taken, "the target already has its code")
         if not rules.choosable:
-            self._require_new_code(self._policy.code_unfit, "the target does not accept chosen codes")
+            self._require_new_code(policy.code_unfit, "the target does not accept chosen codes")
         elif (rule := rules.find_broken_rule(code.reveal())) is not None:
-            self._require_new_code(self._policy.code_unfit, f"the target accepts codes with {rule}")
+            self._require_new_code(policy.code_unfit, f"the target accepts codes with {rule}")
 
     def check_retire(self, retire: Retire, kind: Kind) -> None:
         if retire is Retire.EMPTY and kind in (Kind.INACTIVE, Kind.EXPIRED):
             self.reasons.append(f"{_WHY[kind]}, and a voucher that cannot be redeemed cannot be emptied at the source")
-        used = self._voucher.initial != self._voucher.remaining
-        if retire is Retire.DELETE and used:
+        if retire is Retire.DELETE and self._voucher.initial != self._voucher.remaining:
             self.reasons.append("it was used, and a used voucher cannot be deleted at the source")
 
     def check_texts(self) -> None:
-        copied, keeps = self._voucher, self._can.stored_fields
-        for field, loss in _TEXTS.items():
+        copied, keeps = self._voucher, self._rules.keeps
+        for field, longest, loss in self._rules.lossy_texts:
             text = getattr(copied, field)
-            if text and not self._stores(field, text if isinstance(text, str) else text.reveal()):
+            if text and len(text if isinstance(text, str) else text.reveal()) > longest:
                 self._add_loss(loss)
-        for field in copied.unread & _LEFT.keys():
-            self._add_loss(_LEFT[field])
+        if copied.unread:
+            for field in copied.unread & _LEFT.keys():
+                self._add_loss(_LEFT[field])
         if copied.taxable and "taxable" not in keeps:
             self._add_loss("tax")
-        if copied.metadata not in _NO_DATA and "metadata" not in keeps:
+        if copied.metadata is not None and "metadata" not in keeps and copied.metadata not in _NO_DATA:
             self._add_loss("metadata")
-        if copied.medium is Medium.UNKNOWN or (copied.medium is not None and "medium" not in keeps):
+        if copied.medium is not None and (copied.medium is Medium.UNKNOWN or "medium" not in keeps):
             self._add_loss("medium")
 
     def check_status(self) -> None:
         active = not is_not_spendable(self._voucher.status)
-        if can_activate_later(self._target.capabilities) or "active" in self._can.stored_fields:
+        if self._rules.keeps_status:
             self.active = active
         elif not active:
             self._add_loss("status")
 
-    def find_end(self, at: datetime) -> _TargetEnd:
+    def find_end(self) -> _TargetEnd:
         """Return the end of validity at the target."""
-        until, ends = self._voucher.valid_until, self._can.expiry
-        nothing = _TargetEnd()
+        until = self._voucher.valid_until
         if until is None:
             self._without_end()
-            return nothing
-        if not ends.takes_instants and until <= at:
-            self.reasons.append("it has expired, and the target cannot hold an expired voucher")
-            return nothing
-        if ends is Expiry.NONE:
-            self._add_loss("end")
-            return nothing
-        if not ends.takes_instants:
-            self._add_loss("expiry")
-        try:
-            if ends.takes_instants:
-                rounded = _round_up(until, self._can.expiry_resolution)
-                return _TargetEnd(valid_until=rounded, drift=rounded - until)
-            # The days count from the present time of the target. If it is activated later, it ends later. That is to
-            # the benefit of the customer.
-            days = max(1, -(-(until - self._target.at) // _DAY))
-            return _TargetEnd(validity_days=days, drift=self._target.at + days * _DAY - until)
-        except OverflowError:  # it must not end earlier, and Python has no later date
-            self.reasons.append("its end, rounded up for the target, is after the year 9999")
-            return nothing
+            return _NO_END
+        end = self._rules.end_of(until)
+        if end.loss is not None:
+            self._add_loss(end.loss)
+        if end.reason is not None:
+            self.reasons.append(end.reason)
+        return end
 
     def _without_end(self) -> None:
-        validity, ends = self._voucher.validity, self._can.expiry
+        validity, ends = self._voucher.validity, self._rules.can.expiry
         if validity is not None and is_not_spendable(self._voucher.status):  # activation would set its end
             if not ends.takes_lengths or validity.interval is Interval.UNKNOWN:
                 self._add_loss("validity")
@@ -272,24 +316,20 @@ class _TargetFit:
     def _is_length(self, validity: Validity) -> bool:
         """Return whether a validity is longer than zero, and ends before the year 10000 if it begins now."""
         try:
-            self._target.at + timedelta(days=validity.value * _DAYS[validity.interval])
+            self._rules.target.at + timedelta(days=validity.value * _DAYS[validity.interval])
         except OverflowError:
             return False
         return validity.value > 0
 
-    def _stores(self, field: str, text: str) -> bool:
-        longest = self._can.max_text_lengths.get(field)
-        return field in self._can.stored_fields and (longest is None or len(text) <= longest)
-
     def _add_loss(self, name: str) -> None:
         self.losses.add(name)
-        if name not in REPORTED and name not in self._policy.losses:
+        if name not in REPORTED and name not in self._rules.policy.losses:
             self.reasons.append(f"the policy does not accept a loss: {name}")
 
     def _require_new_code(self, decision: Recode, reason: str) -> None:
         if decision is Recode.REFUSE:
             self.reasons.append(reason)
-        elif self._can.record:
+        elif self._rules.can.record:
             self.reasons.append(f"{reason}, and a file makes no new codes")
         else:
             self.new_code = True
@@ -308,36 +348,6 @@ _SECOND: Final = timedelta(seconds=1)
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
-_CARRIED: Final = ("pin", "medium", "taxable", "tax_rate", "sku", "batch", "order", "metadata")
-
-
-def build_target_voucher(voucher: Voucher, planned: PlannedVoucher, can: Capabilities, *, later: bool) -> NewVoucher:
-    """Return the request for the voucher at the target. Fields that the target cannot store, its losses, are left out.
-
-    Args:
-        voucher: the voucher, as it was just read at the source, with its code and PIN.
-        planned: the planned voucher.
-        can: the capabilities of the target.
-        later: whether it is issued inactive, to be activated later.
-    """
-    destination = planned.destination
-    assert destination is not None
-    texts: dict[str, Any] = {
-        name: getattr(voucher, name) for name in _CARRIED if _is_stored_by_target(name, voucher, can)
-    }
-    if destination.validity_days is not None:
-        texts["validity"] = Validity(destination.validity_days, Interval.DAYS)
-    elif is_not_spendable(planned.status) and _length_fits(voucher, can):
-        texts["validity"] = voucher.validity
-    return NewVoucher(
-        initial=destination.value,
-        code=None if destination.new_code else voucher.code,
-        active=False if later else destination.active,
-        valid_until=destination.valid_until,
-        **texts,
-    )
-
-
 def is_stopped(status: str | None) -> bool:
     """Return whether a voucher with this status stays unspendable until it is activated, extended or topped up."""
     return status in STOPPED
@@ -350,25 +360,3 @@ STOPPED: Final = frozenset({Status.INACTIVE, Status.PENDING, Status.DEACTIVATED,
 def is_not_spendable(status: Status | None) -> bool:
     """Return whether a voucher may be unspendable: it has a status, and the status is not known to be active."""
     return status not in (None, Status.ACTIVE)
-
-
-def _is_stored_by_target(name: str, voucher: Voucher, can: Capabilities) -> bool:
-    value = getattr(voucher, name)
-    if (
-        value in (None, "") or name not in can.stored_fields or value is Medium.UNKNOWN
-    ):  # an empty text has no information
-        return False
-    longest = can.max_text_lengths.get(name)
-    text = value if isinstance(value, str) else value.reveal() if name == "pin" else ""
-    return longest is None or len(text) <= longest
-
-
-def _length_fits(voucher: Voucher, can: Capabilities) -> bool:
-    """Return whether activation sets the end of validity, and the target can count it in the same way."""
-    validity = voucher.validity
-    return (
-        voucher.valid_until is None
-        and validity is not None
-        and validity.interval is not Interval.UNKNOWN
-        and can.expiry.takes_lengths
-    )

@@ -7,6 +7,7 @@ code, and at worst a voucher is refused that could be moved.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from voucher_gateway.capabilities import Operation
@@ -25,6 +26,11 @@ _DIGITS: Final = 16
 def fingerprint(keys: JournalKeys, code: Code, key_id: str | None = None) -> str:
     """Return the fingerprint by which plan, run and verification compare a code, at any vendor."""
     return keys.fingerprint(code, provider=FINGERPRINT_SCOPE, host=FINGERPRINT_SCOPE, key_id=key_id)
+
+
+def fingerprint_maker(keys: JournalKeys) -> Callable[[Code], str]:
+    """Return a function that makes the same fingerprints of many codes, under the newest key."""
+    return keys.fingerprint_maker(provider=FINGERPRINT_SCOPE, host=FINGERPRINT_SCOPE)
 
 
 class SourceCodes:
@@ -97,11 +103,12 @@ class TargetCodes:
         """Read the list of the target. Return whether it showed all codes."""
         if not self._provider.capabilities.of(Operation.VOUCHERS).available:
             return False
+        make_fingerprint = fingerprint_maker(self._keys)
         with self._provider.vouchers() as listing:
             for voucher in listing:
                 if voucher.code is None:
                     return False
-                self._seen.add(_short(fingerprint(self._keys, voucher.code)))
+                self._seen.add(_short(make_fingerprint(voucher.code)))
         # If the list changed while it was read, codes may be missing.
         return listing.report.consistent is not False
 

@@ -145,6 +145,7 @@ class PlanWriter:
 
 def voucher_line(planned: PlannedVoucher) -> str:
     """Return a voucher of a plan as a line. It is what the converter and `json` write, in a third of the time."""
+    # The members of an enumeration are texts: as such they take a fraction of the time of their values.
     parts = [f'{{"number":{planned.number},"source_id":{_quote(planned.source_id)}']
     if planned.code is not None:
         parts.append(f'"code":{_quote(planned.code)}')
@@ -152,17 +153,18 @@ def voucher_line(planned: PlannedVoucher) -> str:
         parts.append(f'"fingerprint":{_quote(planned.fingerprint)}')
     if planned.key_id is not None:
         parts.append(f'"key_id":{_quote(planned.key_id)}')
-    parts.append(f'"kind":"{planned.kind.value}"')
-    if planned.initial is not None:
-        parts.append(f'"initial":{_money_text(planned.initial)}')
+    parts.append(f'"kind":"{planned.kind}"')
     remaining = "" if planned.remaining is None else _money_text(planned.remaining)
+    if planned.initial is not None:
+        same = planned.initial is planned.remaining  # so it is for an unused voucher of a file
+        parts.append(f'"initial":{remaining if same else _money_text(planned.initial)}')
     if remaining:
         parts.append(f'"remaining":{remaining}')
     if planned.status is not None:
-        parts.append(f'"status":"{planned.status.value}"')
+        parts.append(f'"status":"{planned.status}"')
     if planned.valid_until is not None:
         parts.append(f'"valid_until":"{_instant_text(planned.valid_until)}"')
-    parts.append(f'"action":"{planned.action.value}"')
+    parts.append(f'"action":"{planned.action}"')
     if planned.reasons:
         parts.append(f'"reasons":{_texts(planned.reasons)}')
     if planned.losses:
@@ -174,22 +176,23 @@ def voucher_line(planned: PlannedVoucher) -> str:
 
 
 def _destination_text(destination: Destination, value: str | None) -> str:
-    parts = [f'{{"value":{value or _money_text(destination.value)}']
+    text = f'{{"value":{value or _money_text(destination.value)}'
     if destination.active is not None:
-        parts.append(f'"active":{"true" if destination.active else "false"}')
+        text += ',"active":true' if destination.active else ',"active":false'
     if destination.valid_until is not None:
-        parts.append(f'"valid_until":"{_instant_text(destination.valid_until)}"')
+        text += f',"valid_until":"{_instant_text(destination.valid_until)}"'
     if destination.validity_days is not None:
-        parts.append(f'"validity_days":{destination.validity_days}')
+        text += f',"validity_days":{destination.validity_days}'
     if destination.drift is not None:
-        parts.append(f'"drift":"{_length_text(destination.drift)}"')
+        text += f',"drift":"{_length_text(destination.drift)}"'
     if destination.new_code:
-        parts.append('"new_code":true')
-    return ",".join(parts) + "}"
+        text += ',"new_code":true'
+    return text + "}"
 
 
 def _money_text(money: Money) -> str:
-    return f'{{"amount":"{money.amount:f}","currency":"{money.currency}"}}'
+    # `str` writes no exponent, as no currency has more than four decimals, and takes a fraction of the time of `:f`.
+    return f'{{"amount":"{money.amount!s}","currency":"{money.currency}"}}'
 
 
 @lru_cache(4096)

@@ -19,8 +19,8 @@ from voucher_gateway.listing.listing import Listing
 from voucher_gateway.listing.page import ListingReport, key_digest
 from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.masking import Code
-from voucher_gateway.migration.plan.assess import Assessment, Target, assess, kind_of
-from voucher_gateway.migration.plan.code_index import SourceCodes, TargetCodes, fingerprint
+from voucher_gateway.migration.plan.assess import Assessment, Assessor, Target, kind_of
+from voucher_gateway.migration.plan.code_index import SourceCodes, TargetCodes, fingerprint_maker
 from voucher_gateway.migration.plan.model import Action, Kind, PlanHeader, PlannedVoucher
 from voucher_gateway.migration.plan.policy import Policy, Recode, Retire
 from voucher_gateway.migration.plan.spoiled_codes import SpoiledCodes
@@ -132,6 +132,10 @@ class ReservedVouchers:
             if entry.target.fingerprint is not None:
                 self._marks.setdefault(entry.target.key_id, set()).add(entry.target.fingerprint)
 
+    def __bool__(self) -> bool:
+        """Return whether the account has any reservation."""
+        return bool(self._ids or self._marks)
+
     def on(self, voucher_id: str, code: Code | None) -> bool:
         """Return whether this voucher has a reservation."""
         if voucher_id in self._ids:
@@ -195,12 +199,13 @@ class SourceScanner:
         left_out: IdSet,
         target_account: Account | None = None,
     ) -> None:
-        self._keys = journal.keys
+        self._key_id = journal.keys.newest
+        self._fingerprint = fingerprint_maker(journal.keys)
         self._source = source
         self._goal = goal
         self._policy = policy
         self._header = header
-        self._retire = Retire(header.retire)
+        self._assessor = Assessor(goal, policy, at=header.made_at, retire=Retire(header.retire))
         self._left_out = left_out
         rates = Rates(header.rates, threading.Event())
         self._secrets = SecretReader(source, rates, pins=pins_are_asked_for(source.capabilities, goal.capabilities))
@@ -255,9 +260,9 @@ class SourceScanner:
         listed, kind = voucher, kind_of(voucher, self._header.made_at)
         if kind is Kind.UNREADABLE or self._policy.action(kind) is Action.CARRY:
             voucher = self._secrets.complete(voucher)
-        held = self._held.on(voucher.id, voucher.code)
-        assessment = self._assess(voucher, held=held, kind=None if held or voucher is not listed else kind)
-        mark = None if voucher.code is None else fingerprint(self._keys, voucher.code)
+        held = bool(self._held) and self._held.on(voucher.id, voucher.code)
+        assessment = self._assessor.assess(voucher, held=held, kind=None if held or voucher is not listed else kind)
+        mark = None if voucher.code is None else self._fingerprint(voucher.code)
         if assessment.action is Action.CARRY and voucher.id in self._moved:
             assessment = attrs.evolve(assessment, action=Action.REFUSE, reasons=(_MOVED,), destination=None)
         elif (
@@ -266,14 +271,10 @@ class SourceScanner:
             and mark is not None
             and self._taken.has(voucher.code, mark)
         ):
-            assessment = self._assess(voucher, held=held, taken=True)
+            assessment = self._assessor.assess(voucher, held=held, taken=True)
         if self._spoiled is not None and voucher.code is not None and assessment.action is Action.CARRY:
             self._spoiled.add(voucher.code)
         return self._line(number, voucher, assessment, mark)
-
-    def _assess(self, voucher: Voucher, *, held: bool, taken: bool = False, kind: Kind | None = None) -> Assessment:
-        at, goal, policy = self._header.made_at, self._goal, self._policy
-        return assess(voucher, goal, policy, at=at, retire=self._retire, held=held, taken=taken, kind=kind)
 
     def _unreadable_line(self, number: int, entry: UnreadableEntry) -> PlannedVoucher:
         return PlannedVoucher(
@@ -290,7 +291,7 @@ class SourceScanner:
             source_id=voucher.id,
             code=None if voucher.code is None else str(voucher.code),
             fingerprint=mark,
-            key_id=None if mark is None else self._keys.newest,
+            key_id=None if mark is None else self._key_id,
             kind=assessment.kind,
             initial=voucher.initial,
             remaining=voucher.remaining,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import Final
 
 import attrs
@@ -12,7 +13,7 @@ import attrs
 from voucher_gateway.listing.page import ListingReport
 from voucher_gateway.migration.plan.model import Action, Kind, PlannedVoucher
 from voucher_gateway.models.voucher import Status
-from voucher_gateway.money import Money
+from voucher_gateway.money import Money, add_exactly
 
 NO_END: Final = "none"
 """Replaces the month for vouchers that do not end, or whose end is not known yet."""
@@ -71,28 +72,33 @@ class Totals:
         return self.actions.get(action, Tally())
 
 
-class _RunningTotal:
-    """A tally that grows, in whole minor units."""
+_ZERO: Final = Decimal(0)
 
-    __slots__ = ("count", "units")
+
+class _RunningTotal:
+    """A tally that grows."""
+
+    __slots__ = ("amounts", "count")
 
     def __init__(self) -> None:
         self.count = 0
-        self.units: dict[str, int] = {}
+        self.amounts: dict[str, Decimal] = {}
 
     def add(self, money: Money | None) -> None:
         self.count += 1
         if money is not None:
-            self.units[money.currency] = self.units.get(money.currency, 0) + money.minor
+            self.amounts[money.currency] = add_exactly(self.amounts.get(money.currency, _ZERO), money.amount)
 
     def merge(self, other: _RunningTotal) -> None:
         self.count += other.count
-        for currency, units in other.units.items():
-            self.units[currency] = self.units.get(currency, 0) + units
+        for currency, amount in other.amounts.items():
+            self.amounts[currency] = add_exactly(self.amounts.get(currency, _ZERO), amount)
 
     def tally(self) -> Tally:
-        money = {currency: Money.from_minor(units, currency) for currency, units in sorted(self.units.items())}
-        return Tally(count=self.count, money=money)
+        return Tally(
+            count=self.count,
+            money={currency: Money(amount, currency) for currency, amount in sorted(self.amounts.items())},
+        )
 
 
 _Signature = tuple[Action, Kind, tuple[int, int] | None, tuple[str, ...], tuple[str, ...]]

@@ -30,8 +30,8 @@ from voucher_gateway.errors import (
     VoucherNotFound,
 )
 from voucher_gateway.journal.records import OperationState
-from voucher_gateway.migration.plan.assess import build_target_voucher
 from voucher_gateway.migration.plan.model import Step
+from voucher_gateway.migration.plan.target_voucher import build_target_voucher
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
 from voucher_gateway.migration.run.rows import MoveResult, VoucherRow
 from voucher_gateway.migration.run.source_check import SourceChanged, SourceCheck
