@@ -9,10 +9,12 @@ It ends waiting, never the record of what happened: the journal records an outco
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeGuard
 
 from voucher_gateway.errors import InvalidRequest
 
@@ -63,8 +65,30 @@ def seconds_left() -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
+def check_wait(wait: object) -> float:
+    """Return how long to wait for another worker, in seconds; at most what a lock can wait.
+
+    Raises:
+        InvalidRequest: if it is not a number of seconds, zero or more.
+    """
+    if is_finite_number(wait) and wait >= 0:
+        return min(wait, threading.TIMEOUT_MAX)
+    rule = "a number of seconds, zero or more"
+    raise InvalidRequest(f"wait must be {rule}", field="wait", rule=rule)
+
+
+def is_finite_number(value: object) -> TypeGuard[float]:
+    """Whether a value is an int or a float that is a finite number as a float; a bool is not."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int that is too large for a float
+        return False
+
+
 def _check(timeout: object) -> float:
-    if isinstance(timeout, int | float) and timeout is not True and math.isfinite(timeout) and timeout > 0:
+    if is_finite_number(timeout) and timeout > 0:
         return timeout
     rule = "a number of seconds above zero"
     raise InvalidRequest(f"timeout must be {rule}", field="timeout", rule=rule)

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar, g
 
 import attrs
 
+from voucher_gateway.call_deadline import check_wait
 from voucher_gateway.capabilities import Operation, OptionValue
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import Code, Pin
@@ -80,7 +81,7 @@ class Command(abc.ABC, Generic[R]):
         options: the options of the call that only its vendor has, by name.
 
     Raises:
-        InvalidRequest: if `reference` or `order` is not a valid name.
+        InvalidRequest: if `reference` or `order` is not a valid name, or `wait_s` is not a number of seconds.
     """
 
     operation: ClassVar[Operation]
@@ -90,7 +91,7 @@ class Command(abc.ABC, Generic[R]):
     order: str | None = attrs.field(
         default=None, converter=nfc_or_none, validator=attrs.validators.optional(_validate_name)
     )
-    wait_s: float = 0.0
+    wait_s: float = attrs.field(default=0.0, converter=check_wait)
     options: Mapping[str, OptionValue] = attrs.field(default=None, converter=_copy_options, hash=False)
 
     @abc.abstractmethod

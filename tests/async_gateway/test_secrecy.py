@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,6 +44,19 @@ def test_no_error_of_an_asynchronous_call_holds_a_code_or_a_pin(shop: Shop, cana
             lambda: payment.add(code, pin, account="shop"),
             lambda: payment.add(code, pin, account="shop", caller="203.0.113.7"),
             lambda: gateway.check(code, pin, account="shop", caller="203.0.113.7"),
+            lambda: gateway.redeem("shop", code, ONE, pin, reference=f"1001 {code}"),
+            lambda: gateway.issue("shop", unsold, reference="a", order=pin),
+            lambda: gateway.sale(code, "shop", unsold),
+            *(
+                partial(call, timeout=timeout)
+                for timeout in (0, 10**400, "8")
+                for call in (
+                    partial(gateway.find, code, pin),
+                    partial(gateway.explain, code, pin),
+                    partial(gateway.redeem, "shop", code, ONE, pin, reference="a"),
+                    partial(payment.add, code, pin),
+                )
+            ),
         ]
         for call in calls:
             with pytest.raises(VoucherGatewayError) as raised:

@@ -195,7 +195,9 @@ def test_a_source_must_return_a_table_or_nothing() -> None:
         gateway.account("x")
 
 
-@pytest.mark.parametrize("wrong", [{"lifetime_s": -1}, {"capacity": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"lifetime_s": -1}, {"lifetime_s": float("nan")}, {"lifetime_s": 10**400}, {"capacity": 0}]
+)
 def test_the_rules_of_the_cache_are_checked(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
         AccountCache(Tenants(), **wrong)

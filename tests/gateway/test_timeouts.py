@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 
+from tests.support.leaks import note_call
 from tests.support.shop import Shop
 from voucher_gateway import (
     DatabaseUnavailable,
@@ -24,10 +28,15 @@ from voucher_gateway import (
     Payment,
     PaymentState,
     ProviderUnavailable,
+    Redemption,
+    Reservation,
     Sale,
     SaleState,
+    VoucherChanges,
 )
 from voucher_gateway.call_deadline import seconds_left, use_call_deadline
+from voucher_gateway.journal.records import OperationKey
+from voucher_gateway.testing.harness.canary import Canary
 
 TEN = Money("10.00", "EUR")
 PATIENT: dict[str, Any] = {"connect_timeout_s": 30.0, "read_timeout_s": 30.0, "total_timeout_s": 30.0}
@@ -174,13 +183,111 @@ def test_a_sale_that_runs_out_of_time_is_completed_by_the_next_call(either_shop:
     assert either_shop.changes().count("POST /vouchers") <= 1
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), True, "8"])
-def test_a_time_out_that_is_not_a_number_of_seconds_is_refused(shop: Shop, timeout: Any) -> None:
+NO_SECONDS: list[Any] = [
+    -1,
+    -1.5,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    True,
+    False,
+    "8",
+    "",
+    Decimal(8),
+    [8],
+    10**400,
+    -(10**400),
+]
+"""What is not a number of seconds."""
+
+
+def calls_with_seconds(shop: Shop, code: str) -> dict[str, Callable[..., object]]:
+    """Return a call of each verb and method that has a time-out."""
+    gateway, new = shop.gateway, NewVoucher(initial=TEN)
+    reference: dict[str, Any] = {"reference": "1001-a"}
+    reservation = Reservation(account="shop", id="h", voucher_id="v", money=TEN)
+    redemption = Redemption(account="shop", id="r", voucher_id="v", money=TEN)
+    payment, sale = gateway.payment("1001", total=TEN), gateway.sale("1002-1", "shop", new)
+    key = OperationKey("shop", Operation.REDEEM, "1001-a")
+    return {
+        "find": partial(gateway.find, code, "4711-pin"),
+        "get": partial(gateway.get, "shop", "v"),
+        "balance": partial(gateway.balance, "shop", code),
+        "history": partial(gateway.history, "shop", "v"),
+        "check": partial(gateway.check, code, caller="203.0.113.7"),
+        "explain": partial(gateway.explain, code, "4711-pin"),
+        "explain an order": partial(gateway.explain, order="1001"),
+        "issue": partial(gateway.issue, "shop", new, **reference),
+        "activate": partial(gateway.activate, "shop", "v", **reference),
+        "deactivate": partial(gateway.deactivate, "shop", "v", **reference),
+        "update": partial(gateway.update, "shop", "v", VoucherChanges(batch="B"), **reference),
+        "top_up": partial(gateway.top_up, "shop", "v", TEN, **reference),
+        "delete": partial(gateway.delete, "shop", "v", "reason", **reference),
+        "reserve": partial(gateway.reserve, "shop", code, TEN, **reference),
+        "capture": partial(gateway.capture, "shop", reservation, **reference),
+        "release": partial(gateway.release, "shop", reservation, **reference),
+        "redeem": partial(gateway.redeem, "shop", code, TEN, **reference),
+        "refund": partial(gateway.refund, "shop", redemption, TEN, **reference),
+        "resolve": partial(gateway.resolve, key),
+        "decide": partial(gateway.decide, key, succeeded=False, by="Ann", reason="why"),
+        "lookup_hints": partial(gateway.lookup_hints, key),
+        "payment": partial(gateway.payment, "1003", total=TEN),
+        "add": partial(payment.add, code),
+        **{name: getattr(payment, name) for name in ("authorize", "capture", "cancel", "reopen", "resume")},
+        "refund of a payment": partial(payment.refund, TEN, **reference),
+        **{f"{name} of a sale": getattr(sale, name) for name in ("prepare", "fulfil", "restore", "resume")},
+        "revoke of a sale": partial(sale.revoke, "why"),
+    }
+
+
+def test_a_time_out_that_is_not_a_number_of_seconds_is_refused_by_every_call(shop: Shop, canary: Canary) -> None:
+    code = canary.plant(shop.voucher()[1])
+    canary.plant("4711-pin")
+    accepted = []
+    for name, call in calls_with_seconds(shop, code).items():
+        for timeout in (*NO_SECONDS, 0, 0.0):
+            error = note_call(canary, partial(call, timeout=timeout))
+            if not isinstance(error, InvalidRequest) or (error.field, error.rule) != (
+                "timeout",
+                "a number of seconds above zero",
+            ):
+                accepted.append((name, repr(timeout)[:20], repr(error)))
+    assert accepted == []
+    assert shop.running.requests[1:] == []  # the first one issued the voucher
+    assert list(shop.gateway.operations()) == []
+
+
+def test_a_wait_that_is_not_a_number_of_seconds_is_refused_by_every_call(shop: Shop, canary: Canary) -> None:
+    code = canary.plant(shop.voucher()[1])
+    gateway, new = shop.gateway, NewVoucher(initial=TEN)
+    reference: dict[str, Any] = {"reference": "1001-a"}
+    calls: list[Callable[..., object]] = [
+        partial(gateway.redeem, "shop", code, TEN, **reference),
+        partial(gateway.issue, "shop", new, **reference),
+        partial(gateway.payment, "1001", total=TEN),
+        partial(gateway.find_payment, "1001"),
+        partial(gateway.sale, "1002-1", "shop", new),
+        partial(gateway.find_sale, "1002-1"),
+        partial(gateway.sell_many, "batch", "shop", new, 2),
+        partial(gateway.event_feed, "warehouse"),
+    ]
+    for call in calls:
+        for wait in NO_SECONDS:
+            error = note_call(canary, partial(call, wait=wait))
+            assert isinstance(error, InvalidRequest), (call, wait)
+            assert (error.field, error.rule) == ("wait", "a number of seconds, zero or more")
+    assert (list(gateway.operations()), list(gateway.payments()), list(gateway.sales())) == ([], [], [])
+
+
+@pytest.mark.parametrize("seconds", [1e308, 10**300, threading.TIMEOUT_MAX * 10])
+def test_a_very_long_time_is_one(shop: Shop, seconds: float) -> None:
     _, code = shop.voucher()
-    with pytest.raises(InvalidRequest) as refused:
-        shop.redeem(code, timeout=timeout)
-    assert refused.value.field == "timeout"
-    assert not shop.charges()
+    taken = shop.redeem(code, timeout=seconds, wait=seconds)
+    payment = shop.gateway.payment("1001", total=TEN, wait=seconds, timeout=seconds)
+    payment.add(code, timeout=seconds, account="shop")
+    payment.authorize(timeout=seconds)
+    payment.capture(timeout=seconds)
+    assert (taken.money, payment.state) == (TEN, PaymentState.CAPTURED)
 
 
 def test_the_deadline_of_an_outer_call_is_not_moved_by_an_inner_one() -> None:

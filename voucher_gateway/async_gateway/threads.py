@@ -8,6 +8,7 @@ import functools
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any, Final, ParamSpec, TypeVar
 
 from voucher_gateway import fork_safety
@@ -56,10 +57,15 @@ class CallThreads:
         """
         fork_safety.renew_if_forked()
         timeout: Any = keywords.get("timeout")
-        with use_call_deadline(timeout):
-            context = contextvars.copy_context()
-            future = self._pool.submit(context.run, functools.partial(function, *arguments, **keywords))
-            del arguments, keywords  # they may hold a code, and an error keeps this frame
+        call = functools.partial(function, *arguments, **keywords)
+        del arguments, keywords  # they may hold a code, and an error keeps this frame
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(use_call_deadline(timeout))
+                context = contextvars.copy_context()
+                future = self._pool.submit(context.run, call)
+            finally:
+                del call
             try:
                 return await _wait_for_result(future)
             except asyncio.CancelledError:

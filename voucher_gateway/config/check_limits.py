@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import attrs
 
+from voucher_gateway.call_deadline import is_finite_number
 from voucher_gateway.config.provider_settings import ConfigProblems, read_settings, toml_type_name
 from voucher_gateway.errors import ConfigurationError
 
@@ -21,7 +22,7 @@ _MAX_TIME_S: Final = 10
 
 def _require_range(maximum: int, *, minimum: int = 1) -> Any:
     def check(_: object, __: object, value: float) -> None:
-        if not minimum <= value <= maximum:
+        if not (is_finite_number(value) and minimum <= value <= maximum):
             raise ConfigurationError(f"must be from {minimum} to {maximum}")
 
     return check

@@ -12,6 +12,7 @@ from typing import Final
 import attrs
 
 from voucher_gateway import fork_safety
+from voucher_gateway.call_deadline import is_finite_number
 from voucher_gateway.config.account import AccountConfig
 from voucher_gateway.config.account_source import (
     AccountContent,
@@ -64,8 +65,9 @@ class AccountCache(Mapping[str, Account]):
         lifetime_s: float = 60.0,
         capacity: int = 1000,
     ) -> None:
-        if lifetime_s < 0:
-            raise InvalidRequest("lifetime_s must be 0 or more", field="lifetime_s", rule="0 or more")
+        if not is_finite_number(lifetime_s) or lifetime_s < 0:
+            rule = "a number of seconds, zero or more"
+            raise InvalidRequest(f"lifetime_s must be {rule}", field="lifetime_s", rule=rule)
         if capacity < 1:
             raise InvalidRequest("capacity must be above zero", field="capacity", rule="at least 1")
         self._source = as_account_source(source)

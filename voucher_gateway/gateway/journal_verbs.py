@@ -239,10 +239,12 @@ class JournalVerbs(GatewayBase):
         journal = self._require_journal().journal
         from voucher_gateway.execution.lookup_hints import find_hints
 
-        record = journal.find_unless_pruned(key)
-        if record is None:
-            raise InvalidRequest("the journal has no such operation", field="key", rule="an operation that was sent")
         with use_call_deadline(timeout):
+            record = journal.find_unless_pruned(key)
+            if record is None:
+                raise InvalidRequest(
+                    "the journal has no such operation", field="key", rule="an operation that was sent"
+                )
             return find_hints(journal, record, self.provider(key.account) if ask_vendor else None)
 
     def _find_result(self, kind: type[R], account: str, reference: str, *verbs: Operation) -> R:

@@ -54,8 +54,9 @@ class LookUpVerbs(GatewayBase):
             print(result.state, result.voucher.account)  # found shop
             ```
         """
+        code, pin = Code.of(code), Pin.of_given(pin)
         with use_call_deadline(timeout):
-            return self._find(self.accounts, Code.of(code), Pin.of_given(pin), broadcast=broadcast)
+            return self._find(self.accounts, code, pin, broadcast=broadcast)
 
     def check(
         self,

@@ -308,18 +308,18 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
             print(gateway.explain(order="1001").sentence)  # Order 1001 took 100.00 EUR.
             ```
         """
+        code, pin = Code.of_given(code), Pin.of_given(pin)
         if (code is None) == (order is None):
             raise InvalidRequest("give either a code or an order", field="code", rule="one of code and order")
-        if order is not None:
-            journal = self._require_journal().journal
-            from voucher_gateway.gateway.explanation.order import explain_order
-
-            return explain_order(journal, self._accounts, order)
-        assert code is not None
-        code = Code.of(code)
-        from voucher_gateway.gateway.explanation.voucher import explain_code
-
         with use_call_deadline(timeout):
+            if order is not None:
+                journal = self._require_journal().journal
+                from voucher_gateway.gateway.explanation.order import explain_order
+
+                return explain_order(journal, self._accounts, order)
+            assert code is not None
+            from voucher_gateway.gateway.explanation.voucher import explain_code
+
             result = self.find(code, pin, broadcast=broadcast)
             return explain_code(self.journal, self._accounts, code, result)
 

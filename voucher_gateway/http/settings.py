@@ -6,29 +6,44 @@ from typing import Any
 
 import attrs
 
+from voucher_gateway.call_deadline import is_finite_number
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.setting_types import parse_base_url
 from voucher_gateway.work_class import WorkClass
 
 
 def _seconds(_: object, __: attrs.Attribute[Any], value: float) -> None:
+    _require_number(value)
     if not 0 < value <= 3600:
         raise ConfigurationError("must be above 0 and at most 3600 seconds")
 
 
 def _at_least_one(_: object, __: attrs.Attribute[Any], value: int) -> None:
+    _require_integer(value)
     if value < 1:
         raise ConfigurationError("must be at least 1")
 
 
 def _not_negative(_: object, __: attrs.Attribute[Any], value: int) -> None:
+    _require_integer(value)
     if value < 0:
         raise ConfigurationError("must be at least 0")
 
 
 def _rate(_: object, __: attrs.Attribute[Any], value: float) -> None:
+    _require_number(value)
     if not (value == 0 or 0.01 <= value <= 100_000):
         raise ConfigurationError("must be 0, or from 0.01 to 100000 requests a second")
+
+
+def _require_number(value: object) -> None:
+    if not is_finite_number(value):
+        raise ConfigurationError("must be a finite number")
+
+
+def _require_integer(value: object) -> None:
+    if type(value) is not int:
+        raise ConfigurationError("must be an integer")
 
 
 @attrs.frozen

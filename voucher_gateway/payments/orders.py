@@ -7,6 +7,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from voucher_gateway.call_deadline import check_wait
 from voucher_gateway.errors import InvalidRequest, PaymentConflict
 from voucher_gateway.instants import now
 from voucher_gateway.journal.events.kinds import EventKind
@@ -53,7 +54,7 @@ def open_payment(
         InvalidRequest: if an argument is wrong.
         ConfigurationError: if the gateway has no journal, or the package for encryption is missing.
     """
-    order, total = _checked_order(order), positive(total, field="total")
+    order, total, wait = _checked_order(order), positive(total, field="total"), check_wait(wait)
     _check_allocation(allocation)
     store = open_store(verbs)
     record = store.find(order)
@@ -78,8 +79,8 @@ def find_payment(
     Raises:
         ReferencePruned: if the order had one whose details were removed.
     """
+    order, wait = _checked_order(order), check_wait(wait)
     store = open_store(verbs)
-    order = _checked_order(order)
     record = store.find(order, attempt)
     if record is None:
         _require_not_pruned(verbs, store, order)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import attrs
 
+from voucher_gateway.call_deadline import check_wait
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.emulation.registry import unsupported_error
 from voucher_gateway.errors import (
@@ -71,7 +72,7 @@ class SalesDesk:
             InvalidRequest: if the name, the order or a field of the voucher is wrong, or if the name or the order
                 contains the code or the PIN of the voucher.
         """
-        name = nfc(name)
+        name, wait = nfc(name), check_wait(wait)
         require_name(name, "name")
         order_number = nfc(order or new.order or batch or name)
         require_name(order_number, "order")
@@ -91,7 +92,7 @@ class SalesDesk:
         Raises:
             ReferencePruned: if there was one whose row was removed.
         """
-        name = nfc(name)
+        name, wait = nfc(name), check_wait(wait)
         row = self._store.find(name)
         if row is None:
             with self._journal.database.read() as connection:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Self, TypeAlias
 
 import sqlalchemy as sa
 
+from voucher_gateway.call_deadline import check_wait
 from voucher_gateway.errors import InvalidRequest, OperationInProgress
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.events.event import Event, EventPosition
@@ -69,7 +70,7 @@ class EventFeed:
         self._name = name
         self._kinds = frozenset(kinds)
         self._start: FeedStart = start
-        self._wait_s = wait
+        self._wait_s = check_wait(wait)
         self._guard = threading.RLock()
         self._closings = 0
         self._lock: AbstractContextManager[None] | None = None
