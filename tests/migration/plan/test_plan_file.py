@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Callable
@@ -28,9 +27,9 @@ from voucher_gateway.migration import (
     read_vouchers,
 )
 from voucher_gateway.migration.plan.estimate import AccountLoad, Estimate
-from voucher_gateway.migration.plan.plan_file import _CONVERTER, PlanSummary, PlanWriter, voucher_line
+from voucher_gateway.migration.plan.plan_file import PlanSummary, PlanWriter
 from voucher_gateway.migration.plan.totals import TotalsBuilder
-from voucher_gateway.provider_api import ConfigurationError, ListingReport, Money, Status, decode
+from voucher_gateway.provider_api import ConfigurationError, ListingReport, Money, Status
 
 AT = datetime(2026, 11, 21, 12, 30, 1, 5, tzinfo=UTC)
 HEADER = PlanHeader(
@@ -237,39 +236,3 @@ def test_the_id_is_the_hash_of_all_that_it_says(tmp_path: Path) -> None:
     other = write(tmp_path / "c.plan", [carried(1, Money("10.02", "EUR"))])
     assert first.id == again.id != other.id
     assert attrs.evolve(first, path=again.path) == again
-
-
-TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
-AMOUNTS = st.builds(Money.from_minor, st.integers(0, 10**15), st.sampled_from(["EUR", "JPY", "BHD"]))
-INSTANTS = st.datetimes(timezones=st.just(UTC))
-DESTINATIONS = st.builds(
-    Destination,
-    value=AMOUNTS,
-    active=st.none() | st.booleans(),
-    valid_until=st.none() | INSTANTS,
-    validity_days=st.none() | st.integers(1, 9999),
-    drift=st.none() | st.timedeltas(timedelta(), timedelta(days=400)),
-    new_code=st.booleans(),
-)
-PLANNED = st.builds(
-    PlannedVoucher,
-    number=st.integers(1, 10**9),
-    source_id=TEXTS,
-    code=st.none() | TEXTS,
-    fingerprint=st.none() | TEXTS,
-    key_id=st.none() | TEXTS,
-    kind=st.sampled_from(Kind),
-    initial=st.none() | AMOUNTS,
-    remaining=st.none() | AMOUNTS,
-    status=st.none() | st.sampled_from(Status),
-    valid_until=st.none() | INSTANTS,
-    action=st.sampled_from(Action),
-    reasons=st.lists(TEXTS, max_size=2).map(tuple),
-    losses=st.lists(TEXTS, max_size=2).map(tuple),
-    destination=st.none() | DESTINATIONS,
-)
-
-
-@given(PLANNED)
-def test_a_voucher_is_written_as_the_converter_would_write_it(planned: PlannedVoucher) -> None:
-    assert decode(voucher_line(planned).encode()) == decode(json.dumps(_CONVERTER.unstructure(planned)).encode())

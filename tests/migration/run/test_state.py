@@ -18,8 +18,8 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.migration import Action, Destination, End, Kind, PlanHeader, PlannedVoucher, RowState, Step
+from voucher_gateway.migration.plan.voucher_text import read_voucher_text, voucher_text
 from voucher_gateway.migration.run.load import load_vouchers
-from voucher_gateway.migration.run.rows import read_planned, write_planned
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.schema import SCHEMA
 from voucher_gateway.provider_api import Money, Status
@@ -75,7 +75,7 @@ def test_the_scripts_make_the_declared_tables(either_url: str) -> None:
 
 
 def test_a_planned_voucher_comes_back_from_its_row_as_it_was() -> None:
-    assert read_planned(write_planned(planned(7))) == planned(7)
+    assert read_voucher_text(voucher_text(planned(7))) == planned(7)
 
 
 def test_what_is_carried_is_loaded_only_once(either_url: str) -> None:

@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.iteration import batched
 from voucher_gateway.migration.plan.model import Action, PlannedVoucher
-from voucher_gateway.migration.run.rows import VoucherRow, value_of, write_planned
+from voucher_gateway.migration.plan.voucher_text import voucher_text
+from voucher_gateway.migration.run.rows import VoucherRow, value_of
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.schema import PlanState, RowState, plans, vouchers
 
@@ -83,7 +84,7 @@ def _voucher_row(plan_id: str, voucher: PlannedVoucher) -> dict[str, Any]:
         "source_id": voucher.source_id,
         "minor": value.minor,
         "currency": value.currency,
-        "planned": write_planned(voucher),
+        "planned": voucher_text(voucher),
         "state": RowState.PLANNED.value,
         "attempts": 0,
         "generation": 0,

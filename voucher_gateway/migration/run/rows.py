@@ -1,18 +1,16 @@
-"""The objects in the state of a migration, and the JSON text of planned vouchers."""
+"""The objects in the state of a migration."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
 from voucher_gateway.migration.plan.model import PlannedVoucher
+from voucher_gateway.migration.plan.voucher_text import read_voucher_text
 from voucher_gateway.migration.schema import RowState
 from voucher_gateway.money import Money
-from voucher_gateway.serialization import make_converter
-from voucher_gateway.wire.json import decode
 
 
 @attrs.frozen(kw_only=True)
@@ -53,7 +51,7 @@ class VoucherRow:
     def from_row(cls, row: Mapping[str, Any]) -> VoucherRow:
         """Return the voucher of a row of the table."""
         return cls(
-            planned=read_planned(row["planned"]),
+            planned=read_voucher_text(row["planned"]),
             state=RowState(row["state"]),
             attempts=row["attempts"],
             generation=row["generation"],
@@ -136,16 +134,3 @@ def value_of(planned: PlannedVoucher) -> Money:
     """Return the value of a carried voucher at the target."""
     assert planned.destination is not None
     return planned.destination.value
-
-
-def write_planned(planned: PlannedVoucher) -> str:
-    """Return a planned voucher as JSON text."""
-    return json.dumps(_CONVERTER.unstructure(planned), ensure_ascii=False, separators=(",", ":"))
-
-
-def read_planned(text: str) -> PlannedVoucher:
-    """Return the planned voucher that `write_planned` wrote."""
-    return _CONVERTER.structure(decode(text.encode()), PlannedVoucher)
-
-
-_CONVERTER: Final = make_converter()

@@ -11,7 +11,8 @@ import attrs
 from voucher_gateway.instants import format_micros
 from voucher_gateway.iteration import batched
 from voucher_gateway.migration.plan.model import Action, PlannedVoucher
-from voucher_gateway.migration.run.rows import read_planned, value_of, write_planned
+from voucher_gateway.migration.plan.voucher_text import read_voucher_text, voucher_text
+from voucher_gateway.migration.run.rows import value_of
 from voucher_gateway.migration.schema import RowState
 from voucher_gateway.migration.verify.other_plans import OtherMove, OtherPlan
 from voucher_gateway.migration.verify.part_queries import (
@@ -234,7 +235,7 @@ class VerificationStore:
                 (source_id,),
             ).fetchone()
             yield ComparedVoucher(
-                read_planned(text),
+                read_voucher_text(text),
                 [_voucher_from_row(row) for row in at_target],
                 None if at_source is None else _voucher_from_row(at_source),
                 None if move[0] is None else OtherMove(*move),
@@ -331,7 +332,7 @@ class VerificationStore:
 def _carried_row(voucher: PlannedVoucher) -> tuple[Any, ...]:
     value, destination = value_of(voucher), voucher.destination
     mark = None if destination is not None and destination.new_code else voucher.fingerprint
-    return voucher.number, voucher.source_id, mark, value.currency, value.minor, write_planned(voucher)
+    return voucher.number, voucher.source_id, mark, value.currency, value.minor, voucher_text(voucher)
 
 
 def _staying_row(voucher: PlannedVoucher) -> tuple[Any, ...]:
