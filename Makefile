@@ -18,9 +18,12 @@ ORDERS ?= 2000
 PROCESSES ?= 8
 # Of `make bench-growth`: the sizes of the journal, in millions of operations.
 MILLIONS ?= 1 3 10
-# Each worker imports everything, which takes seconds. Tests wait for a part of their time: one worker more than cores.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 1) + 1)')
+# Each worker imports everything, which takes seconds. Tests wait for nearly half of their time: two workers more than
+# cores, and on large machines half as many more.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; cores = max(2, os.cpu_count() or 1); print(cores + max(2, cores // 2))')
 SPREAD := --numprocesses $(WORKERS) --dist worksteal
+# Workers, and commands that tests start, would else compile all modules again, where a machine stores no bytecode.
+test test-all coverage: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all coverage test-slow test-servers servers test-crash blackfriday test-migration contract conformance model lint format bench bench-memory bench-growth docs dist witness witness-pretix witness-square clean
