@@ -13,11 +13,13 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from tests.support.commands import remembered_commands
 from tests.support.examples import register_profiles
 from tests.support.forked_child import run_in_children
 from tests.support.installed import remembered_distributions
 from tests.support.long import mark_long_tests
 from tests.support.postgres import running_postgres
+from tests.support.protocols import remembered_protocols
 from tests.support.schemas import repeated_schemas
 from tests.support.shop import Shop
 from tests.support.simulators import account_table, simulators
@@ -53,7 +55,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _repetitions() -> Iterator[None]:
     """What is the same in every test is found out once a process."""
-    with repeated_schemas(), shared_compilations(), remembered_distributions():
+    with (
+        repeated_schemas(),
+        shared_compilations(),
+        remembered_distributions(),
+        remembered_protocols(),
+        remembered_commands(),
+    ):
         yield
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,8 +32,7 @@ def repeated_schemas() -> Iterator[None]:
         if revision != "head" or options or _has_tables(connection, config.attributes["schema"]):
             upgrade(config, revision, **options)
         elif key in recorded:
-            for statement, parameters in recorded[key]:
-                connection.exec_driver_sql(statement, parameters)
+            _repeat(connection, recorded[key])
         else:
             recorded[key] = list(_record(connection, lambda: upgrade(config, revision)))
 
@@ -56,6 +55,24 @@ def _is_of_a_schema(name: str | None, kind: str, _: Any) -> bool:
 def _has_tables(connection: sa.Connection, schema: Any) -> bool:
     names = set(sa.inspect(connection).get_table_names())
     return not names.isdisjoint({schema.version_table, *schema.metadata.tables})
+
+
+def _repeat(connection: sa.Connection, statements: Sequence[tuple[str, Any]]) -> None:
+    """Execute statements by the driver alone, and those without values in one round trip where it takes several."""
+    cursor = connection.connection.cursor()
+    takes_several = connection.dialect.name == "postgresql"
+    texts: list[str] = []
+    for statement, parameters in statements:
+        if takes_several and not parameters and "%" not in statement:
+            texts.append(statement)
+            continue
+        if texts:
+            cursor.execute(";\n".join(texts))
+            texts.clear()
+        cursor.execute(statement, parameters)
+    if texts:
+        cursor.execute(";\n".join(texts))
+    cursor.close()
 
 
 def _record(connection: sa.Connection, run: Any) -> Iterator[tuple[str, Any]]:
