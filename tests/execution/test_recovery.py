@@ -22,6 +22,7 @@ from voucher_gateway.provider_api import (
     Code,
     ConfigurationError,
     Effect,
+    InsufficientValue,
     InvalidRequest,
     Money,
     NewVoucher,
@@ -282,6 +283,21 @@ def test_a_correction_never_contradicts_what_the_vendor_shows(shop: Shop) -> Non
     assert corrected.state is OperationState.SUCCEEDED
     with pytest.raises(InvalidRequest, match="the vendor shows the contrary"):
         shop.gateway.decide(REDEEM, succeeded=False, by="Ada", reason="no, I am sure")
+
+
+def test_a_wrong_decision_is_corrected_also_after_the_vendor_refused_the_next_attempt(shop: Shop) -> None:
+    voucher_id, code, _ = _in_doubt(shop, "drop-before")
+    shop.gateway.decide(REDEEM, succeeded=False, by="Ada", reason="not seen")
+    shop.redeem(code, "45.00", reference="1002-a")
+    with pytest.raises(InsufficientValue):
+        shop.redeem(code, order="1001")
+    with pytest.raises(InvalidRequest, match="Ada has decided so already"):
+        shop.gateway.decide(REDEEM, succeeded=False, by="Bob", reason="not seen")
+    corrected = shop.gateway.decide(REDEEM, succeeded=True, by="Bob", reason="the receipt")
+    assert corrected.state is OperationState.SUCCEEDED
+    assert shop.redeem(code, order="1001").replayed
+    assert shop.remaining(voucher_id) == "5.00"
+    assert shop.gateway.verify_journal().is_clean
 
 
 def test_a_redemption_with_a_refund_stays_as_it_was_decided(shop: Shop) -> None:

@@ -29,6 +29,7 @@ from voucher_gateway.execution.resolution import (
     voucher_code,
 )
 from voucher_gateway.journal.decisions import Correction, find_issue_of, find_refund_of
+from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.records import (
     OperationKey,
     OperationRecord,
@@ -114,9 +115,10 @@ def decide(executor: JournalExecutor, provider_of: ProviderOf, key: OperationKey
         journal.close_requests(record, _results_of_requests(late, decision), decided_by=by, decision=reason)
         log.info("%s: a person decided about its earlier request: %s", record.label, decision.effect.value)
         return resolution(executor, record, reason=f"{_DECIDED}{by}: {reason}")
-    if record.decided_by is not None and not record.state.is_unresolved:
-        return _correct(executor, provider_of(key.account), record, decision)
     if not record.state.is_unresolved:
+        former = record.decided_by or person_who_decided_against(journal, record)
+        if former is not None:
+            return _correct(executor, provider_of(key.account), record, decision, former)
         raise InvalidRequest(
             f"the operation is {record.state.value}, there is nothing to decide",
             field="key",
@@ -135,10 +137,31 @@ def decide(executor: JournalExecutor, provider_of: ProviderOf, key: OperationKey
     return resolution(executor, closed, reason=f"{_DECIDED}{by}: {reason}")
 
 
+def person_who_decided_against(journal: Journal, record: OperationRecord) -> str | None:
+    """Return the name of the person who last decided that an operation did not happen; None if that was no decision.
+
+    The operation may have been executed again since.
+    """
+    decisions = [
+        request
+        for request in journal.requests_of(record.id)
+        if request.effect is Effect.NOT_EXECUTED and (request.reason or "").startswith(_DECIDED)
+    ]
+    return (decisions[-1].reason or "").removeprefix(_DECIDED) if decisions else None
+
+
 def _correct(
-    executor: JournalExecutor, provider: VoucherProvider, record: OperationRecord, decision: Decision
+    executor: JournalExecutor, provider: VoucherProvider, record: OperationRecord, decision: Decision, former: str
 ) -> Resolution:
-    """Replace the decision of an operation by another one. The journal keeps both, with names and reasons."""
+    """Replace the decision of an operation by another one. The journal keeps both, with names and reasons.
+
+    Args:
+        executor: has the journal.
+        provider: of the account.
+        record: the operation. After a decision that it did not happen, it may have been sent again and refused.
+        decision: the new decision.
+        former: the name of the person who decided before.
+    """
     journal, verb = executor.journal, record.key.verb
     sent = journal.requests_of(record.id)
     requests = [request for request in sent if (request.reason or "").startswith(_DECIDED)]
@@ -147,9 +170,9 @@ def _correct(
         raise InvalidRequest(
             "the operation is succeeded, there is nothing to decide", field="key", rule="an operation that was decided"
         )
-    if record.state is decision.state and not _names_missing_voucher(record, decision):
+    if _is_same_outcome(record, decision) and not _names_missing_voucher(record, decision):
         raise InvalidRequest(
-            f"{record.decided_by} has decided so already, there is nothing to decide",
+            f"{former} has decided so already, there is nothing to decide",
             field="key",
             rule="another outcome than the earlier decision",
         )
@@ -169,14 +192,18 @@ def _correct(
             rule="a redemption without refunds",
         )
     _require_not_contradicted(executor, provider, record, requests, decision)
-    word = "had not" if record.state is OperationState.NOT_EXECUTED else "had"
-    former = f"before, {record.decided_by} decided that it {word} happened: {record.decision}"
-    by, reason = decision.by.strip(), f"{decision.reason.strip()} ({former})"
+    word = "had" if record.state is OperationState.SUCCEEDED else "had not"
+    before = f"before, {former} decided that it {word} happened: {record.decision or 'see its events'}"
+    by, reason = decision.by.strip(), f"{decision.reason.strip()} ({before})"
     result = _result(executor, provider, record, requests, decision)
     correction = Correction(state=decision.state, result=result, by=by, reason=reason)
     corrected = journal.correct_decision(record, correction, _results_of_requests(requests, decision))
     log.warning("%s: a person corrected a decision: %s", record.label, decision.state.value)
     return resolution(executor, corrected, reason=f"{_DECIDED}{by}: {reason}")
+
+
+def _is_same_outcome(record: OperationRecord, decision: Decision) -> bool:
+    return (record.state is OperationState.SUCCEEDED) is decision.succeeded
 
 
 def _names_missing_voucher(record: OperationRecord, decision: Decision) -> bool:

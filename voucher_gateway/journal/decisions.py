@@ -32,7 +32,7 @@ _CORRECT: Final = PreparedStatement(
         operations.c.id == sa.bindparam("operation_id"),
         operations.c.epoch == sa.bindparam("known_epoch"),
         operations.c.state == sa.bindparam("known_state"),
-        operations.c.decided_by == sa.bindparam("known_person"),
+        sa.func.coalesce(operations.c.decided_by, "") == sa.bindparam("known_person"),
     )
     .values(
         state=sa.bindparam("new_state"),
@@ -87,7 +87,7 @@ def correct_decision(
         "operation_id": record.id,
         "known_epoch": record.epoch,
         "known_state": record.state.value,
-        "known_person": record.decided_by,
+        "known_person": record.decided_by or "",
         "new_state": correction.state.value,
         "new_result": payload,
         "new_voucher_id": voucher_id,

@@ -35,6 +35,9 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+FREEZE, CREATE, ACTIVATE, RETIRE = "freeze", "create", "activate", "retire"
+"""The names of the steps of a move, in references."""
+
 _PAUSES_S: Final = (0.2, 1.0, 4.0)
 _LONGEST_PAUSE_S: Final = 300.0
 _WAIT_S: Final = 5.0

@@ -12,13 +12,12 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import VoucherGatewayError, VoucherNotFound
 from voucher_gateway.journal.records import OperationRecord
 from voucher_gateway.migration.plan.plan_file import Plan
-from voucher_gateway.migration.run.context import MigrationContext
+from voucher_gateway.migration.run.context import ACTIVATE, CREATE, FREEZE, RETIRE, MigrationContext
 from voucher_gateway.migration.run.load import vouchers_not_loaded
 from voucher_gateway.migration.run.mover import CODE_TAKEN, RETIRING, TargetDiffers, VoucherMover
 from voucher_gateway.migration.run.progress import OnProgress, RunCounter, RunReport, noted_vouchers, totals_by_state
 from voucher_gateway.migration.run.rows import MoveResult, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
-from voucher_gateway.migration.run.undo import ACTIVATE, CREATE, FREEZE, RETIRE
 from voucher_gateway.migration.run.vendor_check import require_answers
 from voucher_gateway.migration.schema import RowState
 from voucher_gateway.models.requests import NewVoucher

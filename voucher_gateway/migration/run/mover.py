@@ -32,11 +32,12 @@ from voucher_gateway.errors import (
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.migration.plan.model import Step
 from voucher_gateway.migration.plan.target_voucher import build_target_voucher
-from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
+from voucher_gateway.migration.run.context import ACTIVATE, CREATE, FREEZE, RETIRE, MigrationContext, VoucherReading
+from voucher_gateway.migration.run.record_check import CannotUndo
 from voucher_gateway.migration.run.rows import MoveResult, VoucherRow
 from voucher_gateway.migration.run.source_check import SourceChanged, SourceCheck
 from voucher_gateway.migration.run.state import MigrationState
-from voucher_gateway.migration.run.undo import ACTIVATE, CREATE, FREEZE, RETIRE, CannotUndo, Undo
+from voucher_gateway.migration.run.undo import Undo
 from voucher_gateway.migration.schema import RowState
 from voucher_gateway.models.requests import NewVoucher, VoucherChanges
 from voucher_gateway.models.voucher import Status, Voucher

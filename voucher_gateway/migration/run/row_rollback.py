@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from voucher_gateway.errors import ConcurrentModification, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.migration.run.context import MigrationContext
+from voucher_gateway.migration.run.record_check import CannotUndo
 from voucher_gateway.migration.run.rows import MoveResult, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
-from voucher_gateway.migration.run.undo import CannotUndo, Undo
+from voucher_gateway.migration.run.undo import Undo
 from voucher_gateway.migration.schema import RowState
 
 

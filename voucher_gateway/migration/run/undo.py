@@ -15,20 +15,23 @@ from voucher_gateway.errors import Declined, OutcomeUnknown, VoucherNotFound
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.plan.assess import is_stopped
-from voucher_gateway.migration.run.context import MigrationContext, OutcomeNotResolved, VoucherReading, operation_of
+from voucher_gateway.migration.run.context import (
+    CREATE,
+    FREEZE,
+    RETIRE,
+    MigrationContext,
+    OutcomeNotResolved,
+    VoucherReading,
+    operation_of,
+)
+from voucher_gateway.migration.run.record_check import CannotUndo, RecordCheck
 from voucher_gateway.migration.run.rows import VoucherRow
 from voucher_gateway.models.requests import VoucherChanges
 from voucher_gateway.models.results import Redemption
 from voucher_gateway.models.voucher import Voucher
 
-FREEZE, CREATE, ACTIVATE, RETIRE = "freeze", "create", "activate", "retire"
-"""The names of the steps of a move, in references."""
 RESTORE, REFUND, REACTIVATE = "restore", "refund", "reactivate"
 """The names of the steps that restore the source, in references."""
-
-
-class CannotUndo(Exception):
-    """A move cannot be undone. The text says why, for people."""
 
 
 class Undo:
@@ -36,6 +39,7 @@ class Undo:
 
     def __init__(self, context: MigrationContext) -> None:
         self._context = context
+        self._records = RecordCheck(context)
 
     def check_source(self, row: VoucherRow) -> None:
         """Check, before anything is undone, that the source can be restored.
@@ -87,11 +91,15 @@ class Undo:
             CannotUndo: if that is unknown.
         """
         context = self._context
+        self._records.require_not_forgotten(row)
         try:
             entry = context.resolved_record(context.target, Operation.ISSUE, row, CREATE)
         except OutcomeNotResolved as unknown:
             raise CannotUndo(str(unknown)) from None
-        if entry is None or entry.state is not OperationState.SUCCEEDED:
+        if entry is None:
+            return None
+        if entry.state is not OperationState.SUCCEEDED:
+            self._records.require_not_issued(entry, self._source_code(row) if self._has_code(row) else None)
             return None
         return None if self._is_missing(row, entry) else self.id_of(row, entry)
 
