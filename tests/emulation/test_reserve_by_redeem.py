@@ -193,8 +193,8 @@ def test_nothing_is_given_back_to_a_voucher_that_was_moved_since(till: Till, sql
     with Gateway([Account(name="shop", provider=till, accept_risks=["reserve-by-redeem"])], journal=journal) as gateway:
         reservation = reserve(gateway)
         with journal.database.write() as connection:
-            claim_moves(connection, "shop", ["v"], "a-plan")
-            complete_moves(connection, "shop", "another", [("v", "w")], "a-plan")
+            claim_moves(connection, journal.keys, "shop", ["v"], "a-plan")
+            complete_moves(connection, journal.keys, "shop", "another", [("v", "w")], "a-plan")
         with pytest.raises(VoucherMoved, match="moved to the account another, where its id is w"):
             gateway.release("shop", reservation, reference="l-1")
         with pytest.raises(VoucherMoved):

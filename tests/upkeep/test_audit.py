@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from tests.support.shop import Shop
 from voucher_gateway import Money, NewVoucher
 from voucher_gateway.instants import now
+from voucher_gateway.journal.names import rename_account
 from voucher_gateway.journal.schema import chains, events, facts, holds, operations, pruned, pruned_accounts, requests
 from voucher_gateway.upkeep.forget import forget
 from voucher_gateway.upkeep.prune import prune
@@ -82,6 +83,8 @@ def test_events_that_somebody_else_deleted_from_the_begin_are_found(shop: Shop) 
         sa.update(pruned).where(pruned.c.verb == "redeem").values(digest=sa.func.substr("f" + pruned.c.digest, 1, 32)),
         sa.update(pruned).where(pruned.c.verb == "redeem").values(seal="ü"),
         sa.update(pruned_accounts).values(key_id="other"),
+        sa.update(pruned_accounts).where(pruned_accounts.c.account == "shop").values(account="another"),
+        sa.update(pruned_accounts).where(pruned_accounts.c.account == "shop").values(host="another.example"),
     ],
 )
 def test_what_is_left_of_removed_rows_is_found_if_somebody_changed_it(shop: Shop, change: sa.Update) -> None:
@@ -121,3 +124,15 @@ def test_the_rest_of_a_row_under_another_account_is_found(shop: Shop) -> None:
         first, second = connection.scalars(sa.select(pruned_accounts.c.id).order_by(pruned_accounts.c.id))
         connection.execute(sa.update(pruned).where(pruned.c.account_id == second).values(account_id=first))
     assert not shop.gateway.verify_journal().is_clean
+
+
+def test_a_renamed_account_of_removed_rows_is_clean_and_a_changed_one_stays_changed(shop: Shop) -> None:
+    prune(shop.journal, now() + timedelta(days=2))
+    place = {"provider": "jtl", "host": shop.provider().host, "login": shop.provider().login or ""}
+    with shop.journal.database.write() as connection:
+        rename_account(connection, shop.journal.keys, ["shop"], "store", place)
+    assert shop.gateway.verify_journal().differences == ()
+    with shop.journal.database.write() as connection:
+        connection.execute(sa.update(pruned_accounts).values(account="another"))
+        rename_account(connection, shop.journal.keys, ["another"], "store", place)
+    assert {difference.table for difference in shop.gateway.verify_journal().differences} == {"pruned"}

@@ -150,8 +150,8 @@ def test_a_refund_that_followed_a_move_is_not_sent_again(make_shop: Callable[...
         prune(journal, now() + timedelta(days=2))
         target = gateway.issue("other", NewVoucher(initial=eur("40")), reference="moved")
         with journal.database.write() as connection:
-            claim_moves(connection, "shop", [voucher_id], "a-plan")
-            complete_moves(connection, "shop", "other", [(voucher_id, target.id)], "a-plan")
+            claim_moves(connection, journal.keys, "shop", [voucher_id], "a-plan")
+            complete_moves(connection, journal.keys, "shop", "other", [(voucher_id, target.id)], "a-plan")
         sent = shop.changes()
         with pytest.raises(ReferencePruned):
             gateway.refund("shop", taken, eur("4"), reference="back")

@@ -12,6 +12,7 @@ from voucher_gateway.audit.known_keys import KnownKeys
 from voucher_gateway.audit.report import DifferenceLog, RowChange
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.pruned import read_pruned_count, seal_of
+from voucher_gateway.journal.pruned_accounts import has_own_seal
 from voucher_gateway.journal.schema import pruned, pruned_accounts
 from voucher_gateway.storage.statements import PreparedStatement
 
@@ -53,7 +54,19 @@ def verify_pruned(journal: Journal, log: DifferenceLog, report_progress: Callabl
         count, size = count + len(rows), len(rows)
         if size < _BATCH:
             _check_count(log, count, expected)
+            _check_accounts(journal, log, known)
         report_progress(count)
+
+
+def _check_accounts(journal: Journal, log: DifferenceLog, known: KnownKeys) -> None:
+    with journal.database.read() as connection:
+        for row in connection.execute(sa.select(pruned_accounts).order_by(pruned_accounts.c.id)).mappings():
+            if not (known.require(connection, row["key_id"]) and has_own_seal(journal.keys, dict(row))):
+                sentence = (
+                    f"the account {row['account']!r:.80} under which removed references are recognised is not as it was"
+                    " written"
+                )
+                log.add(RowChange.CHANGED, "pruned", row["id"], sentence)
 
 
 def _check_count(log: DifferenceLog, count: int, expected: int | None) -> None:

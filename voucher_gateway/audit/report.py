@@ -33,7 +33,8 @@ class AuditDifference:
     Attributes:
         kind: what is wrong.
         table: which rows: ``operations``, ``requests``, ``payments``, ``legs``, ``refunds``, ``refund parts``,
-            ``sales``, ``events``, ``chains`` or ``pruned`` (what is left of removed rows).
+            ``sales``, ``events``, ``chains``, ``moved`` (where vouchers went) or ``pruned`` (what is left of removed
+            rows).
         id: the id of the operation, the payment or the sale, or the number of the event or the chain.
         reference: the reference, the order or the name by which the shop knows it; None if it is not known.
         explanation: a sentence.

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from voucher_gateway.audit.anchors import read_anchors
 from voucher_gateway.audit.chains import ChainWalk
+from voucher_gateway.audit.moves import verify_moves
 from voucher_gateway.audit.operations import OperationComparison
 from voucher_gateway.audit.payments import PaymentComparison
 from voucher_gateway.audit.pruned import verify_pruned
@@ -64,6 +65,8 @@ def verify_journal(
             subjects = SubjectWalk(journal, log, comparison)
             subjects.run(progress.report)
             counts[comparison.table] = subjects.count
+        progress.begin_part()
+        verify_moves(journal, log, progress.report)
         progress.begin_part()
         verify_pruned(journal, log, progress.report)
     return AuditReport(

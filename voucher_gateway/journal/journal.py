@@ -94,7 +94,7 @@ class Journal(JournalLookUps):
             rows.reject_competing(connection, record, step, intent)
             if refund_limit is not None:
                 check_refund(connection, self.keys, record, refund_limit)
-            reject_if_moved(connection, record, intent)
+            reject_if_moved(connection, self.keys, record, intent)
             again = not new or record.attempt > 1
             self.holds.check(
                 connection,

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.instants import now
-from voucher_gateway.journal.schema import facts, operations, pruned_accounts
+from voucher_gateway.journal.schema import facts, moved, operations, pruned_accounts
 from voucher_gateway.masking import Code, Secret, hide_frames
 from voucher_gateway.rules import CodeRules
 from voucher_gateway.setting_types import SecretSource
@@ -58,6 +58,7 @@ _CHECK_VALUES: Final = PreparedStatement(
     sa.select(facts.c.name, facts.c.value).where(facts.c.name.startswith(CHECK_VALUE_PREFIX))
 )
 _HAS_OPERATIONS: Final = sa.select(operations.c.id).where(operations.c.key_id == sa.bindparam("key")).limit(1)
+_HAS_MOVED: Final = sa.select(moved.c.voucher_id).where(moved.c.key_id == sa.bindparam("key")).limit(1)
 _HAS_PRUNED: Final = sa.select(pruned_accounts.c.id).where(pruned_accounts.c.key_id == sa.bindparam("key")).limit(1)
 
 
@@ -323,6 +324,6 @@ def _compare(connection: Connection, check_values: Mapping[str, str], keys: Jour
 
 def _require_present(connection: Connection, check_values: Mapping[str, str], keys: JournalKeys, remedy: str) -> None:
     for key_id in sorted(check_values.keys() - keys.keys.keys()):
-        for has_rows in (_HAS_OPERATIONS, _HAS_PRUNED):
+        for has_rows in (_HAS_OPERATIONS, _HAS_MOVED, _HAS_PRUNED):
             if connection.execute(has_rows, {"key": key_id}).first() is not None:
                 raise missing_key_error(key_id, remedy)

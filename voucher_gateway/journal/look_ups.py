@@ -195,7 +195,7 @@ class JournalLookUps:
     def move_chain(self, account: str, voucher_id: str) -> list[VoucherMove]:
         """Return all moves of a voucher to other accounts, the first one first; empty if it was never moved."""
         with self.database.read() as connection:
-            return move_chain(connection, account, voucher_id)
+            return move_chain(connection, self.keys, account, voucher_id)
 
     def moves_of_other_plans(self, account: str, plan_id: str) -> Iterator[VoucherMove]:
         """Iterate over the moves of the vouchers of an account by all plans but this one, in the order of their ids."""

@@ -3,6 +3,9 @@
 A row is written before the voucher is changed, and completed once it has moved. While there is a row, nothing may add
 value to the voucher: value that is added after the reading would stay behind. Nothing may make it spendable again: it
 would be spendable twice.
+
+A refund goes where the row says. So each row has a seal, which only the journal's key can make. A row that was written
+by something else is refused.
 """
 
 from __future__ import annotations
@@ -16,8 +19,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors import OperationInProgress, VoucherMoved
+from voucher_gateway.errors import ConfigurationError, OperationInProgress, VoucherMoved
 from voucher_gateway.instants import format_micros, now, parse_instant
+from voucher_gateway.journal.events.digests import is_same_digest
+from voucher_gateway.journal.keys import JournalKeys, missing_key_error
 from voucher_gateway.journal.records import OperationRecord
 from voucher_gateway.journal.schema import moved
 from voucher_gateway.outcome import Intent
@@ -27,6 +32,9 @@ from voucher_gateway.storage.statements import PreparedStatement
 _FIND: Final = PreparedStatement(
     sa.select(moved).where(moved.c.account == sa.bindparam("account"), moved.c.voucher_id == sa.bindparam("voucher"))
 )
+
+_SEALED: Final = ("account", "voucher_id", "to_account", "to_voucher_id", "plan_id")
+_RENAMED_AT_ONCE: Final = 1_000
 
 _ADDING_OPERATIONS: Final = (Operation.ACTIVATE, Operation.UPDATE, Operation.TOP_UP, Operation.REFUND)
 
@@ -57,10 +65,23 @@ class VoucherMove:
         return self.to_voucher_id is None
 
 
-def find_moved(connection: Connection, account: str, voucher_id: str) -> VoucherMove | None:
-    """Return where a voucher went; None if it was never moved."""
+def find_moved(connection: Connection, keys: JournalKeys, account: str, voucher_id: str) -> VoucherMove | None:
+    """Return where a voucher went; None if it was never moved.
+
+    Raises:
+        ConfigurationError: if something else than this library wrote it, or its key is not configured any more.
+    """
     row = _FIND.first_row(connection, {"account": account, "voucher": voucher_id})
-    return None if row is None else _move_of(row)
+    if row is None:
+        return None
+    if row["key_id"] not in keys.keys:
+        raise missing_key_error(row["key_id"], "add it to journal_keys")
+    if not has_own_seal(keys, row):
+        raise ConfigurationError(
+            f"the journal's row of where the voucher {voucher_id!r:.80} of {account} went is not as this library wrote"
+            " it: nothing is sent there. `voucher-gateway audit verify` names each such row"
+        )
+    return _move_of(row)
 
 
 def iterate_moves_of_other_plans(database: Database, account: str, plan_id: str) -> Iterator[VoucherMove]:
@@ -86,14 +107,18 @@ def _move_of(row: Mapping[str, Any]) -> VoucherMove:
     )
 
 
-def move_chain(connection: Connection, account: str, voucher_id: str) -> list[VoucherMove]:
-    """Return all moves of a voucher, the first one first."""
+def move_chain(connection: Connection, keys: JournalKeys, account: str, voucher_id: str) -> list[VoucherMove]:
+    """Return all moves of a voucher, the first one first.
+
+    Raises:
+        ConfigurationError: as `find_moved`.
+    """
     moves: list[VoucherMove] = []
     place: tuple[str | None, str | None] = (account, voucher_id)
     seen = set()
     while place[0] is not None and place[1] is not None and place not in seen:
         seen.add(place)
-        move = find_moved(connection, place[0], place[1])
+        move = find_moved(connection, keys, place[0], place[1])
         if move is None:
             break
         moves.append(move)
@@ -101,7 +126,9 @@ def move_chain(connection: Connection, account: str, voucher_id: str) -> list[Vo
     return moves
 
 
-def claim_moves(connection: Connection, account: str, voucher_ids: Collection[str], plan_id: str) -> dict[str, str]:
+def claim_moves(
+    connection: Connection, keys: JournalKeys, account: str, voucher_ids: Collection[str], plan_id: str
+) -> dict[str, str]:
     """Write that a plan is moving these vouchers.
 
     Returns:
@@ -113,7 +140,7 @@ def claim_moves(connection: Connection, account: str, voucher_ids: Collection[st
     holders: dict[str, str] = {row.voucher_id: row.plan_id for row in connection.execute(known)}
     at = format_micros(now())
     new = [
-        {"account": account, "voucher_id": voucher_id, "plan_id": plan_id, "moved_at": at}
+        {**_sealed_row(keys, account, voucher_id, None, None, plan_id), "moved_at": at}
         for voucher_id in voucher_ids
         if voucher_id not in holders
     ]
@@ -123,26 +150,26 @@ def claim_moves(connection: Connection, account: str, voucher_ids: Collection[st
 
 
 def complete_moves(
-    connection: Connection, account: str, to_account: str, went: Collection[tuple[str, str]], plan_id: str
+    connection: Connection,
+    keys: JournalKeys,
+    account: str,
+    to_account: str,
+    went: Collection[tuple[str, str]],
+    plan_id: str,
 ) -> None:
     """Write where vouchers of a plan have gone: pairs of the id before and the id now."""
-    update = (
-        sa.update(moved)
-        .where(moved.c.account == account, moved.c.voucher_id == sa.bindparam("before"), moved.c.plan_id == plan_id)
-        .values(to_account=to_account, to_voucher_id=sa.bindparam("after"), moved_at=format_micros(now()))
+    _write_places(
+        connection, [_sealed_row(keys, account, before, to_account, after, plan_id) for before, after in went]
     )
-    if went:
-        connection.execute(update, [{"before": before, "after": after} for before, after in went])
 
 
-def reopen_moves(connection: Connection, account: str, voucher_ids: Collection[str], plan_id: str) -> None:
+def reopen_moves(
+    connection: Connection, keys: JournalKeys, account: str, voucher_ids: Collection[str], plan_id: str
+) -> None:
     """Write that vouchers of a plan are being moved again: back to where they were."""
-    if voucher_ids:
-        connection.execute(
-            sa.update(moved)
-            .where(moved.c.account == account, moved.c.voucher_id.in_(voucher_ids), moved.c.plan_id == plan_id)
-            .values(to_account=None, to_voucher_id=None, moved_at=format_micros(now()))
-        )
+    _write_places(
+        connection, [_sealed_row(keys, account, voucher_id, None, None, plan_id) for voucher_id in voucher_ids]
+    )
 
 
 def delete_moves(connection: Connection, account: str, voucher_ids: Collection[str], plan_id: str) -> None:
@@ -155,12 +182,81 @@ def delete_moves(connection: Connection, account: str, voucher_ids: Collection[s
         )
 
 
+def rename_moves(connection: Connection, keys: JournalKeys, former: str, name: str) -> None:
+    """Give an account its new name in all rows. A row that something else changed gets no seal that would hide that.
+
+    Args:
+        connection: in a transaction.
+        keys: the journal's.
+        former: the name until now.
+        name: the new name.
+    """
+    of_row = (moved.c.account == sa.bindparam("at")) & (moved.c.voucher_id == sa.bindparam("voucher"))
+    for column in (moved.c.account, moved.c.to_account):
+        query = sa.select(moved).where(column == former).limit(_RENAMED_AT_ONCE)
+        update = sa.update(moved).where(of_row).values({column: name, moved.c.seal: sa.bindparam("new_seal")})
+        while rows := [dict(row) for row in connection.execute(query).mappings()]:
+            values = []
+            for row in rows:
+                renamed = {**row, column.name: name}
+                seal = _seal_of(keys, renamed) if has_own_seal(keys, row) else row["seal"]
+                values.append({"at": row["account"], "voucher": row["voucher_id"], "new_seal": seal})
+            connection.execute(update, values)
+
+
+def has_own_seal(keys: JournalKeys, row: Mapping[str, Any]) -> bool:
+    """Whether a row is as the library wrote it. False if its key is not configured."""
+    return row["key_id"] in keys.keys and is_same_digest(_seal_of(keys, row), row["seal"])
+
+
+def _write_places(connection: Connection, rows: Collection[Mapping[str, Any]]) -> None:
+    of_row = (
+        (moved.c.account == sa.bindparam("at"))
+        & (moved.c.voucher_id == sa.bindparam("voucher"))
+        & (moved.c.plan_id == sa.bindparam("plan"))
+    )
+    names = ("to_account", "to_voucher_id", "key_id", "seal")
+    update = (
+        sa.update(moved)
+        .where(of_row)
+        .values({name: sa.bindparam(f"new_{name}") for name in names})
+        .values(moved_at=format_micros(now()))
+    )
+    if rows:
+        values = [
+            {"at": row["account"], "voucher": row["voucher_id"], "plan": row["plan_id"]}
+            | {f"new_{name}": row[name] for name in names}
+            for row in rows
+        ]
+        connection.execute(update, values)
+
+
+def _sealed_row(
+    keys: JournalKeys, account: str, voucher_id: str, to_account: str | None, to_voucher_id: str | None, plan_id: str
+) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "account": account,
+        "voucher_id": voucher_id,
+        "to_account": to_account,
+        "to_voucher_id": to_voucher_id,
+        "plan_id": plan_id,
+        "key_id": keys.newest,
+    }
+    return {**row, "seal": _seal_of(keys, row)}
+
+
+def _seal_of(keys: JournalKeys, row: Mapping[str, Any]) -> str:
+    # A text that is missing differs from an empty one.
+    values = ["-" if row[name] is None else f"+{row[name]}" for name in _SEALED]
+    return keys.keyed_digest("moved", *values, key_id=row["key_id"])[:16]
+
+
 def move_reference(plan_id: str, what: str) -> str:
     """Return the reference of one operation of a plan. By it the journal recognises the plan's own operations."""
     return f"move-{plan_id[:16]}-{what}"
 
 
-def reject_if_moved(connection: Connection, record: OperationRecord, intent: Intent) -> None:
+def reject_if_moved(connection: Connection, keys: JournalKeys, record: OperationRecord, intent: Intent) -> None:
     """Refuse a request that would add value to a voucher that is being moved or was moved.
 
     Call it in the transaction that records the request. A request that only takes value is left to the vendor. The
@@ -170,10 +266,11 @@ def reject_if_moved(connection: Connection, record: OperationRecord, intent: Int
         OperationInProgress: if the voucher is being moved, or if this is a refund: the next call of the refund finds
             the account that has the voucher.
         VoucherMoved: if it is at another account now.
+        ConfigurationError: as `find_moved`.
     """
     if intent.voucher_id is None or not _adds_value(record, intent):
         return
-    move = find_moved(connection, record.key.account, intent.voucher_id)
+    move = find_moved(connection, keys, record.key.account, intent.voucher_id)
     if move is None or record.key.reference.startswith(move_reference(move.plan_id, "")):
         return
     if move.in_progress or record.key.verb is Operation.REFUND:

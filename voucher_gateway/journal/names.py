@@ -18,8 +18,10 @@ from voucher_gateway.errors import ConfigurationError, OperationInProgress
 from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.moves import rename_moves
+from voucher_gateway.journal.pruned_accounts import rename_pruned_accounts
 from voucher_gateway.journal.records import OperationTarget
-from voucher_gateway.journal.schema import accounts, adopted, moved, operations, pauses, pruned_accounts
+from voucher_gateway.journal.schema import accounts, adopted, moved, operations, pauses
 from voucher_gateway.outcome import Intent
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.storage.engine import Database
@@ -222,22 +224,16 @@ def rename_account(
             & (operations.c.login.is_(None) | (operations.c.login == login["login"]))
         )
         at_host = adopted.c.host == login["host"]
-        pruned_at_login = (
-            (pruned_accounts.c.provider == login["provider"])
-            & (pruned_accounts.c.host == login["host"])
-            & ((pruned_accounts.c.login == "") | (pruned_accounts.c.login == login["login"]))
-        )
         if connection.scalar(sa.select(pauses.c.account).where(pauses.c.account == name)) is not None:
             connection.execute(sa.delete(pauses).where(pauses.c.account == old))  # the pause of the new name counts
         for rename in (
             sa.update(operations).where(operations.c.account == old, at_login).values(account=name),
             sa.update(adopted).where(adopted.c.account == old, at_host).values(account=name),
-            sa.update(pruned_accounts).where(pruned_accounts.c.account == old, pruned_at_login).values(account=name),
-            sa.update(moved).where(moved.c.account == old).values(account=name),
-            sa.update(moved).where(moved.c.to_account == old).values(to_account=name),
             sa.update(pauses).where(pauses.c.account == old).values(account=name),
         ):
             connection.execute(rename)
+        rename_moves(connection, keys, old, name)
+        rename_pruned_accounts(connection, keys, old, name, login)
         _keep_names(connection, old, name, login)
     for old in former:
         append_event(connection, keys, EventKind.ACCOUNT_RENAMED, name, {"account": name, "former_name": old})

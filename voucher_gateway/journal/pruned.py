@@ -24,6 +24,7 @@ from voucher_gateway.errors import ReferencePruned
 from voucher_gateway.instants import parse_instant
 from voucher_gateway.journal.events.digests import is_same_digest
 from voucher_gateway.journal.keys import JournalKeys, find_tag, missing_key_error, tag_of
+from voucher_gateway.journal.pruned_accounts import pruned_account_id
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState
 from voucher_gateway.journal.schema import facts, pruned, pruned_accounts
 from voucher_gateway.models.results import Redemption, RefundLimit
@@ -319,7 +320,7 @@ def insert_remainders(connection: Connection, keys: JournalKeys, remainders: Seq
         return
     places = {(remainder.provider, remainder.host, remainder.login, remainder.account): 0 for remainder in remainders}
     for place in places:
-        places[place] = _account_id(connection, *place, key_id=keys.newest)
+        places[place] = pruned_account_id(connection, keys, *place)
     values = [_row(keys, remainder, places) for remainder in remainders]
     connection.execute(sa.insert(pruned), values)
     _count(connection, keys, len(values))
@@ -365,19 +366,6 @@ def _row(keys: JournalKeys, remainder: Remainder, places: dict[tuple[str, str, s
         "target": None if remainder.target_id is None else id_digest(keys, remainder.target_id, keys.newest),
     }
     return {**row, "seal": seal_of(keys, row, keys.newest)}
-
-
-def _account_id(connection: Connection, provider: str, host: str, login: str, account: str, *, key_id: str) -> int:
-    values = {"provider": provider, "host": host, "login": login, "account": account, "key_id": key_id}
-    same = sa.and_(*[pruned_accounts.c[name] == value for name, value in values.items()])
-    query = sa.select(sa.func.min(pruned_accounts.c.id)).where(same)
-    if (number := connection.scalar(query)) is None:
-        lock_in_transaction(connection, "pruned accounts")
-        number = connection.scalar(query)
-    if number is None:
-        number = connection.scalar(sa.insert(pruned_accounts).returning(pruned_accounts.c.id), values)
-    assert number is not None
-    return int(number)
 
 
 # --- digests ---

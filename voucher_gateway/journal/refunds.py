@@ -86,7 +86,7 @@ def refund_sums(
         besides: the id of an operation that does not count.
     """
     redemption = limit.redemption
-    moves = [] if redemption.voucher_id is None else move_chain(connection, limit.account, redemption.voucher_id)
+    moves = [] if redemption.voucher_id is None else move_chain(connection, keys, limit.account, redemption.voucher_id)
     accounts = {limit.account, *(move.to_account for move in moves if move.to_account is not None)}
     query = sa.select(operations.c.reference, operations.c.state, operations.c.amount, operations.c.currency).where(
         operations.c.verb == Operation.REFUND.value,

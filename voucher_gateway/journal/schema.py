@@ -210,6 +210,9 @@ moved: Final = Table(
     Column("to_voucher_id", String(255)),
     Column("plan_id", String(64), nullable=False),
     Column("moved_at", String(32), nullable=False),
+    # A keyed digest of all the above without the moment, and the journal's key that made it.
+    Column("key_id", String(16), nullable=False),
+    Column("seal", String(16), nullable=False),
 )
 
 # What happened, in the order of the commits: the outbox and the audit trail; see `voucher_gateway.journal.events`.
@@ -285,6 +288,8 @@ pruned_accounts: Final = Table(
     Column("account", String(255), nullable=False),
     # The journal's key that the digests were made with.
     Column("key_id", String(16), nullable=False),
+    # A keyed digest of the other columns.
+    Column("seal", String(16), nullable=False),
 )
 
 pruned: Final = Table(

@@ -143,10 +143,10 @@ def test_a_deleted_voucher_is_not_known_but_the_journal_tells(shop: Shop) -> Non
 def test_a_voucher_that_was_moved_to_another_account(shop: Shop) -> None:
     voucher_id, code = shop.voucher()
     with shop.journal.database.write() as connection:
-        claim_moves(connection, "shop", [voucher_id], "plan-1")
+        claim_moves(connection, shop.journal.keys, "shop", [voucher_id], "plan-1")
     assert shop.gateway.explain(code).sentence == f"Being moved to another account since {today()}."
     with shop.journal.database.write() as connection:
-        complete_moves(connection, "shop", "events", [(voucher_id, "4711")], "plan-1")
+        complete_moves(connection, shop.journal.keys, "shop", "events", [(voucher_id, "4711")], "plan-1")
     explanation = shop.gateway.explain(code)
     assert explanation.reason is ExplanationReason.MOVED
     assert explanation.sentence == f"Moved to the account events on {today()}, where its id is 4711."

@@ -342,4 +342,6 @@ def test_the_plan_is_bound_to_what_it_says(vendors: Vendors) -> None:
     vendors.issue_at_jtl()
     summary, _ = vendors.plan(policy=ALL)
     assert read_summary(summary.path).id == summary.id
-    assert MigrationState(vendors.gateway.journal.database, summary.id, summary.header).plan_state() is None  # type: ignore[union-attr]  # it has a journal
+    journal = vendors.gateway.journal
+    assert journal is not None
+    assert MigrationState(journal.database, summary.id, summary.header, journal.keys).plan_state() is None

@@ -43,7 +43,9 @@ def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def state_of(pair: VendorPair) -> MigrationState:
     summary = read_summary(pair.path)
-    return MigrationState(pair.gateway.journal.database, summary.id, summary.header)  # type: ignore[union-attr]
+    journal = pair.gateway.journal
+    assert journal is not None
+    return MigrationState(journal.database, summary.id, summary.header, journal.keys)
 
 
 def left_by_a_dead_process(pair: VendorPair) -> None:

@@ -16,7 +16,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.schema import JOURNAL
+from voucher_gateway.masking import Secret
 from voucher_gateway.migration import Action, Destination, End, Kind, PlanHeader, PlannedVoucher, RowState, Step
 from voucher_gateway.migration.plan.voucher_text import read_voucher_text, voucher_text
 from voucher_gateway.migration.run.load import load_vouchers
@@ -25,6 +27,7 @@ from voucher_gateway.migration.schema import SCHEMA
 from voucher_gateway.provider_api import Money, Status
 from voucher_gateway.storage.engine import Database
 
+_KEYS = JournalKeys.of({"1": Secret("a-key-for-the-tests-of-journals")})
 _AT = datetime(2026, 11, 20, 12, 0, 0, 123456, UTC)
 _HEADER = PlanHeader(
     made_at=_AT,
@@ -56,7 +59,7 @@ def planned(number: int) -> PlannedVoucher:
 
 def test_the_scripts_make_the_declared_tables(either_url: str) -> None:
     database = Database(either_url, JOURNAL)
-    MigrationState(database, "f" * 64, _HEADER)
+    MigrationState(database, "f" * 64, _HEADER, _KEYS)
     with database.write() as connection:
         context = MigrationContext.configure(
             connection,
@@ -80,7 +83,7 @@ def test_a_planned_voucher_comes_back_from_its_row_as_it_was() -> None:
 
 def test_what_is_carried_is_loaded_only_once(either_url: str) -> None:
     database = Database(either_url, JOURNAL)
-    state = MigrationState(database, "f" * 64, _HEADER)
+    state = MigrationState(database, "f" * 64, _HEADER, _KEYS)
     for _ in range(2):
         load_vouchers(state, [planned(1), planned(2), planned(4)])
     assert [row.number for row in state.rows(*RowState)] == [1, 2, 4]
@@ -94,7 +97,7 @@ def test_a_loading_that_was_broken_off_is_gone_on_with(sqlite_url: str) -> None:
         raise KeyboardInterrupt
 
     database = Database(sqlite_url, JOURNAL)
-    state = MigrationState(database, "f" * 64, _HEADER)
+    state = MigrationState(database, "f" * 64, _HEADER, _KEYS)
     with pytest.raises(KeyboardInterrupt):
         load_vouchers(state, broken())
     load_vouchers(state, map(planned, range(1, 2001)))
@@ -104,7 +107,7 @@ def test_a_loading_that_was_broken_off_is_gone_on_with(sqlite_url: str) -> None:
 
 def test_a_voucher_is_claimed_by_one_only(either_url: str) -> None:
     one, other = Database(either_url, JOURNAL), Database(either_url, JOURNAL)
-    states = [MigrationState(database, "f" * 64, _HEADER) for database in (one, other)]
+    states = [MigrationState(database, "f" * 64, _HEADER, _KEYS) for database in (one, other)]
     load_vouchers(states[0], map(planned, range(1, 51)))
     claimed = []
     for state in states * 4:
@@ -118,7 +121,7 @@ def test_who_claims_while_another_claims_neither_waits_nor_gets_the_same(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closing(Database(postgres_url, JOURNAL)) as one, closing(Database(postgres_url, JOURNAL)) as other:
-        slow, quick = (MigrationState(database, "f" * 64, _HEADER) for database in (one, other))
+        slow, quick = (MigrationState(database, "f" * 64, _HEADER, _KEYS) for database in (one, other))
         load_vouchers(slow, map(planned, range(1, 21)))
         chosen, go_on = threading.Event(), threading.Event()
         claim_moves = slow._claim_moves
@@ -146,7 +149,7 @@ def test_who_claims_while_another_claims_neither_waits_nor_gets_the_same(
 
 def test_what_was_given_back_can_be_claimed_again(sqlite_url: str) -> None:
     database = Database(sqlite_url, JOURNAL)
-    state = MigrationState(database, "f" * 64, _HEADER)
+    state = MigrationState(database, "f" * 64, _HEADER, _KEYS)
     load_vouchers(state, map(planned, range(1, 4)))
     first = state.claim(3).rows
     state.release(first[1:])
@@ -159,11 +162,11 @@ def test_what_a_dead_process_had_claimed_is_claimed_anew(
     either_url: str, at_once: Callable[[Callable[[], object], int], list[str]]
 ) -> None:
     database = Database(either_url, JOURNAL)
-    state = MigrationState(database, "f" * 64, _HEADER)
+    state = MigrationState(database, "f" * 64, _HEADER, _KEYS)
     load_vouchers(state, map(planned, range(1, 4)))
 
     def die() -> str:
-        claimed = MigrationState(Database(either_url, JOURNAL), "f" * 64, _HEADER).claim(2)
+        claimed = MigrationState(Database(either_url, JOURNAL), "f" * 64, _HEADER, _KEYS).claim(2)
         return str(len(claimed.rows))
 
     assert at_once(die, 1) == ["2"]
@@ -179,7 +182,7 @@ def test_loading_keeps_no_plan_in_memory(sqlite_url: str) -> None:
     database = Database(sqlite_url, JOURNAL)
 
     def peak(plan_id: str, count: int) -> int:
-        state = MigrationState(database, plan_id, _HEADER)
+        state = MigrationState(database, plan_id, _HEADER, _KEYS)
         tracemalloc.start()
         load_vouchers(state, map(planned, range(1, count + 1)))
         found = tracemalloc.get_traced_memory()[1]

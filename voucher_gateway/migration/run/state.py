@@ -21,6 +21,7 @@ from voucher_gateway.errors import OperationInProgress
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.iteration import batched
+from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.moves import claim_moves, complete_moves, delete_moves, reopen_moves
 from voucher_gateway.migration.plan.model import PlanHeader
 from voucher_gateway.migration.plan.plan_file import PlanSummary
@@ -57,6 +58,7 @@ class MigrationState:
         database: the database of the journal. Missing tables are created.
         plan_id: the hash of the plan.
         header: the properties that all its vouchers share.
+        keys: the journal's.
 
     Attributes:
         database: the database of the journal.
@@ -65,12 +67,13 @@ class MigrationState:
         claimed: the vouchers, by number, that this object has claimed and neither finished nor released.
     """
 
-    def __init__(self, database: Database, plan_id: str, header: PlanHeader) -> None:
+    def __init__(self, database: Database, plan_id: str, header: PlanHeader, keys: JournalKeys) -> None:
         upgrade_schema(SCHEMA, database.write, database.locks)
         self.database = database
         self.plan_id = plan_id
         self.claimed: dict[int, VoucherRow] = {}
         self.header = header
+        self._keys = keys
         self._of_plan = vouchers.c.plan_id == plan_id
 
     @classmethod
@@ -81,7 +84,7 @@ class MigrationState:
             ConfigurationError: without a journal, or the plan was made under another key or was changed.
         """
         journal = journal_of(gateway)
-        state = cls(journal.database, plan.id, plan.header)
+        state = cls(journal.database, plan.id, plan.header, journal.keys)
         require_own_plan(journal.keys, plan, begun=state.plan_state() is not None)
         return state
 
@@ -252,7 +255,7 @@ class MigrationState:
             return {}
         lock_in_transaction(connection, "moved", self.header.source.account)
         ids = [row["source_id"] for row in rows]
-        return claim_moves(connection, self.header.source.account, ids, self.plan_id)
+        return claim_moves(connection, self._keys, self.header.source.account, ids, self.plan_id)
 
     def release(self, rows: Sequence[VoucherRow]) -> None:
         """Release claimed vouchers of which no step was run. Vouchers that are not claimed are not changed."""
@@ -290,7 +293,7 @@ class MigrationState:
                 connection, [row.number], undo_target_state=target_state.value, target_id=target_id, reason=reason
             )
             if not self.header.copy:
-                reopen_moves(connection, self.header.source.account, [row.planned.source_id], self.plan_id)
+                reopen_moves(connection, self._keys, self.header.source.account, [row.planned.source_id], self.plan_id)
 
     def finish(self, results: Sequence[MoveResult]) -> None:
         """Write the results of claimed vouchers. A result that was written before changes nothing."""
@@ -338,9 +341,9 @@ class MigrationState:
             if result.state in (RowState.MOVED, RowState.KEPT) and result.target_id is not None
         ]
         claim_moves(
-            connection, source, [source_id for source_id, _ in moved], self.plan_id
+            connection, self._keys, source, [source_id for source_id, _ in moved], self.plan_id
         )  # a rollback deletes the claim
-        complete_moves(connection, source, target, moved, self.plan_id)
+        complete_moves(connection, self._keys, source, target, moved, self.plan_id)
         stay = [result.row.planned.source_id for result in results if result.stays_at_source]
         delete_moves(connection, source, stay, self.plan_id)
 

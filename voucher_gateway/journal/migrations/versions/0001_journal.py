@@ -179,6 +179,8 @@ def upgrade() -> None:
         sa.Column("to_voucher_id", sa.String(length=255), nullable=True),
         sa.Column("plan_id", sa.String(length=64), nullable=False),
         sa.Column("moved_at", sa.String(length=32), nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("seal", sa.String(length=16), nullable=False),
         sa.PrimaryKeyConstraint("account", "voucher_id", name="pk_voucher_gateway_moved"),
     )
     op.create_table(
@@ -304,6 +306,7 @@ def _create_pruned() -> None:
         sa.Column("login", sa.String(length=255), nullable=False),
         sa.Column("account", sa.String(length=255), nullable=False),
         sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("seal", sa.String(length=16), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_voucher_gateway_pruned_accounts"),
     )
     op.create_table(
