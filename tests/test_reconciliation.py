@@ -215,7 +215,7 @@ def test_operations_of_another_vendor_are_left_out(shop: Shop) -> None:
 
 
 def test_without_a_journal_there_is_nothing_to_compare(shop: Shop) -> None:
-    with Gateway({"shop": shop.provider()}) as bare, pytest.raises(ConfigurationError, match="without a journal"):
+    with Gateway({"shop": shop.provider()}) as bare, pytest.raises(ConfigurationError, match="needs a journal"):
         reconcile(bare, "shop")
 
 

@@ -50,7 +50,7 @@ class Level(enum.IntEnum):
         """Return the level with this label.
 
         Raises:
-            ValueError: if there is none.
+            ValueError: if no level has it.
         """
         for level in cls:
             if level.label == label:
@@ -133,7 +133,7 @@ def conformance_path(provider: type[VoucherProvider]) -> Path | None:
 
 
 def conformance_of(provider: type[VoucherProvider]) -> Conformance | None:
-    """Return the record in the file of a provider; None if there is no file.
+    """Return the record in the file of a provider; None if it does not exist.
 
     Raises:
         ConfigurationError: if the file cannot be read.
@@ -149,6 +149,6 @@ def conformance_of(provider: type[VoucherProvider]) -> Conformance | None:
 
 
 def distribution_of(provider: type[VoucherProvider]) -> str | None:
-    """Return the name of the distribution that contains a provider; None if there is none, or if there are several."""
+    """Return the name of the distribution that contains a provider; None if none or several do."""
     names = {candidate.distribution for candidate in registry.list_installed() if candidate.name == provider.name}
     return names.pop() if len(names) == 1 else None

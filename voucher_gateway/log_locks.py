@@ -1,6 +1,6 @@
 """Lets no thread write a log line while the process forks.
 
-A handler for a file writes through a buffer that has a lock of its own, in C. Python gives a forked child new locks for
+A handler for a file writes through a buffer that has its own lock, in C. Python gives a forked child new locks for
 the handlers, but not for such buffers (CPython 3.11 to 3.13). If another thread writes a line while the process forks,
 the buffer stays locked in the child, and the child waits for ever when it logs to the same file. So a fork waits until
 the lines of other threads are written, and no line begins before the fork is over.
@@ -70,7 +70,7 @@ def _locks() -> Iterator[Any]:
     yield logging_lock
     handlers: list[logging.Handler | None] = [logging.lastResort]
     for logger in [logging.getLogger(), *list(logging.Logger.manager.loggerDict.values())]:
-        handlers += getattr(logger, "handlers", ())  # the place of a logger that nobody has asked for has none
+        handlers += getattr(logger, "handlers", ())  # the place of a logger that was never asked for has none
     for handler in handlers:
         lock = getattr(handler, "lock", None)
         if lock is not None:

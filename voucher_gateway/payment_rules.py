@@ -77,7 +77,7 @@ class ReservationRules:
         if self.captures != 1 and self.rest_after_capture is RestAfterCapture.FREED:
             raise ValueError("several captures need rest_after_capture=RestAfterCapture.HELD")
         if self.rest_after_capture is RestAfterCapture.HELD and not self.partial_capture:
-            raise ValueError("rest_after_capture=RestAfterCapture.HELD needs partial_capture: else there is no rest")
+            raise ValueError("rest_after_capture=RestAfterCapture.HELD needs partial_capture")
         if self.max_time_to_live is not None and (
             self.time_to_live is None or self.max_time_to_live < self.time_to_live
         ):

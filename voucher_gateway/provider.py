@@ -158,7 +158,7 @@ class VoucherProvider(abc.ABC):
         """
         return SourceForm()
 
-    def use_shared_limits(self, limits: SharedLimits) -> None:  # noqa: B027 - without requests there is nothing to limit
+    def use_shared_limits(self, limits: SharedLimits) -> None:  # noqa: B027 - without requests nothing is limited
         """Obey the limits that hold in all processes with one journal. A gateway with a journal calls it once."""
 
     def close(self) -> None:  # noqa: B027 - a provider without connections has nothing to close

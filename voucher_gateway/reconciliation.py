@@ -160,11 +160,11 @@ def reconcile(
     """
     journal, provider = gateway.journal, gateway.provider(account)
     if journal is None:
-        raise ConfigurationError("without a journal there is nothing to reconcile: name one in the configuration")
+        raise ConfigurationError("a reconciliation needs a journal: name one in the configuration")
     if everything and since is not None:
         raise InvalidRequest("everything and since exclude each other", field="since", rule="without everything")
     unnamed: dict[str, list[_OperationWithNames]] = defaultdict(list)
-    touched = _touched_ids(journal, provider, since, unnamed)
+    touched = _ids_of_money_operations(journal, provider, since, unnamed)
     findings = [*_orphan_holds(journal, provider), *_leftovers(journal, provider)]
     operations = pruned = 0
     unchecked: list[tuple[str, str]] = []
@@ -182,7 +182,7 @@ def reconcile(
         if history is not None and not history.complete:
             unchecked.append((voucher_id, "its history could not be read to a consistent end"))
         elif history is not None:
-            others = _unclaimed_movements(history, known)
+            others = _foreign_movements(history, known)
             removed = [movement for movement in others if journal.pruned.has_movement(provider.host, movement)]
             pruned += len(removed)
             findings += _compare_voucher(provider, history, known)
@@ -210,7 +210,7 @@ def _unseen_before(journal: Journal, since: datetime | None) -> datetime | None:
     return None if before is None or (since is not None and since >= before) else before
 
 
-def _touched_ids(
+def _ids_of_money_operations(
     journal: Journal,
     provider: VoucherProvider,
     since: datetime | None,
@@ -297,7 +297,7 @@ def _is_of_operation(movement: Movement, operation: _OperationWithNames) -> bool
     return is_result or movement.reference in operation.references
 
 
-def _unclaimed_movements(history: History, known: list[_OperationWithNames]) -> list[Movement]:
+def _foreign_movements(history: History, known: list[_OperationWithNames]) -> list[Movement]:
     """Return the movements of value that belong to no operation of the journal."""
     return [
         movement
@@ -349,12 +349,12 @@ def _compare_operation(provider: VoucherProvider, known: _OperationWithNames, ma
         findings.append(finding(FindingKind.UNRESOLVED, "it happened; recover writes that down", first))
     elif entry.state is not OperationState.SUCCEEDED:
         findings.append(finding(FindingKind.MISSING_HERE, f"it happened, the journal says {entry.state.value}", first))
-    elif (moved := _moved_money(entry)) is not None and first.money != moved:
+    elif (moved := _money_of_operation(entry)) is not None and first.money != moved:
         findings.append(finding(FindingKind.AMOUNT_DIFFERS, f"{moved} here, {first.money} there", first))
     return findings
 
 
-def _moved_money(entry: OperationRecord) -> Money | None:
+def _money_of_operation(entry: OperationRecord) -> Money | None:
     """Return what a succeeded operation moved: by its result, because some vendors take less than was asked for."""
     moved = getattr(entry.replay(), "money", None) if entry.result is not None else None
     return entry.target.money if moved is None else moved

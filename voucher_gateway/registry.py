@@ -141,7 +141,7 @@ def _check_interface(loaded: type[VoucherProvider], where: str, distribution: st
         )
     if version < OLDEST_INTERFACE:
         raise ConfigurationError(
-            f"{where} is built for interface {version}, and this voucher-gateway accepts {_accepted()}: "
+            f"{where} is built for interface {version}, and this voucher-gateway accepts {_interface_range()}: "
             f"upgrade {distribution}"
         )
     if version < INTERFACE:
@@ -153,7 +153,7 @@ def _check_interface(loaded: type[VoucherProvider], where: str, distribution: st
         )
 
 
-def _accepted() -> str:
+def _interface_range() -> str:
     return f"only {INTERFACE}" if OLDEST_INTERFACE == INTERFACE else f"{OLDEST_INTERFACE} to {INTERFACE}"
 
 

@@ -84,7 +84,7 @@ class AmountRules:
         return None if largest is None else Money(largest.quantize(rules._step(currency), ROUND_FLOOR), currency)
 
     def round_down(self, money: Money) -> Money:
-        """Return the largest amount up to `money` that one call may move; zero if there is none."""
+        """Return the largest amount up to `money` that one call may move, or zero."""
         currency = money.currency
         largest = self.largest(currency, AmountKind.MOVEMENT)
         bound = money if largest is None or money < largest else largest

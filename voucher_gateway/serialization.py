@@ -60,11 +60,11 @@ def to_json(value: Any, *, reveal: bool = False) -> Any:
     if write := _WRITERS.get(type(value)):
         return write(value)
     if attrs.has(type(value)):
-        return {name: to_json(getattr(value, name), reveal=reveal) for name in compared_fields(type(value))}
+        return {name: to_json(getattr(value, name), reveal=reveal) for name in equality_fields(type(value))}
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
-def compared_fields(kind: type[attrs.AttrsInstance]) -> list[str]:
+def equality_fields(kind: type[attrs.AttrsInstance]) -> list[str]:
     """Return the names of the fields that make two objects of an attrs class equal.
 
     The others describe how an object was obtained, not what it is: ``raw``, which may hold codes, and ``replayed``.

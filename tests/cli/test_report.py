@@ -93,7 +93,7 @@ def test_a_name_that_is_no_account_is_refused_and_not_repeated(run: Any, estate:
     for command in ("report", "snapshot"):
         ran = run(command, CODE)
         assert ran.code == 2
-        assert "there is no account of this name. The accounts are: shop" in ran.err
+        assert "unknown account. The accounts are: shop" in ran.err
         assert CODE not in ran.err
 
 

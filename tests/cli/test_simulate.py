@@ -43,7 +43,7 @@ def test_an_unknown_simulator_fault_or_port_is_wrong_usage(run: Any) -> None:
         ("jtl", "--host", "no.such.host.invalid"),
     ):
         assert run("simulate", *arguments).code == 2
-    assert "there are jtl, pretix, square, ticketing" in run("simulate", "nobody").err
+    assert "the simulators are jtl, pretix, square, ticketing" in run("simulate", "nobody").err
 
 
 def test_a_configuration_is_written_for_the_simulator_and_never_over_another_file(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ CODE = "GIFT-4711-SECRET"
 def test_an_unknown_option_is_not_repeated(run: Any, arguments: list[str], form: list[str]) -> None:
     ran = run(*form, *arguments)
     assert ran.code == 2
-    assert "There is no such option. A value that begins with - comes after --." in ran.err
+    assert "Unknown option. A value that begins with - comes after --." in ran.err
     for part in ("GIFT", "4711", "code-of", "-G"):
         assert part not in ran.out + ran.err
 
@@ -33,8 +33,8 @@ def test_an_unknown_option_is_not_repeated(run: Any, arguments: list[str], form:
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        (["redeem", "--refrence", "x"], "There is no such option. Did you mean --reference?"),
-        (["find", "--pn", "1"], "There is no such option. Did you mean --help or --pin?"),
+        (["redeem", "--refrence", "x"], "Unknown option. Did you mean --reference?"),
+        (["find", "--pn", "1"], "Unknown option. Did you mean --help or --pin?"),
     ],
 )
 def test_the_options_that_may_be_meant_are_named(run: Any, arguments: list[str], hint: str) -> None:
@@ -71,9 +71,9 @@ def test_a_mistyped_account_is_repeated_and_a_code_in_its_place_is_not(run: Any,
     del shop
     ran = run("balance", "shpo", CODE)
     assert ran.code == 2
-    assert "there is no account 'shpo'; did you mean shop? The accounts are: shop" in ran.err
+    assert "unknown account 'shpo'; did you mean shop? The accounts are: shop" in ran.err
     ran = run("balance", CODE, "shop")
-    assert "there is no account of this name. The accounts are: shop" in ran.err
+    assert "unknown account. The accounts are: shop" in ran.err
     assert CODE not in ran.err
 
 
@@ -84,11 +84,14 @@ def test_the_place_where_a_missing_configuration_was_looked_for_is_named(
     monkeypatch.delenv("VOUCHER_GATEWAY_CONFIG", raising=False)
     default = run("accounts")
     assert default.code == 2
-    assert f"There is no file {tmp_path / 'voucher-gateway.toml'} (neither --config nor $VOUCHER" in default.err
+    assert f"The file {tmp_path / 'voucher-gateway.toml'} does not exist (neither --config nor $VOUCHER" in default.err
     assert "`voucher-gateway init` writes a first configuration." in default.err
-    assert f"There is no file {tmp_path / 'a.toml'} (--config names it)" in run("--config", "a.toml", "accounts").err
+    assert (
+        f"The file {tmp_path / 'a.toml'} does not exist (--config names it)"
+        in run("--config", "a.toml", "accounts").err
+    )
     monkeypatch.setenv("VOUCHER_GATEWAY_CONFIG", "b.toml")
-    assert f"There is no file {tmp_path / 'b.toml'} ($VOUCHER_GATEWAY_CONFIG names it)" in run("accounts").err
+    assert f"The file {tmp_path / 'b.toml'} does not exist ($VOUCHER_GATEWAY_CONFIG names it)" in run("accounts").err
 
 
 def test_a_mistyped_file_is_repeated_if_a_similar_one_is_there_and_a_code_in_its_place_is_not(
@@ -98,11 +101,11 @@ def test_a_mistyped_file_is_repeated_if_a_similar_one_is_there_and_a_code_in_its
     (tmp_path / "ticket.json").write_text("{}")
     (tmp_path / "code.txt").write_text(CODE)
     ran = run("resolve", "--ticket", "tikcet.json")
-    assert "there is no file 'tikcet.json'; did you mean ticket.json?" in ran.err
+    assert "the file 'tikcet.json' does not exist; did you mean ticket.json?" in ran.err
     ran = run("balance", "shop", "-", "--code-file", "kode.txt")
-    assert "there is no file 'kode.txt'; did you mean code.txt?" in ran.err
+    assert "the file 'kode.txt' does not exist; did you mean code.txt?" in ran.err
     assert (
-        "There is no file 'voucher-gatewy.toml'; did you mean voucher-gateway.toml?"
+        "The file 'voucher-gatewy.toml' does not exist; did you mean voucher-gateway.toml?"
         in run("--config", "voucher-gatewy.toml", "accounts").err
     )
     ran = run("balance", "shop", "-", "--code-file", CODE)

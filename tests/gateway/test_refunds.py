@@ -221,7 +221,7 @@ def test_a_redemption_that_the_journal_does_not_know_is_bounded_by_its_id(seller
 
 def test_without_a_journal_nothing_can_be_summed_and_the_risk_says_so(seller: Counter) -> None:
     taken = seller.redeemed("20.00")
-    with seller.open(None) as gateway, pytest.raises(ConfigurationError, match="no journal"):
+    with seller.open(None) as gateway, pytest.raises(ConfigurationError, match="needs a journal"):
         gateway.refundable(taken)
     assert "without a journal" in RISKS["refund-by-update"]
 

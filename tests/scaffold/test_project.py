@@ -134,7 +134,7 @@ def test_a_long_name_stays_in_order(tmp_path: Path, parts: tuple[str, ...]) -> N
 
 
 def test_a_part_that_does_not_exist_or_lacks_another_one_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="there is no part holds; there are keys, cursors, reservations"):
+    with pytest.raises(ConfigurationError, match="unknown parts: holds; the parts are keys, cursors, reservations"):
         write_project(Naming.of("acme"), tmp_path, parts=("holds",))
     with pytest.raises(ConfigurationError, match="the part reservations needs keys: give keys,reservations"):
         write_project(Naming.of("acme"), tmp_path, parts=("reservations",))

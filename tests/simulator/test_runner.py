@@ -51,7 +51,7 @@ def test_options_that_cannot_be_are_refused(start_jar: StartJar, options: dict[s
 
 def test_the_installed_simulators_are_known_by_name() -> None:
     assert {"jtl", "ticketing"} <= set(available())
-    with pytest.raises(ValueError, match="no simulator 'nope'"):
+    with pytest.raises(ValueError, match="unknown simulator 'nope'"):
         load("nope")
 
 

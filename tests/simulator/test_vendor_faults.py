@@ -145,5 +145,5 @@ def test_two_faults_of_one_name_are_refused() -> None:
 
 
 def test_another_vendor_does_not_have_them() -> None:
-    with pytest.raises(ValueError, match="no fault 'temporary-error'"):
+    with pytest.raises(ValueError, match="unknown fault 'temporary-error'"):
         Fault("temporary-error")

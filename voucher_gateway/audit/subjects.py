@@ -114,18 +114,18 @@ class SubjectWalk:
         """Compare a batch, and return the last id of it; None if it was the last batch."""
         batch = _Range(low, self._high(connection, low))
         rows = {row[self._comparison.key.name]: row for row in self._rows.read(connection, batch)}
-        told = _grouped(self._events.read(connection, batch), events.c.subject)
+        events_by_subject = _group_rows(self._events.read(connection, batch), events.c.subject)
         parts = {
-            name: _grouped(statement.read(connection, batch), self._comparison.parts[name])
+            name: _group_rows(statement.read(connection, batch), self._comparison.parts[name])
             for name, statement in self._parts.items()
         }
         for subject, row in rows.items():
             own = {name: groups.get(subject, ()) for name, groups in parts.items()}
-            self._compare(subject, row, own, told.get(subject, ()))
-        for subject in told.keys() - rows.keys():
-            self._check_removed(subject, told[subject])
+            self._compare(subject, row, own, events_by_subject.get(subject, ()))
+        for subject in events_by_subject.keys() - rows.keys():
+            self._check_removed(subject, events_by_subject[subject])
         for name, groups in parts.items():
-            for subject in sorted(groups.keys() - rows.keys() - told.keys()):
+            for subject in sorted(groups.keys() - rows.keys() - events_by_subject.keys()):
                 sentence = f"{len(groups[subject])} of {name} belong to nothing that the journal knows"
                 self._log.add(RowChange.INSERTED, name, subject, sentence)
         self.count += len(rows)
@@ -191,7 +191,7 @@ class _RangeStatement:
         return self._bounded.all_rows(connection, {"low": batch.low, "high": batch.high})
 
 
-def _grouped(rows: Rows, key: sa.Column[Any]) -> dict[str, list[Mapping[str, Any]]]:
+def _group_rows(rows: Rows, key: sa.Column[Any]) -> dict[str, list[Mapping[str, Any]]]:
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         groups.setdefault(row[key.name], []).append(row)

@@ -87,12 +87,12 @@ def judge_code(
     if answered or len(unanswered) < len(failed):
         attempt.reject()
     if unanswered:
-        raise _unanswered_error(unanswered)
+        raise _error_of_silence(unanswered)
     attempt.reject()
     return UNUSABLE
 
 
-def _unanswered_error(failed: Mapping[str, VoucherGatewayError]) -> VoucherGatewayError:
+def _error_of_silence(failed: Mapping[str, VoucherGatewayError]) -> VoucherGatewayError:
     if len(failed) == 1:
         (error,) = failed.values()
         return drop_frames(error)

@@ -17,7 +17,7 @@ import typer
 
 from voucher_gateway.cli.command_table import HELP_OPTIONS, PROGRAM, RootGroup
 from voucher_gateway.cli.context import DONE, INTERRUPTED, OUR_BUG, WRONG, CliContext
-from voucher_gateway.cli.output import NobodyReads, Output
+from voucher_gateway.cli.output import Output, OutputClosed
 
 if TYPE_CHECKING:
     from voucher_gateway.config.loader import Config
@@ -101,7 +101,7 @@ def run(arguments: Sequence[str], *, read_config: Callable[[], Config] | None = 
     failure: BaseException | None = None
     try:
         code = _call(arguments, session)
-    except NobodyReads:
+    except OutputClosed:
         code = DONE
     except SystemExit as end:
         # Typer raises it for every BrokenPipeError. Only its own texts, such as the help, do not go through `Output`.
@@ -120,7 +120,7 @@ def run(arguments: Sequence[str], *, read_config: Callable[[], Config] | None = 
 
 
 def _is_of_a_command(error: BaseException) -> bool:
-    """Return whether an error was raised while a command ran, and not while Typer printed a text of its own."""
+    """Return whether an error was raised while a command ran, and not while Typer printed its own text."""
     import traceback
 
     names = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__))

@@ -118,7 +118,7 @@ class CliContext:
         if question := did_you_mean_file(self.config_path):
             return question[0].upper() + question[1:]
         path = self.config_path.absolute()
-        return f"There is no file {path} ({source}). `voucher-gateway init` writes a first configuration."
+        return f"The file {path} does not exist ({source}). `voucher-gateway init` writes a first configuration."
 
     def load_config(self) -> Config:
         """Read the configuration.
@@ -197,10 +197,10 @@ def require_accounts(gateway: Gateway, names: Sequence[str]) -> None:
                 raise ConfigurationError(f"the account {name} is called {account.name} now")
         known = gateway.account_names
         similar = find_similar(name, known)
-        mistyped = f" '{name}'; did you mean {similar}?" if similar else " of this name."
+        mistyped = f" '{name}'; did you mean {similar}?" if similar else "."
         others = f" and {len(known) - _MOST_NAMES} others" if len(known) > _MOST_NAMES else ""
         listed = f"{', '.join(known[:_MOST_NAMES])}{others}"
-        raise ConfigurationError(f"there is no account{mistyped} The accounts are: {listed}")
+        raise ConfigurationError(f"unknown account{mistyped} The accounts are: {listed}")
 
 
 def cli_context_of(context: typer.Context) -> CliContext:

@@ -89,7 +89,7 @@ def json_line(value: Any, *, reveal: bool = False) -> str:
     return encode(to_json(value, reveal=reveal)).decode()
 
 
-class NobodyReads(Exception):
+class OutputClosed(Exception):
     """The reader of stdout has closed it, and the command has nothing to do but to print."""
 
 
@@ -118,10 +118,10 @@ class Output:
         """End a command that only prints, and may have much to print.
 
         Raises:
-            NobodyReads: if the reader of stdout has closed it.
+            OutputClosed: if the reader of stdout has closed it.
         """
         if self.unread:
-            raise NobodyReads
+            raise OutputClosed
 
     def object(self, value: Any, *, reveal: bool = False) -> None:
         """Print a result as one line of JSON."""

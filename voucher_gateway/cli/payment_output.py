@@ -42,7 +42,7 @@ PAYMENT_COLUMNS: Final = (
 """The columns of a list of payments."""
 
 
-def _released_until(leg: PaymentLeg) -> str:
+def _hold_end_text(leg: PaymentLeg) -> str:
     """Return until when the value of a leg is held, or when released value is free."""
     if leg.held_until is None:
         return ""
@@ -59,7 +59,7 @@ _LEG_COLUMNS: Final = (
     TableColumn("amount", attrgetter("amount"), right=True),
     TableColumn("taken", attrgetter("taken"), right=True, optional=True),
     TableColumn("returned", attrgetter("returned"), right=True, optional=True),
-    TableColumn("value", _released_until, optional=True),
+    TableColumn("value", _hold_end_text, optional=True),
     TableColumn("problem", attrgetter("problem"), optional=True),
 )
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from voucher_gateway.capabilities import Operation
+from voucher_gateway.cli.arguments import parse_instant_option, parse_money
 from voucher_gateway.cli.context import LOOK_INTO_THE_JOURNAL
-from voucher_gateway.cli.parsing import parse_instant_option, parse_money
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.models.results import Redemption, Reservation
 
@@ -109,7 +109,7 @@ class PriorOperation:
         """Look it up in the journal.
 
         Raises:
-            InvalidRequest: if there is no journal, or if the journal has no operation that can be used.
+            InvalidRequest: if the gateway has no journal, or the journal has no operation that can be used.
         """
         assert self.reference is not None
         option = f"--{self.word}"

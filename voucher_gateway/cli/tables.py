@@ -19,7 +19,7 @@ from voucher_gateway.cli.output import Output, group_number, json_line, printabl
 from voucher_gateway.masking import Masked, Secret
 from voucher_gateway.models.voucher import Links, Validity, Voucher
 from voucher_gateway.money import Money
-from voucher_gateway.serialization import compared_fields
+from voucher_gateway.serialization import equality_fields
 
 if TYPE_CHECKING:
     from voucher_gateway.migration.plan.totals import Tally
@@ -229,7 +229,7 @@ def details(fields: Mapping[str, str]) -> Table:
 
 def fields_of(value: Any, *, reveal: bool = False, without: Sequence[str] = ()) -> dict[str, str]:
     """Return the fields of an attrs object for people, by names for people."""
-    fields = {name: getattr(value, name) for name in compared_fields(type(value))}
+    fields = {name: getattr(value, name) for name in equality_fields(type(value))}
     return texts_of(fields, reveal=reveal, without=without)
 
 

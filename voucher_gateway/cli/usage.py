@@ -40,7 +40,7 @@ def usage_sentence(error: typer.TyperException, arguments: Sequence[str]) -> str
     if message.startswith(_UNKNOWN_OPTION):  # a code may begin with -
         similar = sorted(getattr(error, "possibilities", None) or ())
         hint = f"Did you mean {' or '.join(similar)}?" if similar else "A value that begins with - comes after --."
-        return f"There is no such option. {hint}"
+        return f"Unknown option. {hint}"
     from voucher_gateway.masking import MASK
 
     for value in sorted(_values(arguments), key=len, reverse=True):
@@ -64,7 +64,7 @@ def _is_mistyped(value: str, message: str) -> bool:
 
 
 def find_similar(value: str, words: Iterable[str]) -> str | None:
-    """Return the word that a mistyped value stands for; None if there is none, or if the value could be a code.
+    """Return the word that a mistyped value stands for; None if no word is similar, or if the value could be a code.
 
     Only a value of small letters and hyphens that is nearly as long as the word may be repeated in a message.
     """
@@ -77,7 +77,7 @@ def find_similar(value: str, words: Iterable[str]) -> str | None:
 
 
 def did_you_mean_file(path: Path) -> str:
-    """Return a question about a file that does not exist and a similar one beside it; empty if there is none.
+    """Return a question about a file that does not exist and a similar one beside it; empty without such a one.
 
     The name is repeated only then: something else in its place may be a code.
     """
@@ -88,7 +88,7 @@ def did_you_mean_file(path: Path) -> str:
     except OSError:
         return ""
     similar = get_close_matches(path.name, names, n=1, cutoff=_SIMILARITY)
-    return f"there is no file '{path}'; did you mean {path.with_name(similar[0])}?" if similar else ""
+    return f"the file '{path}' does not exist; did you mean {path.with_name(similar[0])}?" if similar else ""
 
 
 def help_hint(error: typer.TyperException) -> str:

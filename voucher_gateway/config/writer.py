@@ -80,7 +80,7 @@ def write_first_config(
 
     Raises:
         InvalidRequest: if the account cannot have this name.
-        ConfigurationError: if there is no such provider, or if the file exists or cannot be created.
+        ConfigurationError: if no such provider is installed, or if the file exists or cannot be created.
     """
     require_account_name(account)
     write_new_config(Path(path), _first_config(None if provider is None else registry.load(provider), account))

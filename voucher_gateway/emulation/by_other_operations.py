@@ -95,7 +95,7 @@ def refund_by_top_up(command: RefundMovedVoucher, steps: StepRunner, provider: V
 
 
 LONG_OVER: Final = timedelta(days=1)
-"""How far in the past the new end of validity is: a vendor may count validity in whole days of its own time zone."""
+"""How far in the past the new end of validity is: a vendor may count validity in whole days of its time zone."""
 
 
 def deactivate_by_expiry(command: DeactivateVoucher, steps: StepRunner, provider: VoucherProvider) -> Voucher:

@@ -208,7 +208,7 @@ def _support(
     )
 
 
-def emulated_operation(capabilities: Capabilities, operation: Operation) -> EmulatedOperation | None:
+def find_emulation(capabilities: Capabilities, operation: Operation) -> EmulatedOperation | None:
     """Return how an operation is emulated; None if it is not.
 
     Args:

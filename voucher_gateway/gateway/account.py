@@ -11,7 +11,7 @@ import attrs
 from voucher_gateway.call_options import check_options
 from voucher_gateway.capabilities import Capabilities, Operation
 from voucher_gateway.commands import Command, IssueVoucher, SpendCommand, run_natively
-from voucher_gateway.emulation.registry import EMULATIONS, emulated_operation, unsupported_error, with_emulations
+from voucher_gateway.emulation.registry import EMULATIONS, find_emulation, unsupported_error, with_emulations
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import Code
 from voucher_gateway.models.requests import require_no_secret
@@ -82,7 +82,7 @@ def strategy_for(account: Account, operation: Operation) -> Strategy:
     Raises:
         UnsupportedOperation, MissingScope: as `require_capability`.
     """
-    emulated = emulated_operation(require_capability(account, operation), operation)
+    emulated = find_emulation(require_capability(account, operation), operation)
     return run_natively if emulated is None else emulated.run
 
 

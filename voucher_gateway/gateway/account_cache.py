@@ -89,7 +89,7 @@ class AccountCache(Mapping[str, Account]):
         """Return an account.
 
         Raises:
-            KeyError: if there is none with this name.
+            KeyError: if no account has this name.
             AccountsUnavailable: if the source must be asked, and raises an error. An older answer is not used.
             ConfigurationError: if what the source knows of the account is wrong.
         """
@@ -160,14 +160,14 @@ class AccountCache(Mapping[str, Account]):
             return cached
         account = self._make_account(name, content)
         self._drop(name, "its content has changed")
-        made = _CachedAccount(account, content, fresh_until, time.monotonic())
+        cached = _CachedAccount(account, content, fresh_until, time.monotonic())
         with self._guard:
-            self._cached[name] = made
+            self._cached[name] = cached
             idle = min(self._cached, key=lambda each: self._cached[each].used_at)
             is_full = len(self._cached) > self._capacity
         if is_full and idle != name:
             self._drop(idle, "others were used since")
-        return made
+        return cached
 
     def _make_account(self, name: str, content: AccountContent) -> Account:
         config = read_content(name, content)

@@ -14,7 +14,7 @@ import attrs
 
 from voucher_gateway.capabilities import AccountCheck, Capabilities, Operation
 from voucher_gateway.config.loader import Config, load_config
-from voucher_gateway.emulation.registry import emulated_operation
+from voucher_gateway.emulation.registry import find_emulation
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.gateway import Gateway
@@ -91,7 +91,7 @@ class AccountDiagnosis:
         for operation in Operation:
             if not operation.changes or not self.capabilities.of(operation).available:
                 continue
-            emulated = emulated_operation(self.capabilities, operation)
+            emulated = find_emulation(self.capabilities, operation)
             step = operation if emulated is None else emulated.decided_by
             if step is not None:
                 pairs.append((operation, step))
@@ -151,7 +151,7 @@ def diagnose_accounts(gateway: Gateway, account: str | None = None) -> list[Acco
         account: only this account; None for all of them.
 
     Raises:
-        ConfigurationError: if there is no such account.
+        ConfigurationError: if no account has this name.
     """
     accounts = gateway.accounts if account is None else [gateway.account(account)]
     threads = min(max(len(accounts), 1), _MOST_THREADS)

@@ -36,7 +36,7 @@ class EventVerbs(GatewayBase):
 
         Args:
             after: the cursor of the last event that you have; None for all events.
-            kinds: only events of these kinds, such as ``operation.succeeded``; all if there is none.
+            kinds: only events of these kinds, such as ``operation.succeeded``; all if none is named.
             order: only events of this order of the shop.
             limit: at most this many.
             follow: whether to wait for later events at the end. The iterator then has no end.
@@ -77,7 +77,7 @@ class EventVerbs(GatewayBase):
         Args:
             name: the name of the consumer, such as ``warehouse``: letters, digits and ``_ . -``. It is
                 stored in plain text: never put a code into it.
-            kinds: only events of these kinds; all if there is none.
+            kinds: only events of these kinds; all if none is named.
             start: where a name begins that was never used: at the ``beginning``, or ``now``, after all that has
                 happened so far.
             wait: how long to wait, in seconds, if another worker has the feed open.

@@ -68,7 +68,7 @@ class JournalVerbs(GatewayBase):
         An operation may go on while you iterate: its record is of the moment when it was read.
 
         Args:
-            states: only operations in these states; all if there is none.
+            states: only operations in these states; all if none is named.
             account: only operations of this account.
             verb: only operations of this verb, e.g. ``redeem``.
             reference: only operations under this reference.
@@ -159,7 +159,7 @@ class JournalVerbs(GatewayBase):
         Raises:
             OperationInProgress: if a worker still runs the call.
             ConfigurationError: if the account leads to another host or login than the call ran at.
-            InvalidRequest: if there is no such operation.
+            InvalidRequest: if the journal has no such operation.
 
         Example:
             ```python

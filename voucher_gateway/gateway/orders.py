@@ -46,7 +46,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
         wait: float = 0.0,
         timeout: float | None = None,
     ) -> Payment:
-        """Return the payment of an order by vouchers and other means, and open it if there is none. Needs a journal.
+        """Return the payment of an order by vouchers and other means, and open it if it has none. Needs a journal.
 
         If the order has a payment of another total of which nothing is taken, that one is cancelled, and the next one
         is opened, without vouchers.
@@ -121,7 +121,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
         """Iterate over the payments of all orders, the newest first.
 
         Args:
-            states: only payments in these states; all if there is none.
+            states: only payments in these states; all if none is named.
             order: only payments of this order.
             needs_attention: True for payments that wait for a person or a look-up, False for the others.
             voucher: only payments with a leg of the voucher with this id, at any account.
@@ -261,7 +261,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
         """Yield the sales, the newest first.
 
         Args:
-            states: only sales in these states; all if there is none.
+            states: only sales in these states; all if none is named.
             account: only sales of this account.
             batch: only sales of this print batch.
             since: only sales that were opened at this moment or later.
@@ -299,7 +299,7 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
 
         Raises:
             InvalidRequest: unless either a code or an order is given.
-            ConfigurationError: if an order is given, and there is no journal.
+            ConfigurationError: if an order is given without a journal.
 
         Example:
             ```python

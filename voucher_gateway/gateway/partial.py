@@ -72,7 +72,7 @@ def _remaining(command: RedeemVoucher, provider: VoucherProvider) -> Money | Non
 def return_part(redemption: Redemption, command: RedeemVoucher, refund: Callable[[str], Refund]) -> VoucherGatewayError:
     """Give back what was taken in place of the whole amount, and return the error of the call.
 
-    The refund is an operation of its own, under a reference made of that of the redemption. So a repeat of the
+    The refund is a separate operation, under a reference made of that of the redemption. So a repeat of the
     redemption, in any process, goes on with it.
 
     Args:
@@ -88,7 +88,7 @@ def return_part(redemption: Redemption, command: RedeemVoucher, refund: Callable
     try:
         refund(reference_of_return(command.reference))
     except AlreadyRefunded:
-        pass  # somebody gave it back before
+        pass  # it was given back before
     except VoucherGatewayError as error:
         is_open = isinstance(error, OutcomeUnknown | OperationInProgress)
         problem = "it is not known yet whether it was given back" if is_open else "it could not be given back"

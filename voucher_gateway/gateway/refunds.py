@@ -35,7 +35,7 @@ def refundable_amount(journal: Journal | None, accounts: Mapping[str, Account], 
     """
     if journal is None:
         raise ConfigurationError(
-            "there is no journal, and only a journal knows what was given back: name one in the configuration",
+            "this needs a journal, because only a journal knows what was given back: name one in the configuration",
             account=redemption.account,
             operation="refund",
         )

@@ -378,7 +378,7 @@ class ValueVerbs(GatewayBase):
             voucher_id: its id there.
 
         Returns:
-            where it is now, after its last move; None if it was never moved, or if there is no journal.
+            where it is now, after its last move; None if it was never moved, or without a journal.
         """
         return None if self.journal is None else find_move(self.journal, account, voucher_id)
 

@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from voucher_gateway.fork_safety import call_after_fork, renew_if_forked
-from voucher_gateway.html.document import MINUS, Chart, escape_unprintable, grouped_text
+from voucher_gateway.html.document import MINUS, Chart, escape_unprintable, set_digit_gaps
 
 _SIZE_INCHES: Final = (8.6, 3.1)
 _MAX_LABEL_WIDTH: Final = 18
@@ -198,7 +198,7 @@ _KIND_NAMES: Final = {"stacked": "Stacked bars", "waterfall": "Waterfall chart"}
 
 
 def _style_axes(axes: Axes, chart: Chart) -> None:
-    """Write the labels of the axes, and remove lines that inform nobody."""
+    """Write the labels of the axes, and remove lines without information."""
     labels = [_wrap_label(label) for label in chart.labels]
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(_tick_text))
@@ -252,4 +252,4 @@ def _legend_label(name: str) -> str:
 def _tick_text(value: float, _: object = None) -> str:
     """Return the text of a round place on the number axis, which is never an exact amount."""
     text = f"{value:.10g}" if abs(value) < 1e10 else f"{value:.0f}"
-    return grouped_text(text).replace("-", MINUS)
+    return set_digit_gaps(text).replace("-", MINUS)

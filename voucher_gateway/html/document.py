@@ -202,7 +202,7 @@ def digit_groups(text: str) -> tuple[str, tuple[str, ...], str] | None:
     return (MINUS if match["sign"] == "-" else match["sign"]), parts, match["rest"]
 
 
-def grouped_text(text: str) -> str:
+def set_digit_gaps(text: str) -> str:
     """Return a number with narrow gaps between groups of digits, for a sentence; other text unchanged."""
     number = digit_groups(text)
     if number is None:

@@ -62,7 +62,7 @@ def add_file_accounts(
     if file_format is None and not all(map(is_file_name, paths)):
         # the message does not repeat the name: it may be a code that was given instead of an account
         raise ConfigurationError(
-            f"there is no account of this name, and it is not a path that ends in {' or '.join(FILE_SUFFIXES)};"
+            f"no account has this name, and it is not a path that ends in {' or '.join(FILE_SUFFIXES)};"
             f" accounts: {', '.join(gateway.account_names)}"
         )
     common = {"reveal": reveal, "mask": mask, "format": file_format}

@@ -114,7 +114,7 @@ def export_vouchers(
         The report. If its ``run.error`` is set, the same call continues the export.
 
     Raises:
-        InvalidRequest: if the file exists and there is no plan to continue, or it was begun with another `reveal`.
+        InvalidRequest: if the file exists without a plan to continue, or it was begun with another `reveal`.
         ConfigurationError: without a journal or no such account, or a file cannot be written.
         VoucherGatewayError: if the account cannot be read.
     """
@@ -123,7 +123,7 @@ def export_vouchers(
     plan = plan or Path(f"{target}.plan.jsonl")
     if file.exists() and not plan.exists():
         raise InvalidRequest(
-            f"{file.name} exists, and there is no plan to continue: use a new file",
+            f"{file.name} exists without a plan to continue: use a new file",
             field="file",
             rule="a new file",
         )

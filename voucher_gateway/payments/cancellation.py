@@ -186,7 +186,7 @@ class _CancelRun:
         work = self.work
         amounts: dict[int, Money] = {}
         for number in self.refusals:
-            left = _left_to_give_back(work, self.refunds, work.record.leg(number))
+            left = _amount_to_give_back(work, self.refunds, work.record.leg(number))
             if left:
                 amounts[number] = left
         if amounts:
@@ -307,7 +307,7 @@ def _sum_parts(refunds: Sequence[PaymentRefund], leg: int, state: PartState, cur
     return sum_money(amounts, currency)
 
 
-def _left_to_give_back(work: PaymentWork, refunds: Sequence[PaymentRefund], leg: PaymentLeg) -> Money:
+def _amount_to_give_back(work: PaymentWork, refunds: Sequence[PaymentRefund], leg: PaymentLeg) -> Money:
     """Return what is left to give back of a leg; zero if it was not taken. What is in doubt counts as given back."""
     left = Money.zero(leg.amount.currency)
     for generation in range(1, leg.generation + 1):

@@ -186,7 +186,7 @@ def _capture_other(work: PaymentWork) -> None:
 
 def _shortage(work: PaymentWork, leg: int | None, cause: VoucherGatewayError | None) -> PaymentShort:
     missing = work.record.short_by
-    lost = "" if leg is None else f"{_lost_sentence(work, leg)}{'' if cause is None else f': {cause.message}'}; "
+    lost = "" if leg is None else f"{_why_short(work, leg)}{'' if cause is None else f': {cause.message}'}; "
     return PaymentShort(
         f"{lost}{missing} is missing: call capture(due=...) once other means pay the {work.record.due} that is due now,"
         " or cancel()",
@@ -199,10 +199,10 @@ def _shortage(work: PaymentWork, leg: int | None, cause: VoucherGatewayError | N
 
 def _missing_sentence(work: PaymentWork, leg: int, missing: Money | None) -> str:
     """Return what a person must know of a payment that is short."""
-    return f"{_lost_sentence(work, leg)}; {missing} is missing: ask the customer to pay it by other means, or cancel"
+    return f"{_why_short(work, leg)}; {missing} is missing: ask the customer to pay it by other means, or cancel"
 
 
-def _lost_sentence(work: PaymentWork, leg: int) -> str:
+def _why_short(work: PaymentWork, leg: int) -> str:
     return "the other means refuses to pay" if leg == OTHER else f"{work.record.leg(leg).name} cannot be taken any more"
 
 

@@ -54,7 +54,7 @@ def open_payment(
         InvalidRequest: if an argument is wrong.
         ConfigurationError: if the gateway has no journal, or the package for encryption is missing.
     """
-    order, total, wait = _checked_order(order), positive(total, field="total"), check_wait(wait)
+    order, total, wait = _parse_order(order), positive(total, field="total"), check_wait(wait)
     _check_allocation(allocation)
     store = open_store(verbs)
     record = store.find(order)
@@ -79,7 +79,7 @@ def find_payment(
     Raises:
         ReferencePruned: if the order had one whose details were removed.
     """
-    order, wait = _checked_order(order), check_wait(wait)
+    order, wait = _parse_order(order), check_wait(wait)
     store = open_store(verbs)
     record = store.find(order, attempt)
     if record is None:
@@ -117,7 +117,7 @@ def waiting_payments(verbs: VoucherVerbs) -> list[PaymentRecord]:
     if not has_payments(require_journal(verbs).database):
         return []
     store = open_store(verbs)
-    unfinished = filter(None, map(store.get, store.unfinished()))
+    unfinished = filter(None, map(store.get, store.list_unfinished()))
     records = [*unfinished, *store.iterate(needs_attention=True)]
     return sorted({record.id: record for record in records}.values(), key=_id_of)
 
@@ -126,7 +126,7 @@ def _id_of(record: PaymentRecord) -> str:
     return record.id
 
 
-def _checked_order(order: str) -> str:
+def _parse_order(order: str) -> str:
     """Return an order number as it is stored, if the calls of a payment can have it."""
     order = nfc(order)
     require_name(order, "order")

@@ -77,7 +77,7 @@ def void_other(work: PaymentWork, state: OtherState) -> None:
     if work.record.other_state is not OtherState.VOIDING:
         work.commit(other_state=OtherState.VOIDING)
     key = other_void_key(work.record.id, work.record.other_generation)
-    with suppress(Declined):  # there is nothing to give up
+    with suppress(Declined):  # nothing is to be given up
         _call(work, "void", means.void, amount, key, authorization_of(work))
     work.commit(**(next_generation(work) if state is OtherState.NONE else {"other_state": state}))
 

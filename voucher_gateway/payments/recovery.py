@@ -59,7 +59,7 @@ def recover_payments(verbs: VoucherVerbs, store: PaymentStore, other: OtherMeans
         the payments that were looked at, as they are now.
     """
     records: list[PaymentRecord] = []
-    for payment_id in store.unfinished():
+    for payment_id in store.list_unfinished():
         known = store.get(payment_id)
         assert known is not None
         try:

@@ -188,7 +188,7 @@ def _refund_legs(work: PaymentWork, refund: PaymentRefund, failures: list[Except
     sentences = []
     for number, error in results.items():
         if error is None:
-            changes[number] = _refunded_change()
+            changes[number] = _success_change()
         elif isinstance(error, IMPOSSIBLE) and not _may_have_refunded(work, refund, number):
             changes[number] = _impossible_change(error)
         else:
@@ -229,7 +229,7 @@ def _refund_other(work: PaymentWork, refund: PaymentRefund, failures: list[Excep
             work.commit(attention=NEEDS_MEANS if work.other is None else sentence)
             failures.append(error)
         else:
-            commit_refund(work, refund, {OTHER: _refunded_change()})
+            commit_refund(work, refund, {OTHER: _success_change()})
 
 
 def _call_other(work: PaymentWork, amount: Money, refund: str) -> None:
@@ -248,7 +248,7 @@ def _call_other(work: PaymentWork, amount: Money, refund: str) -> None:
 # --- rows ---
 
 
-def _refunded_change() -> dict[str, Any]:
+def _success_change() -> dict[str, Any]:
     return {"state": PartState.REFUNDED.value}
 
 

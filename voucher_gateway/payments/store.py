@@ -124,7 +124,7 @@ class PaymentStore:
         """Iterate over payments, the newest first. No transaction stays open between two batches.
 
         Args:
-            states: only payments in these states; all if there is none.
+            states: only payments in these states; all if none is named.
             order: only payments of this order.
             needs_attention: only payments that need attention, or only those that do not.
             voucher: only payments with a leg of the voucher with this id, at any account.
@@ -145,8 +145,8 @@ class PaymentStore:
         if voucher is not None:
             query = query.where(payments.c.id.in_(sa.select(legs.c.payment_id).where(legs.c.voucher_id == voucher)))
         if reference is not None:
-            named = sa.select(refunds.c.payment_id).where(refunds.c.reference == reference)
-            query = query.where(payments.c.id.in_(named))
+            ids = sa.select(refunds.c.payment_id).where(refunds.c.reference == reference)
+            query = query.where(payments.c.id.in_(ids))
         if since is not None:
             query = query.where(payments.c.created_at >= format_micros(since))
         if until is not None:
@@ -166,7 +166,7 @@ class PaymentStore:
             limit = None if limit is None else limit - len(rows)
             before = rows[-1]["created_at"], rows[-1]["id"]
 
-    def unfinished(self) -> list[str]:
+    def list_unfinished(self) -> list[str]:
         """Return the ids of the payments with a recorded decision that is not carried out, the oldest first."""
         releasing = sa.select(legs.c.payment_id).where(legs.c.state == LegState.RELEASING.value)
         refunding = sa.select(refunds.c.payment_id).where(refunds.c.state == RefundState.OPEN.value)

@@ -75,7 +75,7 @@ class VoucherVerbs(Protocol):
 
     @property
     def other_means(self) -> OtherMeans | None:
-        """The other means of the configuration; None if there is none."""
+        """The other means of the configuration, or None."""
         ...
 
     @property

@@ -256,7 +256,7 @@ def require_journal(verbs: VoucherVerbs) -> Journal:
     """Return the journal.
 
     Raises:
-        ConfigurationError: if there is none.
+        ConfigurationError: if the gateway has none.
     """
     if verbs.journal is None:
         raise ConfigurationError("payments need a journal: name one in the configuration")

@@ -36,7 +36,7 @@ class VoucherBalance:
         initial: the initial value.
         remaining: the remaining value; None if the vendor does not show it.
         status: the status; None if the vendor has none.
-        valid_until: the end of validity; None if there is none or it is not known.
+        valid_until: the end of validity; None if it has none, or it is not known.
         created_at: when the vendor created the voucher.
         updated_at: when the vendor last changed the voucher.
     """

@@ -182,7 +182,7 @@ def read_liability(gateway: Gateway, accounts: Iterable[str]) -> Liability:
 
 def _read(gateway: Gateway, account: str) -> AccountLiability:
     reading = BalanceReader(gateway, account)
-    cells = tally(reading, lambda: reading.began_at, relative=_is_relative(gateway, account))
+    cells = tally(((balance, reading.began_at) for balance in reading), relative=_is_relative(gateway, account))
     return AccountLiability(
         account=account,
         at=reading.began_at,
@@ -210,7 +210,8 @@ def _liability_of_snapshot(gateway: Gateway, snapshots: Snapshots, snapshot: Sna
         account=snapshot.account,
         at=snapshot.began_at,
         cells=tally(
-            snapshots.positions(snapshot), lambda: snapshot.began_at, relative=_is_relative(gateway, snapshot.account)
+            ((balance, snapshot.began_at) for balance in snapshots.positions(snapshot)),
+            relative=_is_relative(gateway, snapshot.account),
         ),
         snapshot_at=snapshot.began_at,
         consistent=snapshot.consistent,
@@ -224,19 +225,17 @@ def _is_relative(gateway: Gateway, account: str) -> bool:
     return gateway.capabilities(account).expiry is Expiry.RELATIVE
 
 
-def tally(
-    positions: Iterable[VoucherBalance], at: Callable[[], datetime], *, relative: bool
-) -> dict[Bucket, tuple[int, int]]:
+def tally(positions: Iterable[tuple[VoucherBalance, datetime]], *, relative: bool) -> dict[Bucket, tuple[int, int]]:
     """Return the number of vouchers in each bucket, and their remaining value in minor units.
 
     Args:
-        positions: the balances of one account.
-        at: returns the moment of the report; it is called after each balance was read.
+        positions: the balances of one account, each with the moment of the report. A reading knows that moment only
+            after its first balance.
         relative: whether validity begins with activation.
     """
     cells: dict[Bucket, tuple[int, int]] = {}
-    for position in positions:
-        cell = cell_of(position, at(), relative=relative)
+    for position, at in positions:
+        cell = cell_of(position, at, relative=relative)
         count, minor = cells.get(cell, (0, 0))
         cells[cell] = (count + 1, minor + (0 if position.remaining is None else position.remaining.minor))
     return cells

@@ -79,7 +79,7 @@ def sum_movements(
     """Return the sums of the movements between two readings.
 
     Args:
-        movements: the movements of the voucher in one currency. Those without a time count only if there is no opening.
+        movements: the movements of the voucher in one currency. Those without a time count only without an opening.
         opening: the first reading; None if the voucher did not exist yet.
         closing: the second reading.
         change: the difference of the balances, in minor units.

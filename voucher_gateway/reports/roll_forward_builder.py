@@ -120,7 +120,7 @@ def recall_roll_forward(
         every_history: whether to ask for the history of every voucher; see `roll_forward`.
 
     Raises:
-        InvalidRequest: if there is no such snapshot, or the same one for both moments.
+        InvalidRequest: if a snapshot does not exist, or the same one for both moments.
     """
     first = snapshots.require(account, opening)
     last = snapshots.latest(account) if closing is None else snapshots.require(account, closing)

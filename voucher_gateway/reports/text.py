@@ -274,14 +274,14 @@ def roll_warnings(roll: RollForward) -> list[str]:
     if roll.unexplained_count:
         vouchers = _vouchers(roll.unexplained_count)
         suffix = f"; the first {MOST_NAMED} are named" if roll.unexplained_count > MOST_NAMED else ""
-        together = f"together {_unexplained(roll)}"
+        together = f"together {_sum_of_unexplained(roll)}"
         sentences.append(f"{roll.account}: the records do not explain the change of {vouchers}, {together}{suffix}.")
     if roll.unreadable:
         sentences.append(f"{roll.account}: the history of {_vouchers(roll.unreadable)} could not be read completely.")
     return sentences
 
 
-def _unexplained(roll: RollForward) -> str:
+def _sum_of_unexplained(roll: RollForward) -> str:
     """Return the sum of all changes that are not explained, by currency."""
     changes = [currency_roll.balance_change(Line.UNEXPLAINED) for currency_roll in roll.rolls]
     return ", ".join(str(money) for money in changes if money) or "nothing"

@@ -59,15 +59,15 @@ def kind_of_change(before: SaleRow, after: SaleRow) -> EventKind | None:
     if after.state is not before.state:
         is_restored = before.state in STOPPED and after.state not in STOPPED
         return EventKind.SALE_RESTORED if is_restored else _KIND_OF_STATE[after.state]
-    if _covered_values(before) != _covered_values(after) or before.account != after.account:
+    if _values_of_digest(before) != _values_of_digest(after) or before.account != after.account:
         return EventKind.SALE_CHANGED
     return None
 
 
 def sale_digest(keys: JournalKeys, row: SaleRow, *, key_id: str | None = None) -> str:
     """Return the digest of all that is covered of a sale."""
-    return rows_digest(keys, "sale", [_covered_values(row)], key_id=key_id)
+    return rows_digest(keys, "sale", [_values_of_digest(row)], key_id=key_id)
 
 
-def _covered_values(row: SaleRow) -> list[object]:
+def _values_of_digest(row: SaleRow) -> list[object]:
     return [row.state.value if name == "state" else getattr(row, name) for name in COVERED_COLUMNS]

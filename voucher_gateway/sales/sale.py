@@ -158,7 +158,7 @@ class Sale:
                 if work.row.state is SaleState.OPEN:
                     if work.row.inactive:
                         work.issue()
-                    work.update(state=SaleState.PREPARED, attention=self._lost_code(work.row))
+                    work.update(state=SaleState.PREPARED, attention=self._code_loss(work.row))
         return self
 
     def fulfil(self, *, timeout: float | None = None) -> Self:
@@ -273,7 +273,7 @@ class Sale:
             work.make_spendable()
             row = work.row
             state = SaleState.FULFILLED if row.delivered_at is None else SaleState.DELIVERED
-            work.update(state=state, attention=self._lost_code(row), **_WITHOUT_REVOCATION)
+            work.update(state=state, attention=self._code_loss(row), **_WITHOUT_REVOCATION)
         elif work.row.state is SaleState.REVOKING:
             self._complete_revocation(work)
         elif work.row.state is SaleState.REVOKED and work.row.watch_until is not None:
@@ -351,7 +351,7 @@ class Sale:
             f"a call that was lost may still make the voucher spendable: `recover` looks again until {row.watch_until}"
         )
 
-    def _lost_code(self, row: SaleRow) -> str | None:
+    def _code_loss(self, row: SaleRow) -> str | None:
         is_lost = not row.has_own_code and row.voucher_id is not None and row.sealed_code is None
         return CODE_LOST if is_lost and row.delivered_at is None else None
 

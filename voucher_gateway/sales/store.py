@@ -122,7 +122,7 @@ class SaleStore:
         """Yield sales, the newest first. No transaction stays open between two of them.
 
         Args:
-            states: only sales in these states; all if there is none.
+            states: only sales in these states; all if none is named.
             account: only sales of this account.
             batch: only sales of this print batch.
             since: only sales that were opened at this moment or later.

@@ -254,7 +254,7 @@ class SaleWork:
 
     def _empty(self) -> Money:
         """Take what is left on the voucher, and return what is left afterwards."""
-        code = self._known_code()
+        code = self._require_code()
         for _ in range(_MAX_TAKES):
             if self.row.taking is None:
                 remaining = self._read_remaining()
@@ -295,13 +295,13 @@ class SaleWork:
         return self.verbs.get(self.account.name, self._id()).remaining
 
     def _read_by_code(self) -> Money:
-        return self.verbs.balance(self.account.name, self._known_code()).remaining
+        return self.verbs.balance(self.account.name, self._require_code()).remaining
 
     def _id(self) -> str:
         assert self.row.voucher_id is not None
         return self.row.voucher_id
 
-    def _known_code(self) -> Code:
+    def _require_code(self) -> Code:
         """Return the voucher's code; the vendor is asked for one that was delivered and is not kept here any more.
 
         Raises:

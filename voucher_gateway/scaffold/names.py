@@ -85,5 +85,5 @@ class Naming:
 
 
 def _quote(text: str) -> str:
-    """Quote what was given, in marks of its own: the command line masks what it finds between quotation marks."""
+    """Quote what was given, in other marks: the command line masks what it finds between quotation marks."""
     return f"`{ascii(text)[1:-1]}`"

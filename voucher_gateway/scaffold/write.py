@@ -72,7 +72,7 @@ def gateway_range(version: str) -> str:
 def _require_parts(parts: Collection[str]) -> None:
     unknown = sorted(set(parts) - PARTS.keys())
     if unknown:
-        raise ConfigurationError(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+        raise ConfigurationError(f"unknown parts: {', '.join(unknown)}; the parts are {', '.join(PARTS)}")
     for part in parts:
         missing = sorted(PARTS[part] - set(parts))
         if missing:

@@ -44,6 +44,10 @@ class Activity:
     details: dict[str, Any] = field(factory=dict, repr=False)
 
 
+def _show_every_activity(_: Activity) -> bool:
+    return True
+
+
 class ActivityLedger:
     """The activities of all vouchers of a vendor. Use it under the simulator's lock.
 
@@ -132,7 +136,7 @@ class ActivityLedger:
         status: str,
         initial: int | None = None,
         valid_until: datetime | None = None,
-        shows: Callable[[Activity], bool] = lambda _: True,
+        shows: Callable[[Activity], bool] = _show_every_activity,
         **details: Any,
     ) -> LedgerVoucher:
         """Return the true state of a voucher, for `Simulator.ledger`.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from flask import Flask, Response
@@ -49,12 +50,12 @@ class ControlApi:
             self.flask.add_url_rule(
                 path,
                 f"{method} {path}",
-                lambda view=view: _response(200, view()),
+                partial(_show, view),
                 methods=[method],
                 provide_automatic_options=False,
             )
         self.flask.before_request(_refuse_web_pages)
-        self.flask.register_error_handler(ValueError, lambda error: _response(400, {"error": str(error)}))
+        self.flask.register_error_handler(ValueError, _wrong_value)
         self.flask.register_error_handler(HTTPException, _http_error)
 
     def _show_clock(self) -> object:
@@ -158,6 +159,14 @@ def _as_json(record: RecordedRequest) -> dict[str, object]:
 
 def _response(status: int, value: object) -> Response:
     return Response(write_json(value), status, content_type="application/json")
+
+
+def _show(view: Callable[[], object]) -> Response:
+    return _response(200, view())
+
+
+def _wrong_value(error: ValueError) -> Response:
+    return _response(400, {"error": str(error)})
 
 
 def _http_error(error: HTTPException) -> Response:

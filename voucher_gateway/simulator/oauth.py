@@ -15,6 +15,14 @@ FormRule = Callable[[Mapping[str, str]], bool]
 """Whether a vendor accepts the form of a token request, beyond the rules of the standard."""
 
 
+def _draw_token() -> str:
+    return secrets.token_hex(20)
+
+
+def _accept_every_form(_: Mapping[str, str]) -> bool:
+    return True
+
+
 @frozen
 class Login:
     """The secret with which a client gets a token, and the largest scope of that token."""
@@ -49,8 +57,8 @@ class TokenServer:
         login: Callable[[str], Login | None],
         *,
         lifetime_s: int = 3600,
-        draw: Callable[[], str] = lambda: secrets.token_hex(20),
-        form_rule: FormRule = lambda _: True,
+        draw: Callable[[], str] = _draw_token,
+        form_rule: FormRule = _accept_every_form,
     ) -> None:
         self._now = now
         self._login = login

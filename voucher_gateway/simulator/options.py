@@ -75,7 +75,7 @@ def parse_options(options_type: type[SimulatorOptions], texts: Sequence[str]) ->
         if name in _COMMON:
             raise ValueError(f"{name} has its own switch, --{name.replace('_', '-')}")
         if name not in known:
-            raise ValueError(f"there is no option {name[:40]!r}; there are {', '.join(sorted(known))}")
+            raise ValueError(f"unknown option {name[:40]!r}; the options are {', '.join(sorted(known))}")
         if name in values:
             raise ValueError(f"the option {name} is given twice")
         values[name] = _convert(name, known[name], value.strip())

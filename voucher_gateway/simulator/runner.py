@@ -45,7 +45,7 @@ def load(name: str) -> type[Simulator]:
     """
     entries = list(entry_points(group=GROUP, name=name))
     if not entries:
-        raise ValueError(f"there is no simulator {name!r}; there are {', '.join(available())}")
+        raise ValueError(f"unknown simulator {name!r}; the simulators are {', '.join(available())}")
     if len(entries) > 1:
         rivals = " and ".join(f"{_distribution(entry)} ({entry.value})" for entry in entries)
         raise ValueError(f"simulator {name} is brought by {rivals}: uninstall all but one")

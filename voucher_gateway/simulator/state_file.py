@@ -42,7 +42,7 @@ def from_records(kind: type[T], value: Any) -> T:
 
 
 def restore_state(simulator: Simulator, path: Path | None) -> bool:
-    """Load the ledger and the clock of a simulator from its file; return False if there is no file.
+    """Load the ledger and the clock of a simulator from its file; return False if it does not exist.
 
     Raises:
         ValueError: if the file is not one of this simulator.

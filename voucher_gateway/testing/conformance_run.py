@@ -119,7 +119,7 @@ class ContractRun:
         """Whether the level of a promise can be reached: it was kept, or may stay untried and was not tried."""
         return self.is_kept(number) or (PROMISES[number].may_stay_untried and self.why_untried(number) is not None)
 
-    def untried_and_needed(self) -> dict[str, str]:
+    def missing_promises(self) -> dict[str, str]:
         """Return the promises that were not tried and without which their level is not reached, with the reasons."""
         reasons = {number: self.why_untried(number) for number in self.selected.promises}
         return {
@@ -192,7 +192,7 @@ def compare_with_files(runs: Mapping[str, ContractRun], *, write: bool) -> Itera
                 )
             continue
         verdict = _write_file(run) if write else _compare_with_file(run)
-        needed = run.untried_and_needed()
+        needed = run.missing_promises()
         reasons = "".join(
             f". {number} was not tried, and the {PROMISES[number].level.label} level needs it: {why}"
             for number, why in needed.items()

@@ -62,7 +62,7 @@ class SimulatedVendor(RunningSimulator):
         provider_class: the provider class.
 
     Raises:
-        ValueError: if there is no such simulator, or an option has a wrong value.
+        ValueError: if no such simulator is installed, or an option has a wrong value.
         TypeError: for an unknown option.
     """
 
@@ -281,7 +281,7 @@ def start_vendor(name: str, /, **options: Any) -> SimulatedVendor:
         options: of the simulator, such as ``vouchers=10``.
 
     Raises:
-        ValueError: if there is no such simulator, or an option has a wrong value.
+        ValueError: if no such simulator is installed, or an option has a wrong value.
         TypeError: for an unknown option.
         ConfigurationError: if the provider cannot be loaded.
     """

@@ -72,7 +72,7 @@ class Scope:
     def read(cls, connection: Connection, *, at: datetime, before: datetime | None) -> Scope:
         """Return a scope for the database of a connection."""
         tables = frozenset(sa.inspect(connection).get_table_names())
-        plans = tuple(_unfinished_plans(connection, before or at)) if _plans.name in tables else ()
+        plans = tuple(_iterate_open_plans(connection, before or at)) if _plans.name in tables else ()
         return cls(at=at, before=before, tables=tables, unfinished_plans=plans)
 
     @property
@@ -86,7 +86,7 @@ class Scope:
         return sales.name in self.tables
 
 
-def _unfinished_plans(connection: Connection, before: datetime) -> Iterator[str]:
+def _iterate_open_plans(connection: Connection, before: datetime) -> Iterator[str]:
     waiting = sa.select(_plan_vouchers.c.plan_id).where(
         _plan_vouchers.c.plan_id == _plans.c.id, _plan_vouchers.c.state.in_(_UNFINISHED_MOVES)
     )
@@ -97,7 +97,7 @@ def _unfinished_plans(connection: Connection, before: datetime) -> Iterator[str]
         yield move_reference(plan_id, "")
 
 
-def finished_operations(scope: Scope) -> list[sa.ColumnElement[bool]]:
+def conditions_of_end(scope: Scope) -> list[sa.ColumnElement[bool]]:
     """Return the conditions that an operation is over, whatever its order."""
     undecided = requests.c.effect.is_(None) | requests.c.effect.in_(UNDECIDED_EFFECTS)
     overwrite = sa.select(requests.c.id).where(
@@ -125,7 +125,7 @@ def removable_operations(scope: Scope, *, with_order: bool = False) -> list[sa.C
         with_order: whether the payments and sales of its order are removed with it, if they are over. Otherwise they
             must be gone.
     """
-    conditions = finished_operations(scope)
+    conditions = conditions_of_end(scope)
     if scope.has_payments:
         of_order = sa.select(payments.c.id).where(payments.c.order_number == operations.c.order_number)
         conditions.append(~sa.exists(of_order.where(~_payment_is_over(scope, payments)) if with_order else of_order))

@@ -27,7 +27,7 @@ from voucher_gateway.models.requests import nfc
 from voucher_gateway.payments.schema import payments
 from voucher_gateway.sales.schema import sales
 from voucher_gateway.upkeep.batches import BATCH
-from voucher_gateway.upkeep.eligibility import Scope, finished_operations, removable_payments, removable_sales
+from voucher_gateway.upkeep.eligibility import Scope, conditions_of_end, removable_payments, removable_sales
 from voucher_gateway.upkeep.prune import hold_upkeep_lock
 from voucher_gateway.upkeep.removal import remove_operations, remove_payments, remove_sales
 
@@ -127,7 +127,7 @@ def _require_over(connection: Connection, scope: Scope, order: str, ids: list[st
     for first in range(0, len(ids), BATCH):
         some = ids[first : first + BATCH]
         over.update(
-            connection.scalars(sa.select(operations.c.id).where(operations.c.id.in_(some), *finished_operations(scope)))
+            connection.scalars(sa.select(operations.c.id).where(operations.c.id.in_(some), *conditions_of_end(scope)))
         )
     count = len(ids) - len(over)
     open_things = [f"{count} operation{'' if count == 1 else 's'}"] if count else []

@@ -35,7 +35,7 @@ def remove_operations(connection: Connection, keys: JournalKeys, scope: Scope, k
         known: which operations.
     """
     query = sa.select(operations).where(operations.c.id.in_(list(known)), *removable_operations(scope))
-    rows = _locked_rows(connection, query, operations, known)
+    rows = _lock_rows(connection, query, operations, known)
     ids = [row["id"] for row in rows]
     remainders = [Remainder.of_operation(OperationRecord.from_row(row)) for row in rows]
     insert_remainders(connection, keys, remainders)
@@ -50,7 +50,7 @@ def remove_payments(connection: Connection, keys: JournalKeys, scope: Scope, kno
     """Remove all payments of the orders of some payments, and return how many were removed; as `remove_operations`."""
     orders = sa.select(payments.c.order_number).where(payments.c.id.in_(list(known)))
     query = sa.select(payments).where(payments.c.order_number.in_(orders), *removable_payments(scope))
-    rows = _whole_orders(connection, _locked_rows(connection, query, payments, known, by_order=True))
+    rows = _whole_orders(connection, _lock_rows(connection, query, payments, known, by_order=True))
     latest: dict[str, Mapping[str, Any]] = {}
     for row in sorted(rows, key=_attempt_of):
         latest[row["order_number"]] = row
@@ -66,7 +66,7 @@ def remove_payments(connection: Connection, keys: JournalKeys, scope: Scope, kno
 def remove_sales(connection: Connection, keys: JournalKeys, scope: Scope, known: Known) -> int:
     """Remove sales, and return how many were removed; as `remove_operations`."""
     query = sa.select(sales).where(sales.c.id.in_(list(known)), *removable_sales(scope))
-    rows = _locked_rows(connection, query, sales, known)
+    rows = _lock_rows(connection, query, sales, known)
     ids = [row["id"] for row in rows]
     insert_remainders(connection, keys, [_remainder_of_sale(row) for row in rows])
     erase_events(connection, keys, events.c.subject.in_(ids))
@@ -74,7 +74,7 @@ def remove_sales(connection: Connection, keys: JournalKeys, scope: Scope, known:
     return len(rows)
 
 
-def _locked_rows(
+def _lock_rows(
     connection: Connection, query: sa.Select[Any], table: sa.Table, known: Known, *, by_order: bool = False
 ) -> Sequence[Mapping[str, Any]]:
     """Return the rows of a query that are as they were archived. A row that another worker changes now is left out.

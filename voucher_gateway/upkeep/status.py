@@ -39,8 +39,8 @@ class JournalStatus:
         size: its size on the disk in bytes, with its indexes.
         free: how many of these bytes are free for new rows; None in PostgreSQL, which does not tell.
         rows: how many rows there are of each kind. ``removed`` is what is left of removed operations, payments, sales.
-        oldest: when the oldest operation was begun; None if there is none.
-        newest: when the newest operation was begun; None if there is none.
+        oldest: when the oldest operation was begun, or None.
+        newest: when the newest operation was begun, or None.
         pruned_before: the moment before which operations may have been removed; None if none ever was.
         schemas: how the tables are.
     """
@@ -75,14 +75,14 @@ def read_status(journal: Journal) -> JournalStatus:
             size=size,
             free=free,
             rows=rows,
-            oldest=_begun(connection, operations.c.id.asc()),
-            newest=_begun(connection, operations.c.id.desc()),
+            oldest=_begin_of(connection, operations.c.id.asc()),
+            newest=_begin_of(connection, operations.c.id.desc()),
             pruned_before=pruned_before(connection),
             schemas=tuple(read_schema_state(schema, connection) for schema in SCHEMAS if schema.version_table in names),
         )
 
 
-def _begun(connection: Connection, order: sa.UnaryExpression[str]) -> datetime | None:
+def _begin_of(connection: Connection, order: sa.UnaryExpression[str]) -> datetime | None:
     moment = connection.scalar(sa.select(operations.c.created_at).order_by(order).limit(1))
     return None if moment is None else parse_instant(moment)
 

@@ -135,7 +135,7 @@ def _require_whole_characters(value: object) -> None:
 
 
 def encode(value: object) -> bytes:
-    """Write a value as compact UTF-8 JSON; a `Decimal` becomes a plain number of its own digits, never ``1E+1``.
+    """Write a value as compact UTF-8 JSON; a `Decimal` becomes a plain number with the same digits, never ``1E+1``.
 
     Raises:
         TypeError: for a float, a name that is not a str, and every other value that JSON does not have (also masked

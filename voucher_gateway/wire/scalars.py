@@ -113,7 +113,7 @@ def _currency(value: Any, _: Any) -> str:
     raise WireError("expected an ISO 4217 currency")
 
 
-def _masked_hook(kind: type[Masked]) -> Hook:
+def _hook_of(kind: type[Masked]) -> Hook:
     def hook(value: Any, _: Any) -> Masked:
         if type(value) is str:
             return kind(value)
@@ -130,7 +130,7 @@ _HOOKS: Final[dict[Any, Hook]] = {
     Decimal: _number,
     datetime: _instant,
     Currency: _currency,
-    Code: _masked_hook(Code),
-    Pin: _masked_hook(Pin),
-    Secret: _masked_hook(Secret),
+    Code: _hook_of(Code),
+    Pin: _hook_of(Pin),
+    Secret: _hook_of(Secret),
 }

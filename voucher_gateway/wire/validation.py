@@ -185,8 +185,8 @@ def _problems(converter: cattrs.Converter, cls: type[Any], payload: object) -> l
     try:
         _with_detailed_validation(converter).get_structure_hook(cls)(payload, cls)
     except (KeyError, ValueError, ClassValidationError, IterableValidationError) as error:
-        found = [(path.removeprefix(".") or "the whole", rule) for path, rule in _walk(error, "", converter)]
-        return [f"{_with_id(payload, path)}: {rule}" for path, rule in found]
+        rules = [(path.removeprefix(".") or "the whole", rule) for path, rule in _walk(error, "", converter)]
+        return [f"{_with_id(payload, path)}: {rule}" for path, rule in rules]
     return []
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import attrs
 import pytest
 
-from tests.migration.run.test_source_listing import spend_from_rest
+from tests.migration.run.test_changed_vouchers import spend_from_rest
 from tests.migration.run.vendor_pair import ANYTHING, VendorPair
 from tests.support.ledger import Ledger
 from voucher_gateway.migration import (

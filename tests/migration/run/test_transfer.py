@@ -128,7 +128,7 @@ def test_a_file_can_be_the_target_of_a_migration(shop: VendorPair, tmp_path: Pat
 
 def test_a_name_that_is_neither_an_account_nor_a_file_is_not_repeated(shop: VendorPair) -> None:
     with (
-        pytest.raises(ConfigurationError, match="there is no account of this name") as caught,
+        pytest.raises(ConfigurationError, match="no account has this name") as caught,
         add_file_accounts(shop.gateway, SPRING),
     ):
         pass

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from voucher_gateway.cli import options as given
+from voucher_gateway.cli.arguments import parse_pin, require_code
 from voucher_gateway.cli.context import DECLINED, cli_context_of
-from voucher_gateway.cli.parsing import parse_pin, require_code
 from voucher_gateway.cli.tables import details, fields_of, text_of
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from voucher_gateway.cli import options as given
+from voucher_gateway.cli.arguments import parse_pin
 from voucher_gateway.cli.context import CliContext, cli_context_of
 from voucher_gateway.cli.options import complete_provider_or_account
-from voucher_gateway.cli.parsing import parse_pin
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.masking import Secret
 

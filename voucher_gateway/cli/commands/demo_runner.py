@@ -197,11 +197,11 @@ class Demo:
         columns: list[TableColumn[Line]] = [
             TableColumn("account", itemgetter(0)),
             *(self._sum_column(name, sign) for name, sign in _SIGNS.items()),
-            TableColumn("left", self._expected_balance, right=True),
+            TableColumn("left", self._balance_to_expect, right=True),
             TableColumn("vendor has", self._balance_of_line, right=True),
         ]
         self._print_rows(lines, columns)
-        agrees = all(self._expected_balance(line) == self._balance_of_line(line) for line in lines)
+        agrees = all(self._balance_to_expect(line) == self._balance_of_line(line) for line in lines)
         self.say("The sums agree to the cent." if agrees else "The sums do not agree. Please report this.")
         return agrees
 
@@ -221,7 +221,7 @@ class Demo:
     def _balance_of_line(self, line: Line) -> Money:
         return self.ledger_balance(*line)
 
-    def _expected_balance(self, line: Line) -> Money:
+    def _balance_to_expect(self, line: Line) -> Money:
         left = Money.zero(line[1])
         for column, money in self._sums[line].items():
             left = left - money if _SIGNS[column] == "-" else left + money

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import cli_context_of
-from voucher_gateway.cli.listing import print_records
 from voucher_gateway.cli.output import Output, printable
+from voucher_gateway.cli.record_lists import print_records
 from voucher_gateway.cli.tables import TableColumn, text_of
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.instants import format_instant

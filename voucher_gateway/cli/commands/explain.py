@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from voucher_gateway.cli import options as given
+from voucher_gateway.cli.arguments import parse_code, parse_pin
 from voucher_gateway.cli.context import DECLINED, NOT_DONE, cli_context_of
 from voucher_gateway.cli.errors import resolve_command
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.parsing import parse_code, parse_pin
 from voucher_gateway.cli.tables import TableColumn, details, print_rows, text_of
 from voucher_gateway.errors import InvalidRequest
 

@@ -137,7 +137,7 @@ def upgrade(
     session = cli_context_of(context)
     url = session.load_config().journal
     if url is None:
-        raise ConfigurationError("there is no journal: name one in the configuration")
+        raise ConfigurationError("this needs a journal: name one in the configuration")
     schemas = (*SCHEMAS, SCHEMA)
     states = list_schema_states(url, schemas) if check else upgrade_journal(url, schemas)
     for state in states:

@@ -73,11 +73,11 @@ def certificate(
         raise InvalidRequest(f"{csv} is a file: --csv takes a folder", field="--csv", rule="a folder")
     if html is not None and json_file is not None and html.resolve() == json_file.resolve():
         raise InvalidRequest("--html and --json-file name the same file", field="--html", rule="two files")
-    made = _make(session, plan, html, json_file, csv, by)
-    _print_certificate(session.output, made, [path for path in (html, json_file, csv) if path is not None])
+    certificate = _make(session, plan, html, json_file, csv, by)
+    _print_certificate(session.output, certificate, [path for path in (html, json_file, csv) if path is not None])
     from voucher_gateway.migration.certificate.model import Verdict
 
-    raise typer.Exit(DONE if made.verdict in (Verdict.COMPLETE, Verdict.ROLLED_BACK) else DIFFERENT)
+    raise typer.Exit(DONE if certificate.verdict in (Verdict.COMPLETE, Verdict.ROLLED_BACK) else DIFFERENT)
 
 
 def _make(
@@ -94,14 +94,16 @@ def _make(
             open_voucher_list(csv) if csv is not None else nullcontext() as file,
             progress_printer(session.output) as printer,
         ):
-            made = make_certificate(gateway, opened, by=by, voucher_list=file, on_progress=printer.print_verification)
+            certificate = make_certificate(
+                gateway, opened, by=by, voucher_list=file, on_progress=printer.print_verification
+            )
         if csv is not None:
-            write_tables(keys, made, csv)
+            write_tables(keys, certificate, csv)
         if json_file is not None:
-            write_json(keys, made, json_file)
+            write_json(keys, certificate, json_file)
         if html is not None:
-            write_html(keys, made, html)
-    return made
+            write_html(keys, certificate, html)
+    return certificate
 
 
 def _check(session: CliContext, path: Path) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from voucher_gateway.cli import options as given
+from voucher_gateway.cli.arguments import parse_length
 from voucher_gateway.cli.context import DECLINED, DONE, CliContext, cli_context_of
-from voucher_gateway.cli.parsing import parse_length
 from voucher_gateway.cli.progress import print_file_form, progress_printer
 from voucher_gateway.cli.tables import count_text, print_rows, tally_columns
 from voucher_gateway.errors import InvalidRequest

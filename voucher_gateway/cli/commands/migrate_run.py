@@ -208,12 +208,12 @@ def _print_run(output: Output, report: RunReport) -> None:
     if output.as_json:
         output.object(report)
     else:
-        output.show(_moved_sentence(report))
+        output.show(_result_sentence(report))
         _print_counts(output, report)
         if report.noted:
             print_rows(output, report.noted, NOTED)
         if report.left and not report.dry_run:
-            output.show(_left_sentence(report))
+            output.show(_rest_sentence(report))
         _print_lost_processes(output, report.lost_processes)
     if report.error is not None:
         print_error(output, report.error)
@@ -224,7 +224,7 @@ def _print_lost_processes(output: Output, sentences: Sequence[str]) -> None:
         output.note(f"Warning: {sentence}. What it had begun goes on from the journal.", "bold yellow")
 
 
-def _moved_sentence(report: RunReport) -> str:
+def _result_sentence(report: RunReport) -> str:
     from voucher_gateway.migration.schema import RowState
 
     would = "would move" if report.dry_run else "moved"
@@ -250,7 +250,7 @@ def _print_counts(output: Output, report: RunReport) -> None:
             output.show(f"{count_text(before, 'voucher')} {state.value} in another run")
 
 
-def _left_sentence(report: RunReport) -> str:
+def _rest_sentence(report: RunReport) -> str:
     from voucher_gateway.migration.plan.text import length_of
 
     reasons = {

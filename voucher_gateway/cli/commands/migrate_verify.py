@@ -167,11 +167,11 @@ def _before(total: PartTotal) -> object:
     return _amount_of("before", total)
 
 
-def _held_at_source(total: PartTotal) -> object:
+def _hold_at_source(total: PartTotal) -> object:
     return _amount_of("held_at_source", total)
 
 
-def _left_at_target(total: PartTotal) -> object:
+def _rest_at_target(total: PartTotal) -> object:
     return _amount_of("left", total)
 
 
@@ -180,8 +180,8 @@ _PARTS: Final[tuple[TableColumn[PartTotal], ...]] = (
     TableColumn("became", attrgetter("part")),
     TableColumn("vouchers", attrgetter("count"), right=True),
     TableColumn("before", _before, right=True),
-    TableColumn("at source now", _held_at_source, right=True),
-    TableColumn("at target now", _left_at_target, right=True),
+    TableColumn("at source now", _hold_at_source, right=True),
+    TableColumn("at target now", _rest_at_target, right=True),
 )
 
 

@@ -15,12 +15,12 @@ from rich.text import Text
 
 from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.cli import options as given
+from voucher_gateway.cli.arguments import parse_code, parse_period
 from voucher_gateway.cli.context import LOOK_INTO_THE_JOURNAL, cli_context_of
 from voucher_gateway.cli.errors import decide_sentence
-from voucher_gateway.cli.listing import print_records
 from voucher_gateway.cli.lookup_hints import print_hints
 from voucher_gateway.cli.output import Output, printable
-from voucher_gateway.cli.parsing import parse_code, parse_period
+from voucher_gateway.cli.record_lists import print_records
 from voucher_gateway.cli.tables import TableColumn, details, fields_of, texts_of
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.journal.records import OperationState
@@ -159,7 +159,7 @@ def parse_operation(verb: str) -> Operation:
     """Return the operation that a word stands for.
 
     Raises:
-        InvalidRequest: if there is none. The word is not repeated: it may be a code in the wrong place.
+        InvalidRequest: if the word is not a state. The word is not repeated: it may be a code in the wrong place.
     """
     known = [operation for operation in Operation if operation.changes]
     for record in known:
@@ -343,6 +343,6 @@ def backup(
     session = cli_context_of(context)
     with session.gateway() as gateway:
         if gateway.journal is None:
-            raise ConfigurationError("there is no journal: name one in the configuration")
+            raise ConfigurationError("this needs a journal: name one in the configuration")
         copy_journal(gateway.journal, file)
     session.output.note(f"The journal is in {file}; its key file is not.")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voucher_gateway.cli import options as given
+from voucher_gateway.cli.arguments import parse_length
 from voucher_gateway.cli.context import CliContext, cli_context_of
-from voucher_gateway.cli.parsing import parse_length
 from voucher_gateway.cli.tables import minute_of
 
 if TYPE_CHECKING:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from voucher_gateway.cli import options as given
+from voucher_gateway.cli.arguments import parse_money, parse_period
 from voucher_gateway.cli.commands.operations import OPERATION_COLUMNS, operation_fields
 from voucher_gateway.cli.context import CliContext, cli_context_of
-from voucher_gateway.cli.listing import print_records
 from voucher_gateway.cli.lookup_hints import print_hints
-from voucher_gateway.cli.parsing import parse_money, parse_period
 from voucher_gateway.cli.payment_output import (
     PAYMENT_COLUMNS,
     operations_of,
@@ -23,6 +22,7 @@ from voucher_gateway.cli.payment_output import (
     print_refunds,
     refund_code,
 )
+from voucher_gateway.cli.record_lists import print_records
 from voucher_gateway.cli.tables import print_rows
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.money import Money

@@ -37,7 +37,7 @@ class _ProviderReading:
         installed: the provider as its distribution declares it.
         loaded: its class; None if it cannot be loaded.
         error: why it cannot be loaded.
-        conformance: what its contract run proved; None where there is no record, or none that can be read.
+        conformance: what its contract run proved; None without a record that can be read.
         conformance_error: why the record cannot be read.
     """
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from voucher_gateway.cli import options as given
+from voucher_gateway.cli.arguments import INSTANT, parse_instant_option
 from voucher_gateway.cli.context import DIFFERENT, DONE, NOT_DONE, advising, cli_context_of, require_accounts
 from voucher_gateway.cli.errors import error_lines, error_object, exit_code, print_warnings
-from voucher_gateway.cli.parsing import INSTANT, parse_instant_option
 from voucher_gateway.cli.tables import TableColumn, count_text, print_rows
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, VoucherGatewayError
 from voucher_gateway.instants import now

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from voucher_gateway.cli import options as given
+from voucher_gateway.cli.arguments import parse_period
 from voucher_gateway.cli.commands.operations import (
     command_name,
     is_replaceable,
@@ -31,7 +32,6 @@ from voucher_gateway.cli.context import (
 )
 from voucher_gateway.cli.errors import print_warnings
 from voucher_gateway.cli.options import complete_account, complete_operation
-from voucher_gateway.cli.parsing import parse_period
 from voucher_gateway.cli.tables import TableColumn, count_text, print_rows, text_of
 from voucher_gateway.cli.usage import did_you_mean_file
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, Ticket
@@ -169,7 +169,7 @@ def recover(
         voucher-gateway recover
         voucher-gateway recover --all --account shop
     """
-    from voucher_gateway.cli.waiting import WaitingWork
+    from voucher_gateway.cli.waiting_work import WaitingWork
     from voucher_gateway.journal.records import OperationState
 
     session = cli_context_of(context)
@@ -199,7 +199,7 @@ def _adopt(gateway: Gateway, output: Output) -> None:
     from voucher_gateway.journal.backup import import_missing_movements, mark_restored
 
     if gateway.journal is None:
-        raise ConfigurationError("there is no journal: name one in the configuration")
+        raise ConfigurationError("this needs a journal: name one in the configuration")
     mark_restored(gateway.journal)
     with output.progress("reading the histories of all vouchers"):
         summaries = list(import_missing_movements(gateway.journal, [account.provider for account in gateway.accounts]))

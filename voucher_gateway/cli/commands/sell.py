@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -11,11 +12,7 @@ import typer
 from rich.text import Text
 
 from voucher_gateway.cli import options as given
-from voucher_gateway.cli.context import CliContext, cli_context_of
-from voucher_gateway.cli.errors import print_warnings
-from voucher_gateway.cli.listing import print_records
-from voucher_gateway.cli.output import Output, printable
-from voucher_gateway.cli.parsing import (
+from voucher_gateway.cli.arguments import (
     parse_code,
     parse_instant_option,
     parse_metadata,
@@ -24,12 +21,16 @@ from voucher_gateway.cli.parsing import (
     parse_pin,
     parse_validity,
 )
+from voucher_gateway.cli.context import CliContext, cli_context_of
+from voucher_gateway.cli.errors import print_warnings
+from voucher_gateway.cli.output import Output, printable
+from voucher_gateway.cli.record_lists import print_records
 from voucher_gateway.cli.tables import TableColumn, count_text, details, fields_of, text_of
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import Medium
 from voucher_gateway.sales.records import STOPPED, SaleRecord, SaleState
-from voucher_gateway.serialization import compared_fields
+from voucher_gateway.serialization import equality_fields
 
 if TYPE_CHECKING:
     from voucher_gateway.gateway.gateway import Gateway
@@ -130,6 +131,10 @@ def fulfil(
     _run(session, name, "fulfil", call, reveal=reveal)
 
 
+def _note_delivered(gateway: Gateway, name: str, wait: float) -> Sale:
+    return _find(gateway, name, wait).delivered()
+
+
 def delivered(
     context: typer.Context,
     name: Annotated[
@@ -150,8 +155,7 @@ def delivered(
     if (name is None) == (batch is None):
         raise InvalidRequest("give either SALE or --batch", field="SALE", rule="one of SALE and --batch")
     if name is not None:
-        sale_name = name
-        _run(session, sale_name, "deliver", lambda gateway: _find(gateway, sale_name, wait).delivered())
+        _run(session, name, "deliver", partial(_note_delivered, name=name, wait=wait))
         return
     count = 0
     with session.gateway() as gateway:
@@ -198,7 +202,11 @@ def restore(context: typer.Context, name: _SaleName, wait: given.Wait = 0, timeo
         voucher-gateway sell restore 1002-1
     """
     session = cli_context_of(context)
-    _run(session, name, "restore", lambda gateway: _find(gateway, name, wait).restore(timeout=timeout))
+
+    def call(gateway: Gateway) -> Sale:
+        return _find(gateway, name, wait).restore(timeout=timeout)
+
+    _run(session, name, "restore", call)
 
 
 def show(context: typer.Context, name: _SaleName, reveal: given.Reveal = False) -> None:
@@ -309,7 +317,7 @@ def _print_sale(output: Output, sale: Sale, *, reveal: bool = False) -> None:
     is_readable = has_code and record.state not in STOPPED
     secrets = {"code": sale.code if is_readable else None, "pin": sale.pin if is_readable else None}
     if output.as_json:
-        fields = {**{name: getattr(record, name) for name in compared_fields(SaleRecord)}, **secrets}
+        fields = {**{name: getattr(record, name) for name in equality_fields(SaleRecord)}, **secrets}
         output.object(fields, reveal=reveal)
         return
     texts = fields_of(record, without=_IN_TITLE)

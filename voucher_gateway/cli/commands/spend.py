@@ -8,9 +8,9 @@ import typer
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.cli import options as given
+from voucher_gateway.cli.arguments import parse_money, parse_pin, require_code
 from voucher_gateway.cli.changing_call import call_options, run_changing_call
 from voucher_gateway.cli.context import cli_context_of
-from voucher_gateway.cli.parsing import parse_money, parse_pin, require_code
 from voucher_gateway.cli.prior_operation import PriorOperation
 from voucher_gateway.commands import IfHeld
 from voucher_gateway.errors import InvalidRequest
@@ -390,7 +390,7 @@ def _if_held(gateway: Gateway, given: IfHeld | None) -> IfHeld:
     """Return what to do about reservations that this one would end.
 
     Raises:
-        InvalidRequest: if it was asked for and there is no journal, which alone knows of others.
+        InvalidRequest: if it was asked for without a journal, which alone knows of others.
     """
     if given is not None and gateway.journal is None:
         rule = "a journal in the configuration"

@@ -10,10 +10,10 @@ import typer
 
 from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.cli import options as given
+from voucher_gateway.cli.arguments import parse_code, parse_filters, parse_instant_option, parse_pin, require_code
 from voucher_gateway.cli.context import DECLINED, NOT_DONE, cli_context_of
 from voucher_gateway.cli.errors import error_object
 from voucher_gateway.cli.output import Output, group_number
-from voucher_gateway.cli.parsing import parse_code, parse_filters, parse_instant_option, parse_pin, require_code
 from voucher_gateway.cli.tables import (
     MOVEMENT_COLUMNS,
     count_text,
@@ -319,8 +319,8 @@ def _report(
 ) -> None:
     token = None if report.finished else resume_token
     if output.as_json:
-        told = {**to_json(report), "resume_token": token, "unreadable_entries": to_json(unreadable)}
-        output.error_object({"report": told})
+        report_json = {**to_json(report), "resume_token": token, "unreadable_entries": to_json(unreadable)}
+        output.error_object({"report": report_json})
         return
     for entry in unreadable:
         output.note(f"This voucher cannot be read: {entry.name}: {entry.reason}", style="yellow")

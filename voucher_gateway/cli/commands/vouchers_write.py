@@ -8,9 +8,7 @@ import typer
 
 from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.cli import options as given
-from voucher_gateway.cli.changing_call import call_options, run_changing_call
-from voucher_gateway.cli.context import CliContext, cli_context_of
-from voucher_gateway.cli.parsing import (
+from voucher_gateway.cli.arguments import (
     parse_code,
     parse_instant_option,
     parse_metadata,
@@ -18,6 +16,8 @@ from voucher_gateway.cli.parsing import (
     parse_pin,
     parse_validity,
 )
+from voucher_gateway.cli.changing_call import call_options, run_changing_call
+from voucher_gateway.cli.context import CliContext, cli_context_of
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.models.requests import KEEP, NewVoucher, VoucherChanges
 from voucher_gateway.models.voucher import Medium, Status, Voucher
@@ -138,7 +138,7 @@ def _require_readable_code(session: CliContext, account: str, id: str) -> None:
         readable = gateway.provider(account).capabilities.codes.readable
     if not readable:
         raise InvalidRequest(
-            f"voucher {id} was issued, but nobody read the new code, and this login cannot read it back:"
+            f"voucher {id} was issued, but its new code was not read, and this login cannot read it back:"
             " delete the voucher, and issue another one under a new reference",
             field="--reveal",
             rule="an output that is read",

@@ -132,7 +132,7 @@ def _reason(operations: Sequence[JournalOperation], order: str, at: datetime) ->
         if (text := _sum_text(successes, verbs, word))
     ]
     held = [operation for operation in operations if operation.is_held(at)]
-    parts += [f"holds {_held_text(operation, at)}" for operation in held]
+    parts += [f"holds {_hold_text(operation, at)}" for operation in held]
     unresolved = [operation.record for operation in operations if operation.record.state.is_unresolved]
     if not parts:
         parts = [_nothing_text(operations)]
@@ -149,7 +149,7 @@ def _sum_text(successes: Iterable[JournalOperation], verbs: Sequence[Operation],
     return f"{word} {sums_text(amounts)}" if amounts else ""
 
 
-def _held_text(operation: JournalOperation, at: datetime) -> str:
+def _hold_text(operation: JournalOperation, at: datetime) -> str:
     assert operation.hold is not None
     until = operation.hold.expires_at
     return f"{operation.hold.money}" + ("" if until is None else f" until {moment_text(until, at)}")

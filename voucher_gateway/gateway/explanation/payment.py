@@ -51,8 +51,8 @@ def _state_text(record: PaymentRecord, at: datetime) -> str:
         case PaymentState.SHORT:
             return f"the payment of {order} is short by {record.short_by}: {record.captured} of {total} is taken"
         case PaymentState.CANCELLING:
-            return f"the payment of {order} is being cancelled: {_returned_money(record)} came back"
-    return f"the payment of {order} was cancelled: {_returned_money(record)} came back"
+            return f"the payment of {order} is being cancelled: {_sum_returns(record)} came back"
+    return f"the payment of {order} was cancelled: {_sum_returns(record)} came back"
 
 
 def _due_text(record: PaymentRecord) -> str:
@@ -61,7 +61,7 @@ def _due_text(record: PaymentRecord) -> str:
     return f", {record.due} by the other means" if record.has_other else f", {record.due} due by other means"
 
 
-def _returned_money(record: PaymentRecord) -> Money:
+def _sum_returns(record: PaymentRecord) -> Money:
     return sum_money((leg.returned for leg in record.legs if leg.returned is not None), record.total.currency)
 
 

@@ -50,7 +50,7 @@ def explain_code(
     """Return why a code cannot be used, and the story of its voucher.
 
     Args:
-        journal: the journal; None if there is none.
+        journal: the journal, or None.
         accounts: all accounts by name.
         code: the code.
         result: what the vendors answered about it.
@@ -167,14 +167,14 @@ class _VoucherStory:
             return ExplanationReason.MOVED, _move_text(self.moves[-1])
         has_ended = voucher.valid_until is not None and voucher.valid_until <= self.at
         if voucher.status is Status.EXPIRED or has_ended:
-            return ExplanationReason.EXPIRED, self._expired_text()
+            return ExplanationReason.EXPIRED, self._expiry_text()
         is_empty = voucher.remaining is not None and voucher.remaining.amount <= 0
         if voucher.status is Status.USED_UP or (is_empty and voucher.status is not Status.PENDING):
             return ExplanationReason.USED_UP, self._used_up_text()
         if voucher.status is not None and voucher.status.spendable is False:
             return ExplanationReason.INACTIVE, self._inactive_text()
         if self.held:
-            return ExplanationReason.HELD, self._held_text()
+            return ExplanationReason.HELD, self._hold_text()
         unresolved = [record for record in self.records if record.state.is_unresolved]
         if unresolved:
             return ExplanationReason.IN_DOUBT, doubt_text(unresolved[0], self.at)
@@ -182,7 +182,7 @@ class _VoucherStory:
         left = "" if voucher.remaining is None else f": {voucher.remaining} are left"
         return ExplanationReason.USABLE, f"it can be spent{until}{left}"
 
-    def _expired_text(self) -> str:
+    def _expiry_text(self) -> str:
         on = "" if self.voucher.valid_until is None else f" on {day_text(self.voucher.valid_until)}"
         money = self.voucher.remaining
         return f"expired{on}" + (f"; {money} were left on it" if money is not None and money.amount > 0 else "")
@@ -213,7 +213,7 @@ class _VoucherStory:
             return f"{word}: {owner_text(issue)} issued it on {day_text(issue.created_at)}, and it was never activated"
         return word
 
-    def _held_text(self) -> str:
+    def _hold_text(self) -> str:
         holders = [
             f"{owner_text(operation.record)}{self._until(operation)} ({operation.hold.money})"
             for operation in self.held
@@ -264,7 +264,7 @@ def _used_up_by(record: OperationRecord) -> str:
 
 
 def _last(records: Sequence[OperationRecord], verb: Operation) -> OperationRecord | None:
-    """Return the last successful operation of a verb; None if there is none."""
+    """Return the last successful operation of a verb, or None."""
     successes = [record for record in records if record.key.verb is verb and record.state is OperationState.SUCCEEDED]
     return max(successes, key=_id_of, default=None)
 

@@ -24,7 +24,7 @@ from voucher_gateway.migration.certificate.wording import (
 )
 from voucher_gateway.migration.plan.losses import LOSSES
 from voucher_gateway.migration.plan.model import End
-from voucher_gateway.migration.plan.text import grouped_amounts
+from voucher_gateway.migration.plan.text import join_amounts
 from voucher_gateway.migration.plan.totals import Tally
 from voucher_gateway.migration.run.record_text import runs_table
 from voucher_gateway.migration.verify.parts import PartTotal
@@ -98,7 +98,7 @@ def _verdict(certificate: Certificate) -> Text:
     amounts = {summary.currency: summary.stays for summary in certificate.currencies if summary.stays}
     sentences = verdict_sentences(certificate)
     if amounts:
-        sentences.append(f"Value of the source that was not moved: {grouped_amounts(amounts)}.")
+        sentences.append(f"Value of the source that was not moved: {join_amounts(amounts)}.")
     return Text(
         verdict_title(certificate),
         tuple(sentences),
@@ -204,7 +204,7 @@ def _target(certificate: Certificate) -> Table:
 
 def _other_plans(certificate: Certificate) -> Table:
     rows = tuple(
-        (plan.plan_id, plan.target or "being moved", str(plan.count), grouped_amounts(plan.money))
+        (plan.plan_id, plan.target or "being moved", str(plan.count), join_amounts(plan.money))
         for plan in certificate.other_plans
     )
     return Table(
@@ -256,7 +256,7 @@ def _lost(certificate: Certificate) -> Iterable[Table]:
 
 
 def _tally_table(title: str, heading: str, tallies: Mapping[str, Tally], note: str = "") -> Table:
-    rows = tuple((name, str(tally.count), grouped_amounts(tally.money)) for name, tally in tallies.items())
+    rows = tuple((name, str(tally.count), join_amounts(tally.money)) for name, tally in tallies.items())
     return Table(title, (Column(heading), Column("Vouchers", numeric=True), Column("Value")), rows, note=note)
 
 

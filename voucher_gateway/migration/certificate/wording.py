@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from voucher_gateway.migration.certificate.model import Certificate, Verdict
-from voucher_gateway.migration.plan.text import grouped_amounts, length_of
+from voucher_gateway.migration.plan.text import join_amounts, length_of
 from voucher_gateway.migration.schema import PlanState
 from voucher_gateway.migration.verify.other_plans import OtherPlan
 from voucher_gateway.migration.verify.parts import SourcePart
@@ -115,7 +115,7 @@ def other_plan_sentence(plan: OtherPlan) -> str:
     vouchers = "1 voucher" if plan.count == 1 else f"{plan.count} vouchers"
     work = "is moving" if plan.target is None else "has moved"
     target = "" if plan.target is None else f" to {plan.target}"
-    amounts = f" ({grouped_amounts(plan.money)})" if plan.money else ""
+    amounts = f" ({join_amounts(plan.money)})" if plan.money else ""
     return f"The migration {plan.plan_id[:12]} {work} {vouchers}{target}{amounts}. Only its certificate counts them."
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation
-from voucher_gateway.emulation.registry import emulated_operation
+from voucher_gateway.emulation.registry import find_emulation
 from voucher_gateway.migration.plan.model import Step
 from voucher_gateway.migration.plan.policy import Retire
 
@@ -144,5 +144,5 @@ def _requests_to_read(capabilities: Capabilities) -> int:
 
 
 def _cost(capabilities: Capabilities, operation: Operation) -> int:
-    emulated = emulated_operation(capabilities, operation)
+    emulated = find_emulation(capabilities, operation)
     return capabilities.requests_per_operation.get(operation, 1 if emulated is None else emulated.requests)

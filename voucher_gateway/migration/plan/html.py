@@ -16,7 +16,7 @@ from voucher_gateway.migration.plan.plan_file import PlanSummary
 from voucher_gateway.migration.plan.text import (
     ACTION_RESULTS,
     TallyTable,
-    grouped_amounts,
+    join_amounts,
     kind_table,
     largest_first,
     length_of,
@@ -86,7 +86,7 @@ def _warnings(summary: PlanSummary, window: timedelta | None) -> list[Section]:
     refused = summary.totals.of(Action.REFUSE)
     if refused.count:
         vouchers = "1 voucher is" if refused.count == 1 else f"{refused.count} vouchers are"
-        warnings.append(f"{vouchers} refused, and stay at the source: {grouped_amounts(refused.money)}.")
+        warnings.append(f"{vouchers} refused, and stay at the source: {join_amounts(refused.money)}.")
     if window is not None and not summary.estimate.fits(window):
         warnings.append(f"The run will probably take longer than {length_of(window)}.")
     links = (("Why vouchers stay", _REASONS),) if refused.count else ()
@@ -196,7 +196,7 @@ def _tally_table(table: TallyTable, currencies: list[str]) -> Table:
     cells = []
     for name, tally in table.rows:
         amounts = [f"{tally.money[currency].amount:f}" if currency in tally.money else "" for currency in currencies]
-        texts = amounts if apart else [grouped_amounts(tally.money) if tally.money else ""]
+        texts = amounts if apart else [join_amounts(tally.money) if tally.money else ""]
         cells.append((name, str(tally.count), *texts))
     columns = (Column(table.heading.capitalize()), Column("Vouchers", numeric=True), *money)
     return Table(title=table.title, columns=columns, rows=tuple(cells), note=table.note)

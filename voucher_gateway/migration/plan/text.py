@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.html.document import grouped_text
+from voucher_gateway.html.document import set_digit_gaps
 from voucher_gateway.listing.page import ListingReport
 from voucher_gateway.migration.plan.estimate import AccountLoad
 from voucher_gateway.migration.plan.model import Action, PlanHeader, Step
@@ -130,9 +130,9 @@ def amounts_of(money: Mapping[str, Money]) -> str:
     return ", ".join(str(amount) for amount in money.values()) or "nothing"
 
 
-def grouped_amounts(money: Mapping[str, Money]) -> str:
+def join_amounts(money: Mapping[str, Money]) -> str:
     """Return amounts for a sentence or a cell of a page, the largest first, with gaps between groups of digits."""
-    return ", ".join(grouped_text(str(money[currency])) for currency in largest_first(money)) or "nothing"
+    return ", ".join(set_digit_gaps(str(money[currency])) for currency in largest_first(money)) or "nothing"
 
 
 def largest_first(money: Mapping[str, Money]) -> list[str]:

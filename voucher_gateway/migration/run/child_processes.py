@@ -305,7 +305,7 @@ class ChildProcesses:
         with suppress(ChildProcessError):  # another thread of this process waits for all its children
             child.exit_code = os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1])
         if child.announced:
-            self._count(self._state.written_results(child.announced))
+            self._count(self._state.select_written(child.announced))
             child.announced = ()
         if child.end is None:
             log.error("plan %s: %s", self._state.plan_id[:12], _loss_text(child))

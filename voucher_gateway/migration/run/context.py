@@ -127,7 +127,7 @@ class MigrationContext:
         return move_reference(self.plan_id, f"{row.number}.{row.generation}-{step}")
 
     def entry(self, account: str, verb: Operation, row: VoucherRow, step: str) -> OperationRecord | None:
-        """Return the record of one operation in the journal; None if there is none."""
+        """Return the record of one operation in the journal, or None."""
         return self.gateway.operation(account, verb, self.reference(row, step))
 
     def has_succeeded(self, account: str, verb: Operation, row: VoucherRow, step: str) -> bool:
@@ -216,7 +216,7 @@ def journal_of(gateway: Gateway) -> Journal:
     """Return the journal of a gateway.
 
     Raises:
-        ConfigurationError: if there is none.
+        ConfigurationError: if the gateway has none.
     """
     if gateway.journal is None:
         raise ConfigurationError(

@@ -84,7 +84,7 @@ class PredictedMove(VoucherMover):
 
     def run(self) -> MoveResult:
         """Return the predicted result of the move."""
-        record = self._unresolved_record() if self._row.undo_target_state is None else None
+        record = self._record_in_doubt() if self._row.undo_target_state is None else None
         if record is None:
             return super().run()
         key = record.key
@@ -97,8 +97,8 @@ class PredictedMove(VoucherMover):
             return self.result(RowState.IN_DOUBT, self._row.reason)
         return self.result(target_state, reason, error=cause)
 
-    def _unresolved_record(self) -> OperationRecord | None:
-        """Return a step of an interrupted move whose outcome is not known yet; None if there is none."""
+    def _record_in_doubt(self) -> OperationRecord | None:
+        """Return a step of an interrupted move whose outcome is not known yet, or None."""
         context, row = self._context, self._row
         if row.attempts == 1:
             return None

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from voucher_gateway.html.document import Column, HtmlPage, Section, Table, Text
-from voucher_gateway.migration.plan.text import grouped_amounts, largest_first
+from voucher_gateway.migration.plan.text import join_amounts, largest_first
 from voucher_gateway.migration.run.progress import MOST_NOTED, MigrationStatus
 from voucher_gateway.migration.run.record_text import runs_table
 from voucher_gateway.migration.schema import RowState
@@ -58,13 +58,13 @@ def _sections(status: MigrationStatus) -> list[Section]:
         columns = (Column("Process"), Column("Vouchers in progress", numeric=True))
         sections.append(Table("Processes at work", columns, rows))
     if status.noted:
-        sections.append(_noted(status))
+        sections.append(_attention_table(status))
     return sections
 
 
 def _warnings(status: MigrationStatus) -> list[Text]:
     sentences = [
-        f"{sentence}: {_vouchers(total.count)}, {grouped_amounts(total.money)}."
+        f"{sentence}: {_vouchers(total.count)}, {join_amounts(total.money)}."
         for state, sentence in _ATTENTION
         if (total := status.vouchers.get(state)) is not None and total.count
     ]
@@ -99,13 +99,13 @@ def _by_state(status: MigrationStatus) -> Table:
         "Vouchers by state",
         (Column("State"), Column("Vouchers", numeric=True), Column("Value")),
         tuple(
-            (state.value.replace("-", " "), str(total.count), grouped_amounts(total.money))
+            (state.value.replace("-", " "), str(total.count), join_amounts(total.money))
             for state, total in status.vouchers.items()
         ),
     )
 
 
-def _noted(status: MigrationStatus) -> Table:
+def _attention_table(status: MigrationStatus) -> Table:
     columns = (
         Column("Number", numeric=True),
         Column("Voucher"),

@@ -10,6 +10,7 @@ import attrs
 
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.instants import now
+from voucher_gateway.migration.run.changed_vouchers import exclude_changed_vouchers
 from voucher_gateway.migration.run.child_processes import ChildProcesses, ChildrenEnd, wait_for_death
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.process_run import ProcessRun, ResultLog, RunEnd, RunTask, release_abandoned
@@ -24,7 +25,6 @@ from voucher_gateway.migration.run.progress import (
     seconds_for,
     totals_by_state,
 )
-from voucher_gateway.migration.run.source_listing import exclude_changed_vouchers
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.vendor_check import require_answers
 from voucher_gateway.migration.schema import PlanState, RowState

@@ -271,7 +271,7 @@ def status_of(gateway: Gateway, plan: Path | Plan) -> MigrationStatus:
     """Return the status of a plan. No request is sent to a vendor.
 
     Raises:
-        ConfigurationError: if the plan was changed, or there is no journal.
+        ConfigurationError: if the plan was changed, or the gateway has no journal.
     """
     with open_plan(plan) as opened:
         summary = opened.summary
@@ -291,7 +291,7 @@ def status_of(gateway: Gateway, plan: Path | Plan) -> MigrationStatus:
         workers=alive,
         left_behind=sum(owners.values()) - sum(alive.values()),
         rest_s=seconds_for(left, _last_voucher_ms(state)),
-        noted=tuple(state.reported_vouchers(*states, most=MOST_NOTED)),
+        noted=tuple(state.list_for_report(*states, most=MOST_NOTED)),
         runs=tuple(run_records(state.database, summary.id)),
     )
 
@@ -327,7 +327,7 @@ def run_details(
 def noted_vouchers(state: MigrationState, counter: RunCounter) -> tuple[ReportedVoucher, ...]:
     """Return the vouchers with a reason to report: those of this run, and those that earlier runs have not moved."""
     noted = {voucher.number: voucher for voucher in counter.noted}
-    for voucher in state.reported_vouchers(*NOT_MOVED, most=MOST_NOTED):
+    for voucher in state.list_for_report(*NOT_MOVED, most=MOST_NOTED):
         noted.setdefault(voucher.number, voucher)
     return tuple(itertools.islice(noted.values(), MOST_NOTED))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from voucher_gateway.html.document import Column, Table, display_instant, grouped_text
+from voucher_gateway.html.document import Column, Table, display_instant, set_digit_gaps
 from voucher_gateway.migration.plan.text import largest_first
 from voucher_gateway.migration.run_records import RunRecord
 from voucher_gateway.migration.schema import Work
@@ -58,7 +58,7 @@ def work_text(record: RunRecord) -> str:
 def _amounts(money: Mapping[str, Money]) -> list[str]:
     """Return the largest amounts, and how many currencies are left out."""
     currencies = largest_first(money)
-    amounts = [grouped_text(str(money[currency])) for currency in currencies[:_MOST_AMOUNTS]]
+    amounts = [set_digit_gaps(str(money[currency])) for currency in currencies[:_MOST_AMOUNTS]]
     others = len(currencies) - len(amounts)
     return [*amounts, f"and {others} more currenc{'y' if others == 1 else 'ies'}"] if others else amounts
 

@@ -317,7 +317,7 @@ class MigrationState:
         for result in results:
             self.claimed.pop(result.row.number, None)
 
-    def written_results(self, results: Sequence[MoveResult]) -> list[MoveResult]:
+    def select_written(self, results: Sequence[MoveResult]) -> list[MoveResult]:
         """Return those of these results that are written: a process may have died while it wrote them."""
         written = []
         for batch in batched(results, _BATCH):
@@ -376,13 +376,13 @@ class MigrationState:
         query = sa.select(vouchers).where(self._of_plan, is_in_states)
         return map(VoucherRow.from_row, self.database.iterate_rows(query, vouchers.c.number))
 
-    def recorded_states(self) -> Iterator[tuple[int, RowState, str]]:
+    def iterate_states(self) -> Iterator[tuple[int, RowState, str]]:
         """Iterate over the numbers, states and reasons of all vouchers, in the order of the plan."""
         query = sa.select(vouchers.c.number, vouchers.c.state, vouchers.c.reason).where(self._of_plan)
         for row in self.database.iterate_rows(query, vouchers.c.number):
             yield row["number"], RowState(row["state"]), row["reason"] or ""
 
-    def reported_vouchers(self, *states: RowState, most: int) -> list[ReportedVoucher]:
+    def list_for_report(self, *states: RowState, most: int) -> list[ReportedVoucher]:
         """Return the first `most` vouchers in some states, for people."""
         return [ReportedVoucher.of(row, row.state, row.reason) for row in itertools.islice(self.rows(*states), most)]
 

@@ -125,8 +125,8 @@ class Undo:
         assert isinstance(issued, Voucher)
         if issued.id:
             return issued.id
-        if (found := self._find_by_code(row)) is not None:
-            return found.id
+        if (voucher := self._find_by_code(row)) is not None:
+            return voucher.id
         raise CannotUndo(
             f"{created.decided_by} decided that the target has it, but it is not found there. Correct that decision:"
             f" {operation_of(created)}"

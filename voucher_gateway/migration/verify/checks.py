@@ -195,7 +195,7 @@ class _VoucherChecks:
         """Return the difference of a voucher that is not at the target."""
         context, store = self._context, self._store
         absent = self._absence_text(planned)
-        if reason := store.why_unreadable(context.target, store.issued_id(planned.number)):
+        if reason := store.why_unreadable(context.target, store.target_id(planned.number)):
             return DifferenceKind.UNREADABLE, f"at the target it cannot be read: {reason}"
         if listed is None and (reason := store.why_unreadable(context.source, planned.source_id)):
             return DifferenceKind.UNREADABLE, f"{absent}, and at the source it cannot be read: {reason}"
@@ -219,7 +219,7 @@ class _VoucherChecks:
     def _absence_text(self, planned: PlannedVoucher) -> str:
         """Return how it is known that the target does not have a voucher."""
         destination = planned.destination
-        if destination is not None and destination.new_code and self._store.issued_id(planned.number) is None:
+        if destination is not None and destination.new_code and self._store.target_id(planned.number) is None:
             return "it gets a new code, and the journal has no record that it was issued at the target"
         if self._context.target_can.codes.readable:
             return "it is not at the target"

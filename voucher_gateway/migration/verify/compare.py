@@ -48,7 +48,7 @@ def changes_since_plan(gateway: Gateway, plan: Plan) -> Iterator[SourceChange]:
         plan: the plan.
     """
     keys = journal_of(gateway).keys
-    known = {key_digest(voucher.source_id): _hash_fields(_planned_fields(voucher, keys)) for voucher in plan.vouchers()}
+    known = {key_digest(voucher.source_id): _hash_fields(_fields_of_plan(voucher, keys)) for voucher in plan.vouchers()}
     with gateway.provider(plan.header.source.account).vouchers() as listing:
         for voucher in listing.entries():
             if isinstance(voucher, UnreadableEntry):
@@ -62,7 +62,7 @@ def changes_since_plan(gateway: Gateway, plan: Plan) -> Iterator[SourceChange]:
                 yield SourceChange(source_id=voucher.id, code=code, explanation=_ADDED)
                 continue
             # a field is compared only if both sides have it
-            now = _hash_fields(_listed_fields(voucher, keys))
+            now = _hash_fields(_fields_of_list(voucher, keys))
             if names := [name for name in before if name in now and now[name] != before[name]]:
                 explanation = f"it was planned with another {', '.join(names)}"
                 yield SourceChange(source_id=voucher.id, code=code, explanation=explanation)
@@ -70,12 +70,12 @@ def changes_since_plan(gateway: Gateway, plan: Plan) -> Iterator[SourceChange]:
         yield SourceChange(explanation=f"the list is not complete: {'; '.join(listing.report.problems)}")
 
 
-def _planned_fields(voucher: PlannedVoucher, keys: JournalKeys) -> Mapping[str, Hashable]:
+def _fields_of_plan(voucher: PlannedVoucher, keys: JournalKeys) -> Mapping[str, Hashable]:
     mark = voucher.fingerprint if voucher.key_id == keys.newest else None
     return {"code": mark, "value": voucher.remaining, "status": voucher.status, "end of validity": voucher.valid_until}
 
 
-def _listed_fields(voucher: Voucher, keys: JournalKeys) -> Mapping[str, Hashable]:
+def _fields_of_list(voucher: Voucher, keys: JournalKeys) -> Mapping[str, Hashable]:
     mark = None if voucher.code is None else fingerprint(keys, voucher.code)
     return {"code": mark, "value": voucher.remaining, "status": voucher.status, "end of validity": voucher.valid_until}
 
@@ -95,9 +95,9 @@ def compare_masked_file(provider: VoucherProvider, plan: Plan) -> Iterator[Diffe
         plan: the plan.
     """
     with provider.vouchers() as listing:
-        counts = Counter(hash(_masked_key(voucher)) for voucher in listing)
+        counts = Counter(hash(_key_in_file(voucher)) for voucher in listing)
     for planned in plan.carried_vouchers():
-        mark = hash(_planned_key(planned))
+        mark = hash(_key_in_plan(planned))
         if counts[mark] > 0:
             counts[mark] -= 1
             continue
@@ -114,12 +114,12 @@ def compare_masked_file(provider: VoucherProvider, plan: Plan) -> Iterator[Diffe
         )
 
 
-def _masked_key(voucher: Voucher) -> Hashable:
+def _key_in_file(voucher: Voucher) -> Hashable:
     masked = (voucher.raw or {}).get("code")
     return masked, voucher.initial, voucher.remaining, voucher.valid_until, voucher.status
 
 
-def _planned_key(planned: PlannedVoucher) -> Hashable:
+def _key_in_plan(planned: PlannedVoucher) -> Hashable:
     destination = planned.destination
     assert destination is not None
     status = None if destination.active is None else Status.ACTIVE if destination.active else Status.INACTIVE

@@ -121,7 +121,7 @@ class VerificationStore:
             self.key_id = self.key_id or next((voucher.key_id for voucher in carried if voucher.key_id), None)
             self._insert(
                 "INSERT INTO planned (number, source_id, fingerprint, currency, minor, json) VALUES (?, ?, ?, ?, ?, ?)",
-                map(_carried_row, carried),
+                map(_row_of_planned, carried),
             )
             self._insert(
                 "INSERT INTO stays (number, source_id, currency, minor, part) VALUES (?, ?, ?, ?, ?)",
@@ -171,7 +171,7 @@ class VerificationStore:
         row = self._connection.execute(query, (account, id)).fetchone()
         return None if row is None else str(row[0])
 
-    def issued_id(self, number: int) -> str | None:
+    def target_id(self, number: int) -> str | None:
         """Return the id at the target of the voucher that was issued for a planned one; None if none is recorded."""
         row = self._connection.execute("SELECT target_id FROM planned WHERE number = ?", (number,)).fetchone()
         return None if row is None else row[0]
@@ -329,7 +329,7 @@ class VerificationStore:
             self._connection.executemany(statement, batch)
 
 
-def _carried_row(voucher: PlannedVoucher) -> tuple[Any, ...]:
+def _row_of_planned(voucher: PlannedVoucher) -> tuple[Any, ...]:
     value, destination = value_of(voucher), voucher.destination
     mark = None if destination is not None and destination.new_code else voucher.fingerprint
     return voucher.number, voucher.source_id, mark, value.currency, value.minor, voucher_text(voucher)

@@ -26,7 +26,7 @@ from voucher_gateway.migration.verify.checks import Difference, check_all
 from voucher_gateway.migration.verify.other_plans import OtherPlan
 from voucher_gateway.migration.verify.parts import PartTotal
 from voucher_gateway.migration.verify.progress import OnVerificationProgress, ProgressReporter
-from voucher_gateway.migration.verify.reading import read_source, read_target
+from voucher_gateway.migration.verify.readers import read_source, read_target
 from voucher_gateway.migration.verify.shifted_ends import ShiftedEnd, ShiftedEnds, ShiftedEndStore
 from voucher_gateway.migration.verify.store import UnreadableVoucher, VerificationStore
 from voucher_gateway.money import Money
@@ -160,7 +160,7 @@ def read_and_compare(
     plan_state = state.plan_state()
     rolled_back = plan_state is PlanState.ROLLED_BACK
     store.plan(plan.vouchers())
-    store.add_states(state.recorded_states())
+    store.add_states(state.iterate_states())
     read_target(context, store, progress)
     read_source(context, store, progress)
     ends = ShiftedEndStore(store.connection, context)

@@ -47,7 +47,7 @@ class Fault:
     @_pattern.default
     def _compile(self) -> re.Pattern[str]:
         if self.name not in self.kinds:
-            raise ValueError(f"there is no fault {self.name!r}; there are {', '.join(sorted(self.kinds))}")
+            raise ValueError(f"unknown fault {self.name!r}; the faults are {', '.join(sorted(self.kinds))}")
         method, space, path = self.match.partition(" ")
         if not (method and space and path) or " " in path:
             raise ValueError(f'a fault matches "METHOD /path/pattern", not {self.match!r}')

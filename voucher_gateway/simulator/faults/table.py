@@ -243,7 +243,7 @@ def _expire_token(exchange: FaultContext) -> Reply:
     return exchange.proceed()
 
 
-@_fault("replace-reservation", "Somebody else reserves the voucher just before.", commits=None, stacks=True)
+@_fault("replace-reservation", "Another caller reserves the voucher just before.", commits=None, stacks=True)
 def _replace_reservation(exchange: FaultContext) -> Reply:
     with exchange.simulator.lock:
         exchange.simulator.replace_reservation(exchange.request)
@@ -327,11 +327,23 @@ def _change_member(value: object, name: str | None, change: Callable[[str], str]
     }
 
 
+def _cut_reference(reference: str) -> str:
+    return reference[:20]
+
+
+def _replace_signs(reference: str) -> str:
+    return reference.replace("~", "_").replace("-", "_")
+
+
+def _strip_signs(reference: str) -> str:
+    return "".join(character for character in reference if character not in "~-.")
+
+
 _REWRITES: Final[Mapping[str, Callable[[str], str]]] = {
-    "cut": lambda reference: reference[:20],
+    "cut": _cut_reference,
     "upper": str.upper,
-    "replace": lambda reference: reference.replace("~", "_").replace("-", "_"),
-    "strip": lambda reference: "".join(character for character in reference if character not in "~-."),
+    "replace": _replace_signs,
+    "strip": _strip_signs,
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation, Support
-from voucher_gateway.emulation.registry import RISKS, emulated_operation, with_emulations
+from voucher_gateway.emulation.registry import RISKS, find_emulation, with_emulations
 from voucher_gateway.errors import DatabaseUnavailable, Declined, NotExecuted, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.testing.harness.calls import AccountClient, catch_error, changing_requests
@@ -109,7 +109,7 @@ class CrashHarness:
 
     def start_case(self, operation: Operation, what: str) -> JournalledCall:
         """Prepare a call of an operation, and name it for messages."""
-        emulated = emulated_operation(self.can, operation)
+        emulated = find_emulation(self.can, operation)
         sends_nothing = emulated is not None and emulated.requests == 0
         case = attrs.evolve(make_case(operation, self.factory), visible_in_ledger=not sends_nothing)
         return JournalledCall(self, case, self.factory.reference(), f"{operation.value} {what}")
@@ -174,7 +174,7 @@ class CrashHarness:
     def kill_at(self, operation: Operation, at: int, label: str) -> Iterator[JournalledCall]:
         """Kill a process at a point of a call."""
         attempt = self.start_case(operation, f"killed {label}")
-        if self._thorough or label != SENDING:  # right before a request is sent, there is nothing to show
+        if self._thorough or label != SENDING:  # right before a request is sent, nothing can be shown
             self.lag.prepare()
         with run_with_signal(self.vendor, self.url, attempt.call, at) as child:
             require_reached(child, attempt.name)

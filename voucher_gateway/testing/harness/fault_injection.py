@@ -16,7 +16,7 @@ LOST: Final = "commit-then-drop"
 """The fault by which the vendor carries the request out and its answer is lost, if the vendor has it."""
 
 UNDOCUMENTED: Final = ("status-408-after-commit", "status-409-after-commit", "status-425-after-commit")
-"""Faults by which a request that was carried out is answered with a status that is no documented refusal."""
+"""Faults by which a request that was carried out is answered with a status that is not a documented refusal."""
 
 _FAR: Final = 1_000_000
 """The position of a request that never comes."""

@@ -243,10 +243,16 @@ class VoucherFactory:
         def later() -> VoucherChanges:
             return VoucherChanges(valid_until=self.vendor_now() + timedelta(days=400 + next(self._numbers)))
 
+        def new_batch() -> VoucherChanges:
+            return VoucherChanges(batch=f"B-{next(self._numbers)}")
+
+        def new_sku() -> VoucherChanges:
+            return VoucherChanges(sku=f"SKU-{next(self._numbers)}")
+
         return [
             later,
-            lambda: VoucherChanges(batch=f"B-{next(self._numbers)}"),
-            lambda: VoucherChanges(sku=f"SKU-{next(self._numbers)}"),
+            new_batch,
+            new_sku,
         ]
 
     # --- how vouchers are made ---

@@ -76,7 +76,7 @@ def for_promise(number: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     pytest skips a test that ends by `not_tried`, and reports the reason.
 
     Raises:
-        LookupError: when the test runs, if there is no such promise.
+        LookupError: when the test runs, if no promise has this number.
     """
 
     def mark(test: Callable[P, R]) -> Callable[P, R]:

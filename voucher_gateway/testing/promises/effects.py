@@ -93,7 +93,7 @@ EFFECTS: Final = (
     ),
     _spend(
         "E4",
-        "If the announcement is refused, the request is not sent. Without a row in the journal there is no request.",
+        "If the announcement is refused, the request is not sent. Without a row in the journal, no request is sent.",
         "Let every error of `notify_before_send` through.",
         _changes,
     ),

@@ -16,7 +16,7 @@ def _has_keys(declared: Capabilities) -> str | None:
     return "no operation is declared to have a vendor's key"
 
 
-def _keyed(
+def _key_promise(
     number: str,
     says: str,
     advice: str,
@@ -29,20 +29,20 @@ def _keyed(
 
 
 KEYS: Final = (
-    _keyed(
+    _key_promise(
         "K1",
         "Two operations under one reference have different keys. Both are carried out.",
         "Make the key with `self.make_key(intent)`: it is made of the verb, too.",
         may_stay_untried=True,
     ),
-    _keyed(
+    _key_promise(
         "K2",
         "Two references have different keys, however long they are and wherever they differ. Both calls are carried "
         "out.",
         "Make the key with `self.make_key(intent)`, which never cuts. Declare `KeyRules.max_length` as the vendor has "
         "it.",
     ),
-    _keyed(
+    _key_promise(
         "K3",
         "A request has the same key each time that it is sent, by this process or another one. A repeat after a lost "
         "answer moves nothing a second time.",
@@ -51,7 +51,7 @@ KEYS: Final = (
         wire=True,
         fault="commit-then-drop",
     ),
-    _keyed(
+    _key_promise(
         "K4",
         "After a lost answer, the request is sent again under its key, and the vendor answers with an error. The "
         "outcome is unknown: the error is about the repeat only.",
@@ -60,7 +60,7 @@ KEYS: Final = (
         fault="commit-then-drop",
         may_stay_untried=True,
     ),
-    _keyed(
+    _key_promise(
         "K5",
         "The vendor remembers a key for as long as `KeyRules.lifetime` says. A repeat until shortly before its end "
         "moves nothing a second time.",

@@ -65,7 +65,7 @@ READ_LEVEL: Final = (
     read_promise(
         "R5",
         "An unknown code or id raises `VoucherNotFound`, which names the account and the operation.",
-        "Raise `VoucherNotFound` for the reply by which the vendor says that there is no such voucher, such as a 404 "
+        "Raise `VoucherNotFound` for the reply by which the vendor says that no such voucher exists, such as a 404 "
         "in the vendor's documented shape or an empty list. `ApiCalls.voucher_not_found_on_404` does this for a 404.",
     ),
     read_promise(
@@ -124,7 +124,7 @@ READ_LEVEL: Final = (
         "Under every fault, a read returns the right answer or raises an error that tells the truth. It never returns "
         '"not found", an empty list or another value instead.',
         "Let errors of `HttpClient.read` through. Do not catch an error after which you cannot give the right answer. "
-        "Raise `VoucherNotFound` only if the vendor itself says that there is no such voucher.",
+        "Raise `VoucherNotFound` only if the vendor itself says that no such voucher exists.",
     ),
     read_promise(
         "R22",

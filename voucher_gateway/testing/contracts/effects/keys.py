@@ -33,7 +33,7 @@ class KeysContract(EffectsContract):
     def test_two_operations_under_one_reference_are_both_carried_out(
         self, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        operations = list(_keyed_operations(provider_))
+        operations = list(_operations_with_key(provider_))
         if len(operations) < 2:
             not_tried(f"only {operations[0].value} has a key, so no other operation can have the same one")
         for first, second in itertools.pairwise([*operations, operations[0]]):
@@ -46,7 +46,7 @@ class KeysContract(EffectsContract):
         self, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
         longest = provider_.declared.max_reference_length
-        for operation in _keyed_operations(provider_):
+        for operation in _operations_with_key(provider_):
             middle = f"{factory.reference()}-{'x' * longest}"[: longest - 2]
             for begin, end in (("a", "a"), ("a", "b"), ("b", "a")):
                 what = f"under a reference of {longest} characters that differs in one character from an earlier one"
@@ -56,7 +56,7 @@ class KeysContract(EffectsContract):
     def test_a_request_has_the_same_key_each_time(
         self, matrix: Callable[[], FaultMatrix], vendor: VendorUnderTest, factory: VoucherFactory
     ) -> None:
-        for operation in _keyed_operations(factory.provider):
+        for operation in _operations_with_key(factory.provider):
             dry_run, case, reference = matrix().dry_runs[operation], make_case(operation, factory), factory.reference()
             name, recorder, refusing = operation.value, BeforeSendRecorder(vendor), RefusingRecorder()
             with vendor.provider() as provider:
@@ -100,7 +100,7 @@ class KeysContract(EffectsContract):
         rules = provider_.declared.keys
         assert rules is not None
         untried = set()
-        for operation in _keyed_operations(provider_):
+        for operation in _operations_with_key(provider_):
             if operation not in (*MONEY, Operation.ISSUE):
                 continue  # a repeat of any other operation moves no value
             case, recorder, reference = make_case(operation, factory), BeforeSendRecorder(vendor), factory.reference()
@@ -120,7 +120,7 @@ class KeysContract(EffectsContract):
             not_tried(f"the credentials had changed before the end of the key of {', '.join(sorted(untried))}")
 
 
-def _keyed_operations(provider: VoucherProvider) -> Iterator[Operation]:
+def _operations_with_key(provider: VoucherProvider) -> Iterator[Operation]:
     """Yield the operations that are declared to have a vendor's key."""
     for operation in native_changes(provider):
         if provider.declared.of(operation).repeat is RepeatSafety.VENDOR_KEY:

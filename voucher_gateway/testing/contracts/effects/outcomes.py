@@ -151,7 +151,7 @@ class EffectsContract(SpendContract):
     def test_the_ticket_of_an_unknown_outcome_is_whole(self, matrix: Callable[[], FaultMatrix]) -> None:
         unknown = [result for result in matrix().results if result.unknown]
         if not unknown:
-            not_tried("no fault left an outcome unknown, so there is no ticket to look at")
+            not_tried("no fault left an outcome unknown, so no ticket was made")
         provider = matrix().factory.provider
         for result in unknown:
             ticket = result.ticket

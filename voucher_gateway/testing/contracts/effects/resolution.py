@@ -111,7 +111,7 @@ class ResolutionContract(EffectsContract):
         with recorder.watching():
             make_case(Operation.RESERVE, factory).call(provider_, factory.reference())
         first = provider_.resolve(recorder.intents[-1])
-        require(first.effect is not Effect.NOT_EXECUTED, "a reservation stands, and `resolve` says that there is none")
+        require(first.effect is not Effect.NOT_EXECUTED, "a reservation is active, and `resolve` says that none is")
         vendor.advance(rules.time_to_live.total_seconds() + 150)
         then = provider_.resolve(recorder.intents[-1])
         require(

@@ -77,7 +77,7 @@ class AmountsContract(Contract):
         require(not tripped, f"the provider calls float() on {' and '.join(sorted(set(tripped)))}")
         for true in vouchers[:6]:
             large = _in_digits(_SEVENTEEN_DIGITS, true.initial.currency)
-            for by, reading in _read_changed(vendor, provider, true, large, only=_shown(provider, true)):
+            for by, reading in _read_changed(vendor, provider, true, large, only=_value_of_reply(provider, true)):
                 if reading is not None and reading not in (true.initial, true.remaining):
                     require(
                         reading.amount == large, f"{by} made {reading} of {large}, which has more digits than a float"
@@ -87,7 +87,7 @@ class AmountsContract(Contract):
     def test_an_amount_off_the_grid_is_malformed(self, vendor: SimulatedVendor) -> None:
         provider = vendor.provider()
         for true in _with_cents(vendor, provider)[:8]:
-            places, shown = exponent(true.initial.currency), _shown(provider, true)
+            places, shown = exponent(true.initial.currency), _value_of_reply(provider, true)
             wrong = shown.amount + Decimal(3).scaleb(-places - 1)
             others = (None, *({true.initial, true.remaining} - {shown}))
             for by, reading in _read_changed(vendor, provider, true, wrong, only=shown):
@@ -108,8 +108,8 @@ class AmountsContract(Contract):
         provider = vendor.provider()
         for true in _with_cents(vendor, provider)[:8]:
             for noise in (Decimal("4E-15"), Decimal("-4E-15")):
-                noisy = _shown(provider, true).amount + noise
-                for by, reading in _read_changed(vendor, provider, true, noisy, only=_shown(provider, true)):
+                noisy = _value_of_reply(provider, true).amount + noise
+                for by, reading in _read_changed(vendor, provider, true, noisy, only=_value_of_reply(provider, true)):
                     exact = reading in (None, true.initial, true.remaining)
                     require(exact, f"{by} made {reading} of {noisy} {true.initial.currency}")
 
@@ -185,7 +185,7 @@ class _Spellings:
         if number == money.minor and number == number.to_integral_value():
             self._add(value, Money.from_minor(money.minor, self._other))
         elif number == money.amount:
-            with suppress(InvalidRequest):  # a number that is no amount of the other currency
+            with suppress(InvalidRequest):  # a number that is not an amount of the other currency
                 self._add(value, Money(money.amount, self._other))
 
     def _add(self, value: Any, money: Money) -> None:
@@ -204,14 +204,14 @@ def calls_of(provider: VoucherProvider, true: ExpectedVoucher) -> dict[str, Call
     return calls
 
 
-def _shown(provider: VoucherProvider, true: ExpectedVoucher) -> Money:
+def _value_of_reply(provider: VoucherProvider, true: ExpectedVoucher) -> Money:
     """Return the value that replies have: the initial one, or what is left if the vendor does not show that."""
     return true.initial if provider.declared.shows_initial else true.remaining
 
 
 def _with_cents(vendor: VendorUnderTest, provider: VoucherProvider) -> list[ExpectedVoucher]:
     """Return the vouchers whose amounts differ from other numbers of a reply: they have cents."""
-    vouchers = [truth for truth in ledger_vouchers(vendor) if _has_cents(_shown(provider, truth))]
+    vouchers = [truth for truth in ledger_vouchers(vendor) if _has_cents(_value_of_reply(provider, truth))]
     assert vouchers, "the vendor has no voucher with a value such as 10.53: seed some, or nothing exact can be shown"
     return vouchers
 

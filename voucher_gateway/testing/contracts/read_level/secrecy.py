@@ -153,7 +153,7 @@ def calls_that_fail(
         factory: makes the vouchers.
         plant: is called with every code and PIN before it is used.
     """
-    for code, money, pin in _declined_spendings(provider, factory):
+    for code, money, pin in _calls_to_decline(provider, factory):
         plant(code.reveal())
         if pin is not None:
             plant(pin)
@@ -164,7 +164,7 @@ def calls_that_fail(
             yield partial(provider.balance, code.reveal(), pin)
 
 
-def _declined_spendings(provider: VoucherProvider, factory: VoucherFactory) -> Iterator[tuple[Code, Money, str | None]]:
+def _calls_to_decline(provider: VoucherProvider, factory: VoucherFactory) -> Iterator[tuple[Code, Money, str | None]]:
     """Yield code, amount and PIN of calls with a wrong amount, currency, PIN, code, status or validity."""
     small, declared = factory.money(100), provider.declared
     if not spend_calls(provider, factory):

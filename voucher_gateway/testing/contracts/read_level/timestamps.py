@@ -74,7 +74,7 @@ class TimestampsContract(Contract):
             vendor.tamper(None)
             right = {by: _instants_of(call()) for by, call in calls.items()}
             for offset in _OFFSETS:
-                vendor.tamper(each_leaf(partial(_written_in, offset=offset)))
+                vendor.tamper(each_leaf(partial(_in_offset, offset=offset)))
                 for by, call in calls.items():
                     try:
                         instants = _instants_of(call())
@@ -90,7 +90,7 @@ class TimestampsContract(Contract):
         _check_malformed(vendor, _with_second_60, "with a second 60 that is not a leap second")
 
 
-def _written_in(value: Any, offset: timezone) -> Any:
+def _in_offset(value: Any, offset: timezone) -> Any:
     """Return a timestamp as the same moment in another offset, and any other value as it is."""
     if not isinstance(value, str):
         return value

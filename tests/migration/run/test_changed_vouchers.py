@@ -13,8 +13,8 @@ from voucher_gateway import Money, Voucher
 from voucher_gateway.migration import RowState, read_vouchers, status_of
 from voucher_gateway.migration.plan.model import Action
 from voucher_gateway.migration.plan.plan_file import open_plan
+from voucher_gateway.migration.run.changed_vouchers import exclude_changed_vouchers
 from voucher_gateway.migration.run.context import MigrationContext
-from voucher_gateway.migration.run.source_listing import exclude_changed_vouchers
 from voucher_gateway.migration.run.state import MigrationState
 
 

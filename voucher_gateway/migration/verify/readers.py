@@ -32,8 +32,8 @@ def read_target(context: MigrationContext, store: VerificationStore, progress: P
         InvalidRequest: if the journal has not the operations of the plan any more.
     """
     _require_not_pruned(context)
-    store.add_issued_ids(_issued_by_plan(context))
-    with context.gateway.vouchers(context.target, _created_since_plan(context)) as listing:
+    store.add_issued_ids(_iterate_issued(context))
+    with context.gateway.vouchers(context.target, _query_since_plan(context)) as listing:
         store.target(_with_codes(context, listing, store, progress))
     store.match_vouchers()
 
@@ -54,13 +54,13 @@ def _require_not_pruned(context: MigrationContext) -> None:
         )
 
 
-def _issued_by_plan(context: MigrationContext) -> Iterator[tuple[int, str]]:
+def _iterate_issued(context: MigrationContext) -> Iterator[tuple[int, str]]:
     """Yield the number and the id at the target of each voucher that the plan has issued, as the journal knows."""
     for step, voucher_id in context.journal.iterate_issued_by_plan(context.target, context.plan_id):
         yield int(step.partition(".")[0]), voucher_id
 
 
-def _created_since_plan(context: MigrationContext) -> VoucherQuery | None:
+def _query_since_plan(context: MigrationContext) -> VoucherQuery | None:
     """Return a query for recent vouchers, if the vendor can filter them: each code may take a request."""
     if "created_from" not in context.target_can.listing.filters:
         return None
@@ -94,7 +94,7 @@ def _with_codes(
                 return UnreadableEntry.of(None, error.problems or (error.message,), id=voucher.id)
         code = seen.voucher.code
         mark = None if code is None else fingerprint(keys, code, key_id)
-        return _listed_voucher(seen), mark
+        return _voucher_from_list(seen), mark
 
     readable = _readable(listing, store, context.target, progress)
     for reading in context.ordered_map(read_with_code, readable):
@@ -109,11 +109,11 @@ def read_source(context: MigrationContext, store: VerificationStore, progress: P
     with context.gateway.vouchers(context.source) as listing:
         readable = _readable(listing, store, context.source, progress)
         seen = (VoucherReading(voucher=voucher, remaining=voucher.remaining) for voucher in readable)
-        store.source(_listed_voucher(reading) for reading in seen)
+        store.source(_voucher_from_list(reading) for reading in seen)
 
     def read_one(id: str) -> ListedVoucher | UnreadableEntry | None:
         try:
-            return _listed_voucher(context.read(context.source, id))
+            return _voucher_from_list(context.read(context.source, id))
         except VoucherNotFound:
             return None  # deleted, so it cannot be spent
         except MalformedResponse as error:
@@ -134,7 +134,7 @@ def _moves_of_other_plans(context: MigrationContext) -> Iterator[tuple[str, Othe
         yield move.voucher_id, OtherMove(move.plan_id, move.to_account, move.to_voucher_id)
 
 
-def _listed_voucher(seen: VoucherReading) -> ListedVoucher:
+def _voucher_from_list(seen: VoucherReading) -> ListedVoucher:
     voucher = seen.voucher
     return ListedVoucher(
         id=voucher.id,

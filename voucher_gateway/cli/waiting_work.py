@@ -48,7 +48,7 @@ class WaitingWork:
     def find(cls, gateway: Gateway, account: str | None) -> WaitingWork:
         """Return what waits; of one account, only its sales, as `Gateway.recover` does."""
         if gateway.journal is None:
-            raise ConfigurationError("there is no journal: name one in the configuration")
+            raise ConfigurationError("this needs a journal: name one in the configuration")
         has_sales = SaleStore.exists_in(gateway.journal.database)
         sales = list(gateway.sales(states=DECIDED_SALE, account=account)) if has_sales else []
         return cls([] if account is not None else waiting_payments(gateway), sales)

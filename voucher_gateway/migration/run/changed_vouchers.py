@@ -57,7 +57,7 @@ def exclude_changed_vouchers(
     moved = IdSet.of_moves_from(context.journal, context.source)
     known = _KnownVouchers(row.planned for row in _rows_without_claim(state) if row.planned.source_id not in moved)
     with use_rate_limiter(context.rates().wait):
-        suspects = DigestSet(key_digest(voucher.id) for voucher in _listed(context) if known.differs(voucher))
+        suspects = DigestSet(key_digest(voucher.id) for voucher in _iterate_source(context) if known.differs(voucher))
     if not len(suspects):
         return
     rows = (row for row in _rows_without_claim(state) if key_digest(row.planned.source_id) in suspects)
@@ -104,7 +104,7 @@ def _fields_of(id: str, voucher: PlannedVoucher | Voucher) -> Iterator[str]:
             yield f"{id}\0{type(field).__name__}\0{field}"
 
 
-def _listed(context: MigrationContext) -> Iterator[Voucher]:
+def _iterate_source(context: MigrationContext) -> Iterator[Voucher]:
     """Yield the vouchers of the source. After an error that a repeat may mend, the list is continued."""
     resume: str | None = None
     failures = refusals = 0

@@ -36,7 +36,7 @@ _LASTING: Final = re.compile(r"([0-9]{1,4}) *(days|weeks|months|years)", re.ASCI
 
 
 def parse_code(given: str | None, file: Path | None) -> Code | None:
-    """Return the code that was given as text, as ``-`` or in a file; None if there is none."""
+    """Return the code that was given as text, as ``-`` or in a file, or None."""
     text = _text_from(given, file, "code")
     return None if text is None else Code(text)
 
@@ -49,7 +49,7 @@ def require_code(given: str, file: Path | None) -> Code:
 
 
 def parse_pin(given: str | None, file: Path | None) -> Pin | None:
-    """Return the PIN that was given as text, as ``-`` or in a file; None if there is none."""
+    """Return the PIN that was given as text, as ``-`` or in a file, or None."""
     text = _text_from(given, file, "pin")
     return None if text is None else Pin(text)
 
