@@ -377,7 +377,7 @@ def main(arguments: list[str]) -> int:
             if "--check" not in arguments:
                 page.write_text(new, "utf-8")
     if stale and "--check" in arguments:
-        print(f"stale: {', '.join(stale)}; run docs/tables.py", file=sys.stderr)  # noqa: T201 - a program of its own
+        print(f"stale: {', '.join(stale)}; run docs/tables.py", file=sys.stderr)  # noqa: T201 - a program
         return 1
     return 0
 
