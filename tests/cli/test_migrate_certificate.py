@@ -27,6 +27,11 @@ def test_a_page_a_file_and_tables_are_written_and_pass_their_checks(run: Run, mo
     assert "The whole source, by its value when the plan was made" in made.out
     for path in ("move.html", "move.json", "tables"):
         assert "is as this journal sealed it" in run("migrate", "certificate", "--check", path).done().out
+    files = ("--check", "move.html", "--check", "move.json", "--check", "tables")
+    checked_files = run("migrate", "certificate", str(moved), *files).done().out
+    assert checked_files.count("is as this journal sealed it") == 3
+    with open_plan(moved) as opened:
+        assert f"\nof the plan {opened.id}\nmade at 20" in checked_files
     page = Path("move.html").read_text()
     assert "Ann" in page
     assert "Carried out by" in page
@@ -93,8 +98,19 @@ def test_a_path_that_cannot_be_written_is_named_before_the_vendors_are_read(run:
     assert "missing/move.html cannot be written" in made.err
 
 
-def test_a_plan_and_a_check_at_once_are_refused(run: Run, plan: Path) -> None:
-    assert "--check is given alone" in run("migrate", "certificate", str(plan), "--check", "move.json").err
+def test_a_page_of_another_plan_does_not_pass_beside_the_json_of_this_one(run: Run, moved: Path) -> None:
+    run("migrate", "plan", "events", "shop", "--out", "other.plan", "--policy", "policy.toml")
+    run("migrate", "certificate", "other.plan", "--html", "other.html")
+    run("migrate", "certificate", str(moved), "--json-file", "move.json").done()
+    both = run("migrate", "certificate", "--check", "other.html", "--check", "move.json")
+    assert both.code == 2
+    assert "is of the plan" in both.err
+    assert run("migrate", "certificate", "other.plan", "--check", "move.json").code == 2
+
+
+def test_a_check_that_writes_a_file_is_refused(run: Run, plan: Path) -> None:
+    both = run("migrate", "certificate", str(plan), "--check", "move.json", "--html", "move.html")
+    assert "--check writes nothing" in both.err
     assert "name the plan" in run("migrate", "certificate").err
 
 

@@ -15,14 +15,26 @@ from voucher_gateway.masking import Secret
 from voucher_gateway.migration.certificate.seal import (
     SEAL_FILE,
     check_certificate,
+    check_certificates,
     digest_of,
+    identity_of,
     sealed_html,
     sealed_json,
 )
 
 KEYS = JournalKeys.of({"1": Secret("k" * 40)})
 OTHERS = JournalKeys.of({"1": Secret("o" * 40)})
-CONTENT = {"amount": "10.50", "name": "Zoë", "list": [1, None, True], "nested": {"b": 1, "a": 2}}
+PLAN = "a" * 64
+MADE_AT = "2026-01-31T10:00:00.000000Z"
+CONTENT = {
+    "amount": "10.50",
+    "name": "Zoë",
+    "list": [1, None, True],
+    "nested": {"b": 1, "a": 2},
+    "plan": {"id": PLAN},
+    "made_at": MADE_AT,
+}
+PAGE = "<!DOCTYPE html>\n<p>10.50 EUR</p>"
 
 
 @pytest.fixture
@@ -35,7 +47,7 @@ def json_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def html_file(tmp_path: Path) -> Path:
     path = tmp_path / "certificate.html"
-    path.write_bytes(sealed_html(KEYS, "<!DOCTYPE html>\n<p>10.50 EUR</p>"))
+    path.write_bytes(sealed_html(KEYS, PAGE, identity_of(CONTENT)))
     return path
 
 
@@ -45,7 +57,8 @@ def folder(tmp_path: Path) -> Path:
     path.mkdir()
     (path / "parts.csv").write_text("a,b\n1,2\n")
     hashes = {"parts.csv": hashlib.sha256((path / "parts.csv").read_bytes()).hexdigest()}
-    (path / SEAL_FILE).write_bytes(sealed_json(KEYS, {"files": hashes}))
+    names = {"certificate": digest_of(CONTENT), "plan": PLAN, "made_at": MADE_AT}
+    (path / SEAL_FILE).write_bytes(sealed_json(KEYS, {**names, "files": hashes}))
     return path
 
 
@@ -112,9 +125,13 @@ def test_the_tables_of_a_folder_are_compared_with_their_hashes(folder: Path) -> 
         check_certificate(KEYS, folder)
 
 
-def test_a_table_that_was_added_to_a_folder_is_named(folder: Path) -> None:
+def test_what_was_added_to_a_folder_is_named(folder: Path) -> None:
     (folder / "more.csv").write_text("a\n")
-    with pytest.raises(ConfigurationError, match=r"does not have the file more\.csv"):
+    (folder / "letter.txt").write_text("a\n")
+    (folder / "old").mkdir()
+    with pytest.raises(
+        ConfigurationError, match=r"not part of the certificate: letter\.txt, more\.csv, old/; move them"
+    ):
         check_certificate(KEYS, folder)
 
 
@@ -169,7 +186,35 @@ def test_the_seal_of_a_folder_is_not_a_certificate(folder: Path, tmp_path: Path)
         check_certificate(KEYS, copy)
 
 
-def test_a_table_is_found_whatever_the_case_of_its_name(folder: Path) -> None:
-    (folder / "more.CSV").write_text("a\n")
-    with pytest.raises(ConfigurationError, match=r"does not have the file more\.CSV"):
-        check_certificate(KEYS, folder)
+def test_the_parts_of_one_certificate_are_recognised(json_file: Path, html_file: Path, folder: Path) -> None:
+    parts = check_certificates(KEYS, [html_file, json_file, folder], PLAN)
+    assert {part.identity for part in parts} == {identity_of(CONTENT)}
+
+
+def test_a_page_of_one_plan_beside_the_json_of_another_is_refused(json_file: Path, html_file: Path) -> None:
+    json_file.write_bytes(sealed_json(KEYS, {**CONTENT, "plan": {"id": "b" * 64}}))
+    with pytest.raises(ConfigurationError, match=f"is of the plan {'b' * 64}, and .* is of the plan {PLAN}"):
+        check_certificates(KEYS, [html_file, json_file])
+
+
+def test_two_certificates_of_one_plan_are_not_taken_for_one(json_file: Path, html_file: Path) -> None:
+    json_file.write_bytes(sealed_json(KEYS, {**CONTENT, "made_at": "2026-02-01T10:00:00.000000Z"}))
+    with pytest.raises(ConfigurationError, match=r"two certificates of one plan: .* 2026-02-01T.* 2026-01-31T"):
+        check_certificates(KEYS, [html_file, json_file])
+
+
+def test_a_certificate_of_another_plan_than_the_given_one_is_refused(folder: Path) -> None:
+    with pytest.raises(ConfigurationError, match=f"is of the plan {PLAN}, and not of the plan {'c' * 64}"):
+        check_certificates(KEYS, [folder], "c" * 64)
+
+
+def test_a_plan_in_a_page_cannot_be_changed(html_file: Path) -> None:
+    edit(PLAN, "b" * 64)(html_file)
+    with pytest.raises(ConfigurationError, match="the seal is wrong"):
+        check_certificate(KEYS, html_file)
+
+
+def test_a_file_without_a_plan_is_refused(json_file: Path) -> None:
+    json_file.write_bytes(sealed_json(KEYS, {"amount": "10.50"}))
+    with pytest.raises(ConfigurationError, match="does not say of which plan it is"):
+        check_certificate(KEYS, json_file)

@@ -34,8 +34,12 @@ def certificate(
         typer.Option("--csv", metavar="DIR", help="Write its tables and the list of all vouchers into that folder."),
     ] = None,
     check: Annotated[
-        Path | None,
-        typer.Option("--check", metavar="FILE", help="Check that this page, JSON file or folder was not changed."),
+        list[Path] | None,
+        typer.Option(
+            "--check",
+            metavar="FILE",
+            help="Check that this page, JSON file or folder was not changed; several must be of one certificate.",
+        ),
     ] = None,
     by: ByName = None,
 ) -> None:
@@ -46,24 +50,26 @@ def certificate(
     vouchers with a new code; who ran what and when; and the hashes of the plan and of the list of all vouchers.
 
     Each file is sealed by an HMAC of the journal's key, and only its owner can read it. Codes in it are masked. With
-    --check no vendor is asked.
+    --check no vendor is asked. It may be repeated: the files must be of one certificate, and of PLAN if it is given.
 
-    Exit code 0: everything agrees, or the checked file is unchanged. 2: the checked file was changed, or is not
-    a certificate of this journal. 5: there are differences, which are in the certificate, or the journal knows no run
-    of the plan.
+    Exit code 0: everything agrees, or the checked files are unchanged. 2: a checked file was changed, is not
+    a certificate of this journal, or is of another certificate than the others. 5: there are differences, which are in
+    the certificate, or the journal knows no run of the plan.
 
     Examples:
         voucher-gateway migrate certificate move.plan --html move.html
             --json-file move.json --csv move-csv
-        voucher-gateway migrate certificate --check move.json
+        voucher-gateway migrate certificate --check move.html --check move.json
     """
     session = cli_context_of(context)
-    if check is not None:
-        if plan is not None or html is not None or json_file is not None or csv is not None:
+    if check:
+        if html is not None or json_file is not None or csv is not None:
             raise InvalidRequest(
-                "--check is given alone: it checks one certificate", field="--check", rule="without other arguments"
+                "--check writes nothing: give it without --html, --json-file and --csv",
+                field="--check",
+                rule="without files to write",
             )
-        _check(session, check)
+        _check(session, check, plan)
         raise typer.Exit(DONE)
     if plan is None:
         raise InvalidRequest("name the plan, or a certificate with --check", field="PLAN", rule="given")
@@ -106,19 +112,28 @@ def _make(
     return certificate
 
 
-def _check(session: CliContext, path: Path) -> None:
-    from voucher_gateway.migration.certificate.seal import check_certificate
+def _check(session: CliContext, paths: list[Path], plan: Path | None) -> None:
+    from voucher_gateway.html.document import display_instant
+    from voucher_gateway.instants import parse_instant
+    from voucher_gateway.migration.certificate.seal import check_certificates
+    from voucher_gateway.migration.plan.plan_file import open_plan
     from voucher_gateway.migration.run.context import journal_of
 
-    with session.gateway() as gateway:
-        checked = check_certificate(journal_of(gateway).keys, path)
-    if session.output.as_json:
-        session.output.object(
-            {"path": str(path), "unchanged": True, "sha256": checked.sha256, "key_id": checked.key_id}
-        )
-        return
-    session.output.show(f"{path} is as this journal sealed it, with its key {checked.key_id}")
-    session.output.text(f"SHA-256 {checked.sha256}")
+    with session.gateway() as gateway, nullcontext() if plan is None else open_plan(plan) as opened:
+        checked = check_certificates(journal_of(gateway).keys, paths, None if opened is None else opened.id)
+    output = session.output
+    for part in checked:
+        if output.as_json:
+            sealed = {"path": str(part.path), "unchanged": True, "sha256": part.sha256, "key_id": part.key_id}
+            output.object({**sealed, "certificate": part.identity})
+        else:
+            output.show(f"{part.path} is as this journal sealed it, with its key {part.key_id}")
+            output.text(f"SHA-256 {part.sha256}")
+    if not output.as_json:
+        identity = checked[0].identity
+        output.text(f"certificate {identity.sha256}")
+        output.text(f"of the plan {identity.plan_id}")
+        output.text(f"made at {display_instant(parse_instant(identity.made_at))}")
 
 
 def _print_certificate(output: Output, made: Certificate, paths: list[Path]) -> None:

@@ -13,7 +13,7 @@ from voucher_gateway.html.document import display_instant
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.migration.certificate.csv_text import csv_blocks, text_cell
 from voucher_gateway.migration.certificate.model import Certificate
-from voucher_gateway.migration.certificate.seal import SEAL_FILE, digest_of, sealed_html, sealed_json
+from voucher_gateway.migration.certificate.seal import SEAL_FILE, identity_of, sealed_html, sealed_json
 from voucher_gateway.migration.run.record_text import result_text, work_text
 from voucher_gateway.money import Money
 from voucher_gateway.serialization import to_json
@@ -48,9 +48,10 @@ def write_html(keys: JournalKeys, certificate: Certificate, path: Path) -> None:
     from voucher_gateway.html.render import render
     from voucher_gateway.migration.certificate.html import certificate_page
 
-    page = certificate_page(certificate, digest_of(certificate_content(certificate)))
+    identity = identity_of(certificate_content(certificate))
+    page = certificate_page(certificate, identity.sha256)
     with report_write_errors(f"the certificate {path}"):
-        atomic_write(path, sealed_html(keys, render(page)))
+        atomic_write(path, sealed_html(keys, render(page), identity))
 
 
 @contextmanager
@@ -79,7 +80,9 @@ def write_tables(keys: JournalKeys, certificate: Certificate, folder: Path) -> N
         hashes[name] = hashlib.sha256(content).hexdigest()
         with report_write_errors(f"the certificate {folder / name}"):
             atomic_write(folder / name, content)
-    sealed = {"certificate": digest_of(certificate_content(certificate)), "files": hashes}
+    identity = identity_of(certificate_content(certificate))
+    names = {"certificate": identity.sha256, "plan": identity.plan_id, "made_at": identity.made_at}
+    sealed = {**names, "files": hashes}
     with report_write_errors(f"the certificate {folder / SEAL_FILE}"):
         atomic_write(folder / SEAL_FILE, sealed_json(keys, sealed))
 
