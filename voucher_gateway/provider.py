@@ -147,11 +147,12 @@ class VoucherProvider(abc.ABC):
             next(listing, None)
         return AccountCheck()
 
-    def prepare_source(self, on_read: Callable[[int], None] | None = None) -> SourceForm:
+    def prepare_source(self, on_read: Callable[[int, int | None], None] | None = None) -> SourceForm:
         """Prepare to list all vouchers, before a migration lists them, and return how they are read.
 
         Args:
-            on_read: is called repeatedly with the number of vouchers that were read, if all of them are read now.
+            on_read: is called repeatedly, if all vouchers are read now: with the number of vouchers that were read, and
+                with the number of all vouchers, which may be estimated; None if it is not known.
 
         Raises:
             MalformedFile: if the account is a file that cannot be read, or that has no voucher.

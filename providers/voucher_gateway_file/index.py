@@ -41,7 +41,8 @@ class FileIndex:
         cut_off: the line of a last record that is incomplete and left out, or None.
         masked: the line of a voucher whose code is masked, or None.
         readable: the line of a voucher whose code is not masked, or None.
-        on_read: is called repeatedly with the number of records that were read; None for no such calls.
+        on_read: is called repeatedly with the number of records that were read, and with the number that the file has
+            in all, estimated by its size; None for no such calls.
         unreadable: why a record cannot be read, by its place, if such records are passed over.
     """
 
@@ -70,7 +71,7 @@ class FileIndex:
         self._account = account
         self._new_form = form
         self._problems_path = problems
-        self.on_read: Callable[[int], None] | None = None
+        self.on_read: Callable[[int, int], None] | None = None
         self.clear()
 
     def clear(self) -> None:
@@ -222,8 +223,8 @@ class FileIndex:
                 rules = [*parsed.problems, *self._add(file, record, parsed)]
                 if rules:
                     self._add_problems(problems, len(self) - 1, rules)
-                if self.on_read is not None and not len(self) % _REPORT_EVERY:
-                    self.on_read(len(self))
+                if not len(self) % _REPORT_EVERY:
+                    self._report(file)
             for place, (at, rule) in self._duplicated:  # which of both is right is not known
                 self._note_unreadable(place, [(self.form.place(at), rule)])
             self._duplicated.clear()
@@ -248,9 +249,14 @@ class FileIndex:
             self._line += 1
             if rules := self._add_names(file, before, line, id, code):
                 self._add_problems(problems, before, rules)
-        if self.on_read is not None:
-            self.on_read(len(self))
+        self._report(file)
         return True
+
+    def _report(self, file: BinaryIO) -> None:
+        """Report how many records were read."""
+        if self.on_read is not None:
+            count, size = len(self), os.fstat(file.fileno()).st_size
+            self.on_read(count, max(count, count * size // self.end))
 
     def _add_problems(self, problems: ProblemList, place: int, rules: Sequence[Problem]) -> None:
         # One cell can be wrong for two fields: both amounts of a row have its one currency.

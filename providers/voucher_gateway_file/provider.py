@@ -148,11 +148,12 @@ class FileProvider(VoucherProvider):
             scope=query.fingerprint(self.account, self.host, str(size)),
         )
 
-    def prepare_source(self, on_read: Callable[[int], None] | None = None) -> SourceForm:
+    def prepare_source(self, on_read: Callable[[int, int | None], None] | None = None) -> SourceForm:
         """Read the whole file, and return its form.
 
         Args:
-            on_read: is called repeatedly with the number of vouchers that were read.
+            on_read: is called repeatedly with the number of vouchers that were read, and with the number that the file
+                has in all, estimated by its size.
 
         Raises:
             MalformedFile: if it has problems, or no voucher.

@@ -61,11 +61,15 @@ class PipeStream:
 GAP: Final = "\u00a0"
 """Stands between groups of digits: a no-break space."""
 
+_PAGE_GAP: Final = "\N{NARROW NO-BREAK SPACE}"
+"""Stands there on pages. A terminal may not have it."""
+
 
 def printable(text: str) -> str:
     """Return text that may come from a vendor so that it cannot control a terminal: odd characters become escapes."""
     if text.isprintable():
         return text
+    text = text.replace(_PAGE_GAP, GAP)
     return "".join(
         character if character.isprintable() or character == GAP else character.encode("unicode_escape").decode()
         for character in text

@@ -12,8 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.table import Column
 
+from voucher_gateway.cli.output import group_number, printable
+
 if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
+    from voucher_gateway.migration.plan.progress import PlanProgress
     from voucher_gateway.migration.rate_meter import RateMeter
     from voucher_gateway.migration.run.progress import Progress
     from voucher_gateway.migration.verify.progress import VerificationProgress
@@ -66,19 +69,15 @@ class ProgressPrinter:
         self._work = ""
         self._meter: RateMeter | None = None
 
-    def print_file_read(self, count: int) -> None:
-        """Print how many vouchers of a file were checked."""
-        self._print_count("checked in the file", count)
-
-    def print_read(self, count: int) -> None:
-        """Print how many vouchers were read for a plan."""
-        self._print_count("read", count)
+    def print_plan(self, progress: PlanProgress) -> None:
+        """Print how far the reading for a plan is."""
+        self._print_count(progress.work, progress.count, progress.total, estimated=progress.estimated)
 
     def print_verification(self, progress: VerificationProgress) -> None:
         """Print how far a verification is."""
         self._print_count(progress.work, progress.count, progress.total)
 
-    def _print_count(self, work: str, count: int, total: int | None = None) -> None:
+    def _print_count(self, work: str, count: int, total: int | None = None, *, estimated: bool = False) -> None:
         if self._meter is None or work != self._work:
             from voucher_gateway.migration.rate_meter import RateMeter
 
@@ -90,8 +89,8 @@ class ProgressPrinter:
             self._bar.start()
             self._bar.update(self._task, completed=count, total=total, work=work, speed=speed, description="")
         elif not self._output.as_json and self._is_due(_LINE_EVERY_S):
-            amount = f"{count}" if total is None else f"{count} of {total}"
-            self._output.note(", ".join(part for part in (f"{amount} vouchers {work}", speed) if part))
+            sentence = f"{_count_text(count, total, estimated=estimated)} vouchers {work}"
+            self._output.note(f"{sentence}, {speed}" if speed else sentence)
 
     def print_progress(self, progress: Progress) -> None:
         """Print how far a run or a rollback is."""
@@ -118,19 +117,26 @@ class ProgressPrinter:
         return due
 
 
+def _count_text(count: int, total: int | None, estimated: bool) -> str:
+    if total is None:
+        return group_number(count)
+    return f"{group_number(count)} of {'about ' if estimated else ''}{group_number(total)}"
+
+
 def progress_sentence(progress: Progress) -> str:
     """Return in one line how far a run is."""
     from voucher_gateway.migration.schema import RowState
 
     others = "".join(
-        f", {count} {state.value}"
+        f", {group_number(count)} {state.value}"
         for state, count in sorted(progress.counts.items())
         if state not in (RowState.MOVED, RowState.UNDONE)
     )
-    put_off = f", {progress.put_off} put off" if progress.put_off else ""
+    put_off = f", {group_number(progress.put_off)} put off" if progress.put_off else ""
     speed = _speed_of(progress)
     amounts = money_text(progress)
-    return f"{progress.finished} of {progress.total} vouchers{others}{put_off}; {amounts}{speed and f', {speed}'}"
+    count = f"{group_number(progress.finished)} of {group_number(progress.total)}"
+    return f"{count} vouchers{others}{put_off}; {amounts}{speed and f', {speed}'}"
 
 
 def _speed_of(progress: Progress) -> str:
@@ -151,4 +157,6 @@ def speed_text(per_second: float | None, left_s: int | None) -> str:
 
 def money_text(progress: Progress) -> str:
     """Return the money that has moved so far."""
-    return ", ".join(str(amount) for amount in progress.moved.values()) or "nothing moved yet"
+    from voucher_gateway.migration.plan.text import join_amounts
+
+    return printable(join_amounts(progress.moved)) if progress.moved else "nothing moved yet"

@@ -125,9 +125,9 @@ def _tally_count(row: tuple[str, Tally]) -> int:
 
 
 def _tally_value(row: tuple[str, Tally]) -> str:
-    from voucher_gateway.migration.plan.text import amounts_of
+    from voucher_gateway.migration.plan.text import join_amounts
 
-    return amounts_of(row[1].money)
+    return join_amounts(row[1].money)
 
 
 def print_rows(output: Output, items: Iterable[T], columns: Sequence[TableColumn[T]]) -> int:

@@ -25,6 +25,7 @@ from voucher_gateway.migration.plan.policy import Policy as Policy
 from voucher_gateway.migration.plan.policy import Recode as Recode
 from voucher_gateway.migration.plan.policy import Retire as Retire
 from voucher_gateway.migration.plan.policy import load_policy as load_policy
+from voucher_gateway.migration.plan.progress import PlanProgress as PlanProgress
 from voucher_gateway.migration.plan.totals import Tally as Tally
 from voucher_gateway.migration.plan.totals import Totals as Totals
 from voucher_gateway.migration.run.progress import MigrationStatus as MigrationStatus

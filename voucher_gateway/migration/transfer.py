@@ -29,6 +29,7 @@ from voucher_gateway.migration.plan.make import make_plan
 from voucher_gateway.migration.plan.model import Action
 from voucher_gateway.migration.plan.plan_file import Plan, PlanSummary, open_plan, read_summary
 from voucher_gateway.migration.plan.policy import Policy
+from voucher_gateway.migration.plan.progress import OnPlanProgress, file_reporter
 from voucher_gateway.migration.run.progress import OnProgress, RunReport
 from voucher_gateway.migration.run.runner import run_plan
 from voucher_gateway.migration.run.state import MigrationState
@@ -90,7 +91,7 @@ def export_vouchers(
     file_settings: Mapping[str, object] | None = None,
     plan: Path | None = None,
     workers: int = WORKERS,
-    on_read: Callable[[int], None] | None = None,
+    on_read: OnPlanProgress | None = None,
     on_progress: OnProgress | None = None,
 ) -> TransferReport:
     """Write all vouchers of an account into a file. The account is not changed.
@@ -107,7 +108,7 @@ def export_vouchers(
         file_settings: other settings of the file, such as the ``delimiter`` of CSV.
         plan: the file of the plan; by default beside the file, as ``FILE.plan.jsonl``.
         workers: how many vouchers are read at a time.
-        on_read: is called repeatedly with the number of vouchers that were read for the plan.
+        on_read: is called repeatedly while vouchers are read for the plan.
         on_progress: is called a few times a second while the file is written, on the thread of the caller.
 
     Returns:
@@ -154,9 +155,9 @@ def import_vouchers(
     file_settings: Mapping[str, object] | None = None,
     plan: Path | None = None,
     workers: int = WORKERS,
-    on_file_read: Callable[[int], None] | None = None,
+    on_file_read: OnPlanProgress | None = None,
     on_file_form: Callable[[Sequence[str]], None] | None = None,
-    on_read: Callable[[int], None] | None = None,
+    on_read: OnPlanProgress | None = None,
     on_progress: OnProgress | None = None,
 ) -> TransferReport:
     """Issue the vouchers of a file at an account. The file is not changed.
@@ -176,9 +177,9 @@ def import_vouchers(
             are listed beside it, as ``FILE.problems.txt``.
         plan: the file of the plan; by default beside the file, as ``FILE.ACCOUNT.plan.jsonl``.
         workers: how many vouchers are issued at a time.
-        on_file_read: is called repeatedly with the number of vouchers of the file that were checked.
+        on_file_read: is called repeatedly while the file is checked.
         on_file_form: is called with sentences that say how the file is read, before anything is written.
-        on_read: is called repeatedly with the number of vouchers that were read for the plan.
+        on_read: is called repeatedly while vouchers are read for the plan.
         on_progress: is called a few times a second while vouchers are issued, on the thread of the caller.
 
     Returns:
@@ -239,7 +240,7 @@ class _Transfer:
         target: the file, or the account.
         path: the file of the plan.
         workers: how many vouchers are read or written at a time.
-        on_read: is called with the number of vouchers that were read for the plan.
+        on_read: is called while vouchers are read for the plan.
     """
 
     def __init__(
@@ -249,7 +250,7 @@ class _Transfer:
         target: str,
         path: Path,
         workers: int,
-        on_read: Callable[[int], None] | None,
+        on_read: OnPlanProgress | None,
     ) -> None:
         self._gateway = gateway
         self._source = source
@@ -346,12 +347,10 @@ def _skips_unreadable(policy: Policy | None, plan: Path) -> bool:
     return read_summary(plan).header.source.settings.get("skip_unreadable") is True
 
 
-def _prepare_source(
-    gateway: Gateway, source: str, file: Path, on_file_read: Callable[[int], None] | None
-) -> SourceForm:
+def _prepare_source(gateway: Gateway, source: str, file: Path, on_file_read: OnPlanProgress | None) -> SourceForm:
     """Read the whole file, so that all its problems are reported now, and return its form."""
     provider = gateway.provider(source)
-    form = provider.prepare_source(on_file_read)
+    form = provider.prepare_source(file_reporter(on_file_read))
     if not provider.capabilities.codes.readable:
         raise InvalidRequest(
             f"{file.name} has masked codes, so no voucher can be issued from it: export it again with `reveal`",

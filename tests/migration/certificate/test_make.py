@@ -18,7 +18,7 @@ from tests.migration.run.conftest import make_pair as make_pair
 from tests.migration.run.vendor_pair import ANYTHING, VendorPair
 from tests.support.ledger import Ledger
 from tests.support.long import first
-from voucher_gateway.migration import Recode, RowState, rollback_plan
+from voucher_gateway.migration import Recode, RowState, VerificationProgress, rollback_plan
 from voucher_gateway.migration.certificate.make import make_certificate
 from voucher_gateway.migration.certificate.model import Verdict
 from voucher_gateway.migration.plan.plan_file import open_plan
@@ -254,3 +254,14 @@ def test_a_voucher_that_another_plan_moved_and_that_can_be_spent_at_the_source_i
 def read_plan_id(pair: VendorPair) -> str:
     with open_plan(pair.path) as plan:
         return plan.id
+
+
+def test_it_tells_how_far_it_is(make_pair: Callable[..., VendorPair]) -> None:
+    pair = make_pair(vouchers=150)
+    pair.plan()
+    pair.run(limit=1)
+    reports: list[VerificationProgress] = []
+    certificate = make_certificate(pair.gateway, pair.path, on_progress=reports.append)
+    last = {report.work: (report.count, report.total) for report in reports}
+    assert list(last) == ["read at target", "read at source", "compared", "written to the list"]
+    assert last["read at source"] == last["written to the list"] == (certificate.rows, certificate.rows)

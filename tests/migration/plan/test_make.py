@@ -18,6 +18,7 @@ from voucher_gateway import Gateway
 from voucher_gateway.migration import (
     Action,
     Kind,
+    PlanProgress,
     Recode,
     Retire,
     Step,
@@ -345,3 +346,11 @@ def test_the_plan_is_bound_to_what_it_says(vendors: Vendors) -> None:
     journal = vendors.gateway.journal
     assert journal is not None
     assert MigrationState(journal.database, summary.id, summary.header, journal.keys).plan_state() is None
+
+
+def test_it_tells_how_far_it_is_and_the_total_that_the_vendor_tells(make_vendors: Callable[..., Vendors]) -> None:
+    vendors = make_vendors(jtl_vouchers=250)
+    reports: list[PlanProgress] = []
+    vendors.plan(policy=ALL, on_progress=reports.append)
+    told = [(report.work, report.count, report.total) for report in reports]
+    assert told == [("read", count, 250) for count in (100, 200, 250)]

@@ -40,6 +40,15 @@ def test_a_german_spreadsheet_is_read_with_its_own_names_amounts_and_dates(open_
     assert (second.remaining, second.valid_until) == (Money("7.00", "EUR"), datetime(2030, 2, 1, 11, 30, tzinfo=UTC))
 
 
+def test_the_number_of_vouchers_is_estimated_while_a_file_is_read(open_file: Open) -> None:
+    rows = "".join(f"id-{number},CODE-{number:06},EUR,10.00\n" for number in range(10_000))
+    counts: list[tuple[int, int | None]] = []
+    open_file("v.csv", f"id,code,currency,remaining\n{rows}").prepare_source(lambda *pair: counts.append(pair))
+    assert len(counts) > 1
+    assert all(total is not None and abs(total - 10_000) < 500 for _, total in counts)
+    assert counts[-1] == (10_000, 10_000)
+
+
 def test_the_form_that_was_guessed_is_said_in_words_and_as_settings(open_file: Open) -> None:
     provider = open_file("v.csv", GERMAN, columns=GERMAN_COLUMNS, currency="EUR", time_zone="Europe/Berlin")
     form = provider.prepare_source()

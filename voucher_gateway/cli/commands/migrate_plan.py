@@ -137,8 +137,8 @@ def plan(
             workers=workers,
             rates=rates,
             after=after,
-            on_progress=printer.print_read,
-            on_file_read=printer.print_file_read,
+            on_progress=printer.print_plan,
+            on_file_read=printer.print_plan,
             on_file_form=partial(print_file_form, session.output, Path(source).name),
         )
     if html is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from operator import attrgetter
@@ -13,6 +13,7 @@ import typer
 
 from voucher_gateway.cli.context import DIFFERENT, DONE, UNKNOWN, CliContext, cli_context_of
 from voucher_gateway.cli.errors import exit_code, print_error
+from voucher_gateway.cli.output import group_number
 from voucher_gateway.cli.progress import progress_printer
 from voucher_gateway.cli.tables import TableColumn, count_text, print_rows
 from voucher_gateway.errors import InvalidRequest
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from voucher_gateway.migration.plan.plan_file import Plan
     from voucher_gateway.migration.run.progress import RunReport
     from voucher_gateway.migration.run.rollback import RollbackReport
-    from voucher_gateway.money import Money
 
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `migrate plan` wrote.")]
 Processes = Annotated[
@@ -225,18 +225,19 @@ def _print_lost_processes(output: Output, sentences: Sequence[str]) -> None:
 
 
 def _result_sentence(report: RunReport) -> str:
+    from voucher_gateway.migration.plan.text import join_amounts
     from voucher_gateway.migration.schema import RowState
 
     would = "would move" if report.dry_run else "moved"
     if count := report.counts.get(RowState.MOVED, 0):
-        return f"{count_text(count, 'voucher')} {would}: {_amounts(report.moved)}"
+        return f"{count_text(count, 'voucher')} {would}: {join_amounts(report.moved)}"
     before, total = report.vouchers.get(RowState.MOVED), sum(part.count for part in report.vouchers.values())
     if before is None or report.counts or report.left:
         return "No voucher would move" if report.dry_run else "No voucher was moved"
-    amounts = _amounts(before.money)
+    amounts = join_amounts(before.money)
     if before.count == total:
         return f"All {count_text(total, 'voucher')} have moved already: {amounts}"
-    return f"{before.count} of {count_text(total, 'voucher')} have moved already: {amounts}"
+    return f"{group_number(before.count)} of {count_text(total, 'voucher')} have moved already: {amounts}"
 
 
 def _print_counts(output: Output, report: RunReport) -> None:
@@ -270,14 +271,12 @@ def _print_rollback(output: Output, report: RollbackReport) -> None:
     if output.as_json:
         output.object(report)
         return
-    output.show(f"{count_text(report.undone, 'voucher')} brought back: {_amounts(report.money)}")
+    from voucher_gateway.migration.plan.text import join_amounts
+
+    output.show(f"{count_text(report.undone, 'voucher')} brought back: {join_amounts(report.money)}")
     for noted in (report.remarks, report.kept):
         if noted:
             print_rows(output, noted, NOTED)
     _print_lost_processes(output, report.lost_processes)
     if report.error is not None:
         print_error(output, report.error)
-
-
-def _amounts(money: Mapping[str, Money]) -> str:
-    return ", ".join(str(amount) for amount in money.values()) or "nothing"

@@ -18,7 +18,7 @@ from voucher_gateway.cli.commands.migrate_run import (
     write_status_page,
 )
 from voucher_gateway.cli.context import DIFFERENT, DONE, UNKNOWN, cli_context_of
-from voucher_gateway.cli.tables import TableColumn, count_text, print_rows, text_of
+from voucher_gateway.cli.tables import TableColumn, count_text, print_rows
 
 if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
@@ -78,15 +78,14 @@ def _print_status(output: Output, status: MigrationStatus) -> None:
     if output.as_json:
         output.object(status)
         return
-    from voucher_gateway.migration.plan.text import length_of
+    from voucher_gateway.migration.plan.text import join_amounts, length_of
 
     where = "not begun" if status.state is None else status.state.value
     output.show(f"{status.source} to {status.target}: {where}")
     if status.state is None:
         output.note(UNKNOWN_PLAN)
     for state, total in status.vouchers.items():
-        amounts = ", ".join(text_of(money) for money in total.money.values()) or "nothing"
-        output.show(f"{count_text(total.count, 'voucher')} {state.value}: {amounts}")
+        output.show(f"{count_text(total.count, 'voucher')} {state.value}: {join_amounts(total.money)}")
     if status.rest_s is not None:
         length = length_of(timedelta(seconds=status.rest_s))
         output.show(f"at the rate of the last run, what is left takes about {length}")

@@ -12,6 +12,7 @@ import typer
 
 from voucher_gateway.cli.commands.migrate_run import UNKNOWN_PLAN, ByName, PlanFile, plan_gateway
 from voucher_gateway.cli.context import DIFFERENT, DONE, cli_context_of
+from voucher_gateway.cli.output import group_number
 from voucher_gateway.cli.progress import progress_printer
 from voucher_gateway.cli.tables import TableColumn, count_text, print_rows
 
@@ -90,7 +91,7 @@ def print_verification(output: Output, verification: Verification, shifted: Sequ
     if verification.state is None:
         output.note(UNKNOWN_PLAN)
     whole = "at the source again" if verification.rolled_back else "as planned"
-    output.show(f"{verification.as_expected} of {count_text(verification.vouchers, 'voucher')} {whole}")
+    output.show(f"{group_number(verification.as_expected)} of {count_text(verification.vouchers, 'voucher')} {whole}")
     for plan in verification.other_plans:
         output.show(other_plan_sentence(plan))
     if verification.codes_not_compared:

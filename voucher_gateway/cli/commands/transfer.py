@@ -89,7 +89,7 @@ def export_vouchers(
             ),
             plan=plan,
             workers=workers,
-            on_read=printer.print_read,
+            on_read=printer.print_plan,
             on_progress=printer.print_progress,
         )
     _print_report(output, report, "An export into a new file has them.")
@@ -159,9 +159,9 @@ def import_vouchers(
             ),
             plan=plan,
             workers=workers,
-            on_file_read=printer.print_file_read,
+            on_file_read=printer.print_plan,
             on_file_form=partial(print_file_form, output, file.name),
-            on_read=printer.print_read,
+            on_read=printer.print_plan,
             on_progress=printer.print_progress,
         )
     if dry_run:
@@ -173,14 +173,14 @@ def import_vouchers(
 
 
 def _print_dry_run(output: Output, report: TransferReport) -> None:
-    from voucher_gateway.migration.plan.text import amounts_of
+    from voucher_gateway.migration.plan.text import join_amounts
 
     if output.as_json:
         output.object({"dry_run": True, **_plan_object(report)})
         return
     carried = report.plan.totals.of(Action.CARRY)
     target = report.plan.header.target.account
-    output.show(f"{count_text(carried.count, 'voucher')} would go to {target}: {amounts_of(carried.money)}")
+    output.show(f"{count_text(carried.count, 'voucher')} would go to {target}: {join_amounts(carried.money)}")
     _print_left_out(output, report)
 
 
@@ -213,7 +213,7 @@ def _print_report(output: Output, report: TransferReport, advice: str) -> None:
 
 
 def _print_run(output: Output, report: TransferReport, run: RunReport) -> None:
-    from voucher_gateway.migration.plan.text import amounts_of
+    from voucher_gateway.migration.plan.text import join_amounts
 
     if run.left:
         output.show(f"{count_text(run.left, 'voucher')} left: run the command again")
@@ -227,7 +227,7 @@ def _print_run(output: Output, report: TransferReport, run: RunReport) -> None:
     else:
         carried, target = report.plan.totals.of(Action.CARRY), report.plan.header.target.account
         sentence = f"{count_text(carried.count, 'voucher')} went to {target}, compared and found right"
-        output.show(f"{sentence}: {amounts_of(carried.money)}")
+        output.show(f"{sentence}: {join_amounts(carried.money)}")
 
 
 def _print_left_out(output: Output, report: TransferReport) -> None:

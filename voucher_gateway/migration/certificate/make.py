@@ -29,7 +29,7 @@ from voucher_gateway.migration.run_records import current_user, record_run, run_
 from voucher_gateway.migration.schema import Work
 from voucher_gateway.migration.verify.checks import Difference, DifferenceKind
 from voucher_gateway.migration.verify.parts import summarize
-from voucher_gateway.migration.verify.progress import OnVerificationProgress
+from voucher_gateway.migration.verify.progress import OnVerificationProgress, ProgressReporter
 from voucher_gateway.migration.verify.store import VerificationStore
 from voucher_gateway.migration.verify.verify import Verification, read_and_compare
 from voucher_gateway.version import __version__
@@ -67,7 +67,9 @@ def make_certificate(
             verification = read_and_compare(context, state, opened, store, on_progress=on_progress)
             made_at = now()
             source_now = format_micros(gateway.provider(context.source).vendor_now())
-            listed = write_voucher_list(opened, store.rows(source_now), voucher_list)
+            total = sum(part.count for part in verification.parts)
+            rows = ProgressReporter(on_progress).count_items(store.rows(source_now), "written to the list", total)
+            listed = write_voucher_list(opened, rows, voucher_list)
             in_doubt = store.numbers_in_doubt(source_now)
             verdict = verdict_of(verification, in_doubt)
             record.details |= {"verdict": verdict.value, "rows_sha256": listed.sha256}

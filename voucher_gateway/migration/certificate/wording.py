@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from voucher_gateway.html.document import set_digit_gaps
 from voucher_gateway.migration.certificate.model import Certificate, Verdict
 from voucher_gateway.migration.plan.text import join_amounts, length_of
 from voucher_gateway.migration.schema import PlanState
@@ -100,19 +101,23 @@ def verdict_sentences(certificate: Certificate) -> list[str]:
     if certificate.difference_count:
         plural = "" if certificate.difference_count == 1 else "s"
         sentences.append(
-            f"{certificate.difference_count} difference{plural} from the plan: see the table of differences."
+            f"{set_digit_gaps(str(certificate.difference_count))} difference{plural} from the plan: see the table of"
+            " differences."
         )
     sentences += map(other_plan_sentence, certificate.other_plans)
     in_doubt = sum(total.count for total in certificate.parts if total.part is SourcePart.IN_DOUBT)
     if in_doubt:
         plural = " is" if in_doubt == 1 else "s are"
-        sentences.append(f"{in_doubt} voucher{plural} in doubt: run the plan again, or decide about the operations.")
+        sentences.append(
+            f"{set_digit_gaps(str(in_doubt))} voucher{plural} in doubt: run the plan again, or decide about the"
+            " operations."
+        )
     return sentences
 
 
 def other_plan_sentence(plan: OtherPlan) -> str:
     """Return how many vouchers another plan has moved, and that they do not count here."""
-    vouchers = "1 voucher" if plan.count == 1 else f"{plan.count} vouchers"
+    vouchers = "1 voucher" if plan.count == 1 else f"{set_digit_gaps(str(plan.count))} vouchers"
     work = "is moving" if plan.target is None else "has moved"
     target = "" if plan.target is None else f" to {plan.target}"
     amounts = f" ({join_amounts(plan.money)})" if plan.money else ""

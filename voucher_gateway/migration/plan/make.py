@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 import attrs
 
@@ -18,14 +17,13 @@ from voucher_gateway.migration.plan.measure import commit_time_of, load_of
 from voucher_gateway.migration.plan.model import End, PlanHeader, Step
 from voucher_gateway.migration.plan.plan_file import PlanSummary, PlanWriter, read_summary
 from voucher_gateway.migration.plan.policy import Policy
+from voucher_gateway.migration.plan.progress import OnPlanProgress, count_items, file_reporter
 from voucher_gateway.migration.plan.route import MigrationRoute, choose_route
 from voucher_gateway.migration.plan.scan import IdSet, SourceScanner
 from voucher_gateway.migration.plan.totals import TotalsBuilder
 from voucher_gateway.migration.schema import ids_of_moved_vouchers
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.work_class import WorkClass, use_work_class
-
-_REPORT_EVERY: Final = 100
 
 
 @use_work_class(WorkClass.MIGRATE)
@@ -40,8 +38,8 @@ def make_plan(
     workers: int = 8,
     rates: Mapping[str, float] | None = None,
     after: Path | None = None,
-    on_progress: Callable[[int], None] | None = None,
-    on_file_read: Callable[[int], None] | None = None,
+    on_progress: OnPlanProgress | None = None,
+    on_file_read: OnPlanProgress | None = None,
     on_file_form: Callable[[Sequence[str]], None] | None = None,
 ) -> PlanSummary:
     """Plan how the vouchers of one account are moved to another. Nothing is changed at either vendor.
@@ -56,8 +54,8 @@ def make_plan(
         workers: how many vouchers are read, and later moved, at a time.
         rates: the most requests per second, by account, for this call and for the run.
         after: an earlier plan of the same source. Vouchers that it has moved are left out.
-        on_progress: is called repeatedly with the number of vouchers that were read.
-        on_file_read: if the source is a file, is called repeatedly with the number of its vouchers that were checked.
+        on_progress: is called repeatedly while vouchers are read and written.
+        on_file_read: if the source is a file, is called repeatedly while the file is checked.
         on_file_form: if the source is a file, is called with sentences that say how it is read, before the plan is
             written.
 
@@ -73,7 +71,7 @@ def make_plan(
     _check(source_provider, target_provider, workers, rates or {})
     policy, database = policy or Policy(), gateway.journal.database
     # First, because the checks read the permissions of the logins and the clocks of the vendors.
-    form = source_provider.prepare_source(on_file_read)
+    form = source_provider.prepare_source(file_reporter(on_file_read))
     if form.sentences and on_file_form is not None:
         on_file_form(form.sentences)
     source_check, target_check = source_provider.check(), target_provider.check()
@@ -124,7 +122,7 @@ def make_plan(
         estimate,
         dated=source_check.clock_skew is not None,
         restarts=source_can.restarts_validity,
-        report_progress=on_progress,
+        on_progress=on_progress,
     )
 
 
@@ -138,21 +136,20 @@ def _write_plan(
     *,
     dated: bool,
     restarts: bool,
-    report_progress: Callable[[int], None] | None,
+    on_progress: OnPlanProgress | None,
 ) -> PlanSummary:
     with PlanWriter(out, header, keys) as writer:
         builder = _totals_builder(route, header, restarts=restarts)
-        for planned in scanner.plan(dated=dated):
+        for planned in count_items(scanner.plan(dated=dated), "read", scanner.expected_count, on_progress):
             builder.add(planned)
             writer.write(planned)
-            if report_progress is not None and planned.number % _REPORT_EVERY == 0:
-                report_progress(planned.number)
         if not scanner.codes:
             return writer.finish(builder.totals(scanner.report, scanner.spoiled_codes), estimate(builder.carried))
         # Only now are all codes known, and the vouchers whose code the source has twice.
         with PlanWriter(out, header, keys) as again:
             builder = _totals_builder(route, header, restarts=restarts)
-            for planned in map(scanner.resolve_duplicate_code, writer.read_back()):
+            resolved = map(scanner.resolve_duplicate_code, writer.read_back())
+            for planned in count_items(resolved, "written to the plan", scanner.expected_count, on_progress):
                 builder.add(planned)
                 again.write(planned)
             return again.finish(builder.totals(scanner.report, scanner.spoiled_codes), estimate(builder.carried))

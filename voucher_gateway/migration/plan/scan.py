@@ -212,6 +212,8 @@ class SourceScanner:
         self._held = ReservedVouchers(journal, source)
         self._moved = IdSet.empty() if header.copy else IdSet.of_moves_from(journal, source.account)
         self._taken = TargetCodes(target, journal.keys, rates)
+        self._listing: Listing[Voucher] | None = None
+        self._passed_over = 0
         self.codes = SourceCodes()
         self.spoiled_codes: Mapping[str, int] = {}
         has_pattern = target_account is not None and target_account.code_pattern is not None
@@ -225,13 +227,26 @@ class SourceScanner:
             dated: whether the clock of the source is known.
         """
         with listing_of(self._source, dated=dated) as listing:
-            wanted = enumerate((entry for entry in listing.entries() if entry.id not in self._left_out), 1)
-            for planned in self._map(self._plan_voucher, wanted):
+            self._listing = listing
+            for planned in self._map(self._plan_voucher, enumerate(self._wanted(listing), 1)):
                 if planned.fingerprint is not None:
                     self.codes.add(planned.fingerprint)
                 yield planned
             self.report = _with_gone(listing.report, len(self._secrets.gone))
             self.spoiled_codes = {} if self._spoiled is None else self._spoiled.found()
+
+    def expected_count(self) -> int | None:
+        """Return how many vouchers the plan will have, as far as the vendor tells it; None if it does not."""
+        total = None if self._listing is None else self._listing.report.vendor_total
+        return None if total is None else total - self._passed_over
+
+    def _wanted(self, listing: Listing[Voucher]) -> Iterator[Voucher | UnreadableEntry]:
+        """Yield the entries of the source that the plan has to have."""
+        for entry in listing.entries():
+            if entry.id in self._left_out:
+                self._passed_over += 1
+            else:
+                yield entry
 
     def resolve_duplicate_code(self, planned: PlannedVoucher) -> PlannedVoucher:
         """Return the planned voucher again, now that all codes are known: the source may have its code twice."""

@@ -56,7 +56,7 @@ def window_sentence(header: PlanHeader, totals: Totals) -> str:
     """Return how much value can be spent twice."""
     if not totals.double_spendable:
         return "A voucher can never be spent at both accounts."
-    amounts = amounts_of(totals.double_spendable)
+    amounts = join_amounts(totals.double_spendable)
     if header.copy:
         return f"The source is not changed, so {amounts} can be spent twice, permanently."
     return (
@@ -83,7 +83,7 @@ def restart_sentence(totals: Totals) -> str:
     vouchers = "1 voucher" if restarts.count == 1 else f"{restarts.count} vouchers"
     return (
         "After a rollback or a change, the source counts validity from the beginning:"
-        f" up to {vouchers} with {amounts_of(restarts.money)} would end later."
+        f" up to {vouchers} with {join_amounts(restarts.money)} would end later."
     )
 
 
@@ -123,11 +123,6 @@ def _milliseconds(length: timedelta) -> str:
     """Return a length of time in milliseconds; with one decimal if it is short."""
     milliseconds = length / timedelta(milliseconds=1)
     return f"{milliseconds:.0f}" if milliseconds >= 10 or not length else f"{milliseconds:.1f}"
-
-
-def amounts_of(money: Mapping[str, Money]) -> str:
-    """Return amounts of several currencies; ``nothing`` for none."""
-    return ", ".join(str(amount) for amount in money.values()) or "nothing"
 
 
 def join_amounts(money: Mapping[str, Money]) -> str:

@@ -122,7 +122,7 @@ def check_all(
 ) -> Iterator[Difference]:
     """Yield all differences. Used values, unspendable vouchers and shifted ends are recorded in the store."""
     checks = _VoucherChecks(context, store)
-    for voucher in progress.count_compared(store.each(), store.count()):
+    for voucher in progress.count_items(store.each(), "compared", store.count()):
         planned, at_target, at_source = voucher.planned, voucher.at_target, voucher.at_source
         if voucher.other_move is not None:
             problems = checks.check_moved_by_another(voucher.other_move, at_source, rolled_back=rolled_back)

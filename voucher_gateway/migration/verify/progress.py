@@ -51,12 +51,18 @@ class ProgressReporter:
             yield item
         self._report(f"read at {account}", count, count)
 
-    def count_compared(self, items: Iterable[T], total: int) -> Iterator[T]:
-        """Yield the vouchers that are compared, and report how many there were."""
+    def count_items(self, items: Iterable[T], work: str, total: int) -> Iterator[T]:
+        """Yield vouchers, and report how many there were.
+
+        Args:
+            items: the vouchers.
+            work: what is done with them, in words that follow a number of vouchers.
+            total: the number of them.
+        """
         for count, item in enumerate(items, 1):
             yield item
             if count % _REPORT_EVERY == 0 or count == total:
-                self._report("compared", count, total)
+                self._report(work, count, total)
 
     def _report(self, work: str, count: int, total: int | None) -> None:
         if self._on_progress is not None:

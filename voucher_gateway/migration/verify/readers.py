@@ -119,7 +119,9 @@ def read_source(context: MigrationContext, store: VerificationStore, progress: P
         except MalformedResponse as error:
             return UnreadableEntry.of(None, error.problems or (error.message,), id=id)
 
-    missing = list(context.ordered_map(read_one, store.not_at_source()))
+    ids = store.not_at_source()
+    looked_up = progress.count_items(ids, f"looked up one by one at {context.source}", len(ids))
+    missing = list(context.ordered_map(read_one, looked_up))
     store.source(voucher for voucher in missing if isinstance(voucher, ListedVoucher))
     for entry in missing:
         if isinstance(entry, UnreadableEntry):
