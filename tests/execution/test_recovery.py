@@ -288,7 +288,7 @@ def test_a_correction_never_contradicts_what_the_vendor_shows(shop: Shop) -> Non
 def test_a_wrong_decision_is_corrected_also_after_the_vendor_refused_the_next_attempt(shop: Shop) -> None:
     voucher_id, code, _ = _in_doubt(shop, "drop-before")
     shop.gateway.decide(REDEEM, succeeded=False, by="Ada", reason="not seen")
-    shop.redeem(code, "45.00", reference="1002-a")
+    shop.redeem(code, "45.00", reference="1002-a", if_held="replace")
     with pytest.raises(InsufficientValue):
         shop.redeem(code, order="1001")
     with pytest.raises(InvalidRequest, match="Ada has decided so already"):
