@@ -12,7 +12,7 @@ from tests.sales.shops import FIFTY, NEW, SellingShop
 from voucher_gateway import Gateway, OperationInProgress, SaleState, UnsupportedOperation
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.journal.journal import open_journal
-from voucher_gateway.journal.schema import moved
+from voucher_gateway.journal.moves import claim_moves, complete_moves
 from voucher_gateway.sales.schema import sales
 from voucher_gateway.sales.store import SaleStore
 from voucher_gateway.testing.harness.child_process import KEYS, outcome_name
@@ -102,16 +102,8 @@ def test_a_voucher_that_was_moved_away_is_not_called_revoked(open_shop: Callable
     journal = shop.gateway.journal
     assert journal is not None
     with journal.database.write() as connection:
-        connection.execute(
-            moved.insert().values(
-                account=ACCOUNT,
-                voucher_id=sale.voucher_id,
-                to_account="other",
-                to_voucher_id="V-9",
-                plan_id="plan",
-                moved_at="2030-01-01T00:00:00.000000Z",
-            )
-        )
+        claim_moves(connection, journal.keys, ACCOUNT, [str(sale.voucher_id)], "plan")
+        complete_moves(connection, journal.keys, ACCOUNT, "other", [(str(sale.voucher_id), "V-9")], "plan")
     with pytest.raises(UnsupportedOperation, match="moved to the account other, where its id is V-9"):
         sale.revoke("chargeback")
     assert sale.refresh().state is SaleState.FULFILLED
