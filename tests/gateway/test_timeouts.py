@@ -142,6 +142,29 @@ def test_a_busy_journal_ends_the_call_in_time_and_nothing_is_sent(
     assert gateway.redeem("shop", code, TEN, reference="1001-a").money == TEN
 
 
+def test_a_busy_journal_ends_a_step_of_a_payment_and_of_a_sale_in_time(
+    either_shop: Shop, gateway: Gateway, code: str
+) -> None:
+    opened = gateway.payment("1001", total=TEN)
+    opened.add(code, account="shop")
+    opened.authorize()
+    payment = gateway.payment("1001", total=TEN)
+    sale = gateway.sale("1002-1", "shop", NewVoucher(initial=TEN))
+    sale.prepare()
+    blocker, sent = either_shop.another_gateway().journal, either_shop.changes()
+    assert blocker is not None
+    with blocker.database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("LOCK TABLE voucher_gateway_payments, voucher_gateway_sales IN EXCLUSIVE MODE")
+        for step in (payment.capture, sale.fulfil):
+            with ends_soon(), pytest.raises(DatabaseUnavailable):
+                step(timeout=SHORT_S)
+    assert either_shop.changes() == sent
+    payment.capture()
+    sale.fulfil()
+    assert (payment.state, sale.state) == (PaymentState.CAPTURED, SaleState.FULFILLED)
+
+
 def test_a_captured_payment_that_runs_out_of_time_is_completed_by_the_next_call(
     either_shop: Shop, gateway: Gateway, code: str
 ) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import attrs
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.call_deadline import seconds_within
 from voucher_gateway.errors import ConfigurationError, OperationInProgress, VoucherGatewayError
 from voucher_gateway.instants import now
 from voucher_gateway.journal.events.kinds import EventKind
@@ -23,6 +24,7 @@ from voucher_gateway.payments.refund_records import PaymentRefund
 from voucher_gateway.payments.store import EPOCH, EPOCH_READ, LegSeal, PaymentStore
 from voucher_gateway.payments.turns import Turns
 from voucher_gateway.payments.verbs import VoucherVerbs
+from voucher_gateway.storage.connections import BUSY_TIMEOUT_S
 
 if TYPE_CHECKING:
     from voucher_gateway.journal.journal import Journal
@@ -147,7 +149,10 @@ class PaymentWork:
         legs = legs or {}
         with self._guard:
             changes |= {"updated_at": now(), "epoch": self._epoch}
-            with self.store.database.write() as connection:
+            # Nothing is sent before the first commit. A later one records what happened, however long that takes.
+            is_first = self.record.epoch != self._epoch
+            wait_s = seconds_within(BUSY_TIMEOUT_S) if is_first else BUSY_TIMEOUT_S
+            with self.store.database.write(wait_s=wait_s) as connection:
                 self.store.update(connection, self.record, changes)
                 for number, values in legs.items():
                     if values:

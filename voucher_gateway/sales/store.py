@@ -11,6 +11,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.call_deadline import seconds_within
 from voucher_gateway.errors import OperationInProgress
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.events.kinds import EventKind
@@ -20,6 +21,7 @@ from voucher_gateway.journal.pruned import SALE, require_name_not_pruned
 from voucher_gateway.sales.events import append_sale_event, kind_of_change
 from voucher_gateway.sales.records import SaleRow, SaleState
 from voucher_gateway.sales.schema import SALES, sales
+from voucher_gateway.storage.connections import BUSY_TIMEOUT_S
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway.storage.statements import PreparedStatement
@@ -63,7 +65,7 @@ class SaleStore:
         Raises:
             ReferencePruned: if there was a sale of this name whose row was removed.
         """
-        with self._database.write() as connection:
+        with self._database.write(wait_s=seconds_within(BUSY_TIMEOUT_S)) as connection:
             lock_in_transaction(connection, "sale", row.name)
             existing = _select(connection, row.name)
             if existing is not None:
@@ -86,7 +88,7 @@ class SaleStore:
                 yield row
 
     def _take(self, name: str) -> SaleRow:
-        with self._database.write() as connection:
+        with self._database.write(wait_s=seconds_within(BUSY_TIMEOUT_S)) as connection:  # nothing is sent before
             _TAKE.execute(connection, {"sale": name})
             row = _select(connection, name)
         assert row is not None
