@@ -116,3 +116,24 @@ def test_the_look_up_of_a_payment_at_a_named_account_has_its_line(
 ) -> None:
     shop.gateway.payment("1001", total=TEN).add(code, account="shop")
     assert [line for line in lines(caplog) if line.startswith("shop: find: succeeded")]
+
+
+class BrokenHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        raise RuntimeError("4711 broken")
+
+
+def test_a_handler_that_raises_does_not_hide_how_a_call_ended(
+    shop: Shop, code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler = BrokenHandler()
+    calls = logging.getLogger("voucher_gateway.calls")
+    calls.addHandler(handler)
+    try:
+        assert not shop.redeem(code, reference="1001-a").replayed
+        with pytest.raises(VoucherGatewayError, match="no such voucher"):
+            shop.gateway.balance("shop", "JTL-NO-SUCH-CODE")
+    finally:
+        calls.removeHandler(handler)
+    lines_of_stderr = capsys.readouterr().err.splitlines()
+    assert set(lines_of_stderr) == {"voucher_gateway.calls: a handler of the log raised RuntimeError"}

@@ -11,7 +11,7 @@ import pytest
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -128,3 +128,47 @@ print([name for name in sys.modules if name.startswith("opentelemetry")])
 """
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert result.stdout == "[]\n"
+
+
+class BrokenProcessor(SpanProcessor):
+    """A processor of spans that raises at their begin or at their end."""
+
+    def __init__(self, moment: str) -> None:
+        self.moment = moment
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        if self.moment == "begin":
+            raise RuntimeError("4711 broken")
+
+    def on_end(self, span: Any) -> None:
+        if self.moment == "end":
+            raise RuntimeError("4711 broken")
+
+
+@pytest.mark.parametrize("moment", ["begin", "end"])
+def test_a_processor_that_raises_changes_no_outcome(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, moment: str
+) -> None:
+    voucher_id, code = shop.voucher()
+    provider = TracerProvider()
+    provider.add_span_processor(BrokenProcessor(moment))
+    monkeypatch.setattr(trace, "get_tracer", lambda *names: provider.get_tracer(*names))
+    monkeypatch.setattr(opentelemetry, "SPANS", opentelemetry._OpenTelemetrySpans())
+
+    assert not shop.redeem(code).replayed
+
+    assert (shop.remaining(voucher_id), shop.charges()) == ("40.00", 1)
+    assert "OpenTelemetry raised RuntimeError: a span or a metric is not recorded" in caplog.text
+    assert "4711" not in caplog.text
+    assert not trace.get_current_span().get_span_context().is_valid, "no span stays current"
+
+
+def test_a_metric_that_raises_changes_no_outcome(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("4711 broken")
+
+    broken = opentelemetry._OpenTelemetrySpans()
+    monkeypatch.setattr(broken.calls, "add", fail)
+    monkeypatch.setattr(opentelemetry, "SPANS", broken)
+    code = shop.voucher()[1]
+    assert not shop.redeem(code).replayed

@@ -7,6 +7,7 @@ handler that writes JSON. A field never holds a code: a reference that contains 
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,7 +108,7 @@ def observe_call(
     finally:
         _observed.reset(token)
         if log.isEnabledFor(logging.INFO):
-            log.info("%s", call, extra=call.fields())
+            _write_line(call)
 
 
 def note_request() -> None:
@@ -120,6 +121,15 @@ def note_try() -> None:
     """Count a sending of a request of the observed call."""
     if (call := _observed.get()) is not None:
         call.tries += 1
+
+
+def _write_line(call: CallObservation) -> None:
+    """Write the line of a call. A handler or a filter of the program that raises does not hide how the call ended."""
+    try:
+        log.info("%s", call, extra=call.fields())
+    except Exception as error:  # noqa: BLE001 - a foreign error must not stand for the outcome of a call
+        if logging.raiseExceptions and sys.stderr is not None:
+            sys.stderr.write(f"voucher_gateway.calls: a handler of the log raised {type(error).__name__}\n")
 
 
 def _without_code(text: str | None, code: Code | None) -> str | None:

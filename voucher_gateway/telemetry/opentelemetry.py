@@ -6,15 +6,18 @@ automatic instrumentations of HTTP libraries are switched off, because they woul
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import metrics, trace
 
 from voucher_gateway.telemetry.spans import SCOPE, CallSpan, RequestSpan, SpanMaker
 from voucher_gateway.version import __version__
+
+log: Final = logging.getLogger("voucher_gateway.telemetry")
 
 # Both keys are in the API package, so that all instrumentations have the same. Their names are not documented.
 _SUPPRESSED: Final = tuple(
@@ -32,8 +35,9 @@ class _TracedCall(CallSpan):
 
     def end_call(self, outcome: str, error: str | None, replayed: bool, duration_ms: float) -> None:
         labels = {**self._labels, f"{SCOPE}.outcome": outcome}
-        self._spans.calls.add(1, labels)
-        self._spans.durations.record(duration_ms / 1000, labels)
+        with _drop_errors():
+            self._spans.calls.add(1, labels)
+            self._spans.durations.record(duration_ms / 1000, labels)
         self._span.set_attribute(f"{SCOPE}.outcome", outcome)
         self._span.set_attribute(f"{SCOPE}.replayed", replayed)
         if error is not None:
@@ -73,10 +77,7 @@ class _OpenTelemetrySpans:
             attributes[f"{SCOPE}.reference"] = reference
         if order is not None:
             attributes[f"{SCOPE}.order"] = order
-        # The text of an error is not recorded: an error that is not of this library could quote a code.
-        with self._tracer.start_as_current_span(
-            f"voucher {verb}", attributes=attributes, record_exception=False, set_status_on_exception=False
-        ) as span:
+        with self._current_span(f"voucher {verb}", attributes) as span:
             yield _TracedCall(account, verb, span, self)
 
     @contextmanager
@@ -87,13 +88,7 @@ class _OpenTelemetrySpans:
             "url.template": template,
             "server.address": host,
         }
-        with self._tracer.start_as_current_span(
-            f"{method} {template}",
-            kind=trace.SpanKind.CLIENT,
-            attributes=attributes,
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
+        with self._current_span(f"{method} {template}", attributes, trace.SpanKind.CLIENT) as span:
             context = otel_context.get_current()
             for key in _SUPPRESSED:
                 context = otel_context.set_value(key, True, context)
@@ -102,6 +97,36 @@ class _OpenTelemetrySpans:
                 yield _TracedRequest(span)
             finally:
                 otel_context.detach(token)
+
+    @contextmanager
+    def _current_span(
+        self, name: str, attributes: Mapping[str, str], kind: trace.SpanKind = trace.SpanKind.INTERNAL
+    ) -> Iterator[trace.Span]:
+        """Make a span current. A processor of spans that raises changes nothing for the call: it may have moved money.
+
+        The text of an error is not recorded: an error that is not of this library could quote a code.
+        """
+        current: Any = self._tracer.start_as_current_span(
+            name, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
+        )
+        span = None
+        with _drop_errors():
+            span = current.__enter__()
+        try:
+            yield trace.INVALID_SPAN if span is None else span
+        finally:
+            if span is not None:
+                with _drop_errors():
+                    current.__exit__(None, None, None)
+
+
+@contextmanager
+def _drop_errors() -> Iterator[None]:
+    """Drop an error of what the program records with, and log its type. Its text could quote what it was given."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - a foreign error must not stand for the outcome of a call
+        log.warning("OpenTelemetry raised %s: a span or a metric is not recorded", type(error).__name__)
 
 
 SPANS: Final[SpanMaker] = _OpenTelemetrySpans()
