@@ -13,7 +13,7 @@ from voucher_gateway.async_gateway.methods import Wrapper
 from voucher_gateway.async_gateway.threads import CallThreads
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.events.event import Event
-from voucher_gateway.journal.events.feed import EventFeed
+from voucher_gateway.journal.events.feed import EventFeed, check_limit
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.events.reader import PAGE, POLL_S
 
@@ -118,6 +118,7 @@ class AsyncEventFeed:
         Returns:
             how many events were delivered.
         """
+        check_limit(limit)
         count = 0
         async with self:
             while count != limit:

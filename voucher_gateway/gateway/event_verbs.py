@@ -54,10 +54,10 @@ class EventVerbs(GatewayBase):
         """
         database = self._require_journal().journal.database
         from voucher_gateway.journal.events.event import EventPosition
+        from voucher_gateway.journal.events.feed import check_limit
         from voucher_gateway.journal.events.reader import check_position, iterate_events
 
-        if limit is not None and limit < 0:
-            raise InvalidRequest("limit is 0 or more, or None for all", field="limit", rule="0 or more")
+        check_limit(limit)
         position = EventPosition() if after is None else EventPosition.parse(after)
         check_position(database, position)
         return iterate_events(

@@ -181,6 +181,29 @@ def test_wrong_arguments_are_refused(either_shop: Shop, wrong: dict[str, Any]) -
         either_shop.gateway.event_feed(**{"name": "f", **wrong})
 
 
+@pytest.mark.parametrize("limit", [-1, "5", 1.5])
+def test_a_wrong_limit_is_refused_and_delivers_nothing(either_shop: Shop, limit: Any) -> None:
+    append_many(either_shop, "a", "b")
+    handled: list[Event] = []
+    with pytest.raises(InvalidRequest, match="limit is 0 or more"):
+        either_shop.gateway.event_feed("f").deliver(handled.append, limit=limit)
+    with pytest.raises(InvalidRequest, match="limit is 0 or more"):
+        list(either_shop.gateway.events(limit=limit))
+    assert handled == []
+
+
+def test_an_event_for_a_coroutine_function_comes_again(either_shop: Shop) -> None:
+    """Nothing would await the coroutine: the event would be lost."""
+
+    async def handle(event: Event) -> None:
+        raise AssertionError(event)
+
+    append_many(either_shop, "a")
+    with pytest.raises(InvalidRequest, match=r"use AsyncGateway\.event_feed"):
+        either_shop.gateway.event_feed("f").deliver(handle)
+    assert subjects_of(either_shop.gateway.event_feed("f")) == ["a"]
+
+
 def test_a_feed_that_is_not_open_is_not_read(either_shop: Shop) -> None:
     feed = either_shop.gateway.event_feed("f")
     with pytest.raises(InvalidRequest, match="the feed is not open"):

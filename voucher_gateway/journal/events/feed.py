@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import re
 import threading
@@ -187,8 +188,10 @@ class EventFeed:
             how many events were delivered.
 
         Raises:
+            InvalidRequest: if the limit is below zero, or the function is a coroutine function: nothing would await it.
             OperationInProgress: if another worker has the feed open.
         """
+        check_limit(limit)
         was_open = self._lock is not None
         self.open()
         count = 0
@@ -196,7 +199,7 @@ class EventFeed:
             while count != limit:
                 events = self.read()
                 for event in events[: None if limit is None else limit - count]:
-                    handler(event)
+                    _require_done(handler(event))
                     self.commit(event)
                     count += 1
                 if events:
@@ -248,6 +251,27 @@ class EventFeed:
             )
         self._committed = position
         self._position = max(self._position, position)
+
+
+def check_limit(limit: object) -> None:
+    """Check how many events are asked for at most.
+
+    Raises:
+        InvalidRequest: if it is not a whole number from zero on, or None.
+    """
+    if limit is not None and (not isinstance(limit, int) or limit < 0):
+        raise InvalidRequest("limit is 0 or more, or None for all", field="limit", rule="0 or more")
+
+
+def _require_done(result: object) -> None:
+    """Check that a function has handled its event. A coroutine has not even begun, so its event must come again."""
+    if inspect.iscoroutine(result):
+        result.close()
+        raise InvalidRequest(
+            "the function is a coroutine function, which this feed cannot await: use AsyncGateway.event_feed",
+            field="handler",
+            rule="a function that returns when the event is handled",
+        )
 
 
 def _columns(position: EventPosition) -> dict[str, Any]:
