@@ -27,6 +27,7 @@ from voucher_gateway import (
     Sale,
     VoucherQuery,
 )
+from voucher_gateway.async_gateway.methods import iterate_on_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -198,6 +199,50 @@ def test_a_forked_child_has_threads_of_its_own(shop: Shop, code: str) -> None:
 def test_fewer_than_one_thread_is_refused(shop: Shop) -> None:
     with pytest.raises(InvalidRequest, match="threads must be above zero"):
         AsyncGateway(shop.gateway, threads=0)
+
+
+@pytest.mark.parametrize("threads", ["4", 1.5])
+def test_a_number_of_threads_is_a_whole_number(shop: Shop, threads: Any) -> None:
+    with pytest.raises(InvalidRequest, match="threads must be above zero, as a whole number"):
+        AsyncGateway(shop.gateway, threads=threads)
+
+
+def test_a_call_after_the_end_sends_nothing(shop: Shop, code: str) -> None:
+    async def main() -> None:
+        gateway = AsyncGateway(shop.another_gateway())
+        await gateway.close()
+        with pytest.raises(ProviderUnavailable, match="nothing was sent: the AsyncGateway is closed"):
+            await gateway.redeem("shop", code, TEN, reference="1001-a")
+
+    asyncio.run(main())
+    assert shop.charges() == 0
+
+
+def test_a_time_out_ends_an_iteration_whose_next_step_runs(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def operations(self: Gateway) -> Any:
+        try:
+            begun.set()
+            go_on.wait(10)
+            yield "an operation"
+        finally:
+            closed.set()
+
+    monkeypatch.setattr(AsyncGateway, "operations", iterate_on_thread(operations))
+
+    async def use(gateway: AsyncGateway) -> None:
+        async def read() -> None:
+            async for _ in gateway.operations():
+                raise AssertionError("it comes after the time-out")
+
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(read(), 0.05)
+        assert begun.is_set(), "the step runs"
+        go_on.set()
+
+    run(shop, use)
+    assert closed.is_set(), "the generator is closed at the end of its step"
 
 
 def test_an_order_is_paid_by_awaited_methods(shop: Shop, code: str) -> None:

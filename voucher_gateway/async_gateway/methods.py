@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
@@ -98,13 +100,36 @@ def iterate_on_thread(
     async def iterate(self: Wrapper[B], /, *arguments: P.args, **keywords: P.kwargs) -> AsyncIterator[T]:
         call = self.threads.run(method, self.blocking, *arguments, **keywords)
         del arguments, keywords
-        entries = await call
+        steps = _Steps(await call)
         try:
-            while (entry := await self.threads.run(next, entries, _END)) is not _END:
-                yield entry  # type: ignore[misc]  # it is not the end
-        finally:
-            close = getattr(entries, "close", None)
-            if close is not None:
-                await self.threads.run(close)
+            while (entry := await self.threads.run(steps.next)) is not _END:
+                yield entry  # it is not the end
+        except asyncio.CancelledError:
+            self.threads.start(steps.close)  # when the step ends that runs: the task does not wait for it
+            raise
+        except BaseException:
+            await self.threads.run(steps.close)
+            raise
+        await self.threads.run(steps.close)
 
     return iterate
+
+
+class _Steps:
+    """The steps of an iterator, one at a time: a generator that runs on one thread cannot be closed by another."""
+
+    def __init__(self, entries: Iterator[Any]) -> None:
+        self._entries = entries
+        self._lock = threading.Lock()
+
+    def next(self) -> Any:
+        """Return the next entry, or `_END`."""
+        with self._lock:
+            return next(self._entries, _END)
+
+    def close(self) -> None:
+        """Close the iterator, if it can be closed."""
+        close = getattr(self._entries, "close", None)
+        if close is not None:
+            with self._lock:
+                close()

@@ -35,8 +35,10 @@ class CallThreads:
     """
 
     def __init__(self, count: int) -> None:
-        if count < 1:
-            raise InvalidRequest("threads must be above zero", field="threads", rule="at least 1")
+        if not _is_positive(count):
+            raise InvalidRequest(
+                "threads must be above zero, as a whole number", field="threads", rule="at least 1, as a whole number"
+            )
         self._count = count
         self.renew_after_fork()
         fork_safety.register(self)
@@ -53,7 +55,7 @@ class CallThreads:
         here on, and the call is not made if no thread is free by then.
 
         Raises:
-            ProviderUnavailable: if no thread was free before the call's deadline.
+            ProviderUnavailable: if no thread was free before the call's deadline, or the gateway was closed.
         """
         fork_safety.renew_if_forked()
         timeout: Any = keywords.get("timeout")
@@ -62,10 +64,11 @@ class CallThreads:
         with ExitStack() as stack:
             try:
                 stack.enter_context(use_call_deadline(timeout))
-                context = contextvars.copy_context()
-                future = self._pool.submit(context.run, call)
+                future = self._submit(call)
             finally:
                 del call
+            if future is None:
+                raise ProviderUnavailable("nothing was sent: the AsyncGateway is closed, or the program ends")
             try:
                 return await _wait_for_result(future)
             except asyncio.CancelledError:
@@ -73,11 +76,26 @@ class CallThreads:
                     future.add_done_callback(_log_dropped)
                 raise
 
+    def start(self, function: Callable[[], object]) -> None:
+        """Call a function on a thread, when one is free. Nothing waits for it. After `close` it is not called."""
+        self._submit(function)
+
+    def _submit(self, function: Callable[[], T]) -> Future[T] | None:
+        """Call a function on a thread with the context of the caller; None after `close`, or when the program ends."""
+        try:
+            return self._pool.submit(contextvars.copy_context().run, function)
+        except RuntimeError:
+            return None
+
     async def close(self) -> None:
         """Wait until the calls that run have ended, and end the threads."""
         fork_safety.renew_if_forked()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, functools.partial(self._pool.shutdown, wait=True))
+
+
+def _is_positive(count: object) -> bool:
+    return isinstance(count, int) and count > 0
 
 
 async def _wait_for_result(future: Future[T]) -> T:
