@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from voucher_gateway import ConfigurationError
-from voucher_gateway.config.account_source import AccountSource
+from voucher_gateway import AccountsUnavailable, ConfigurationError
+from voucher_gateway.config.account_source import AccountSource, ask_source, names_of_source
 from voucher_gateway.config.loader import load_config
 
 SHOP = """
@@ -62,3 +62,32 @@ def test_a_wrong_source_is_a_problem_of_the_configuration(value: Any, problem: s
     with pytest.raises(ConfigurationError) as caught:
         load_config({"account_source": value})
     assert caught.value.message == f"config: account_source: {problem}"
+
+
+class NamesOf:
+    """A source whose names are what a test gives."""
+
+    def __init__(self, names: Any) -> None:
+        self.names = names
+
+    def find_account(self, name: str) -> None:
+        raise RuntimeError(f"4711 secret of {name}")
+
+    def account_names(self) -> Any:
+        return self.names
+
+
+@pytest.mark.parametrize("names", ["anna", ["anna", 5], [None], [b"anna"]])
+def test_names_that_are_no_strings_are_refused(names: Any) -> None:
+    """A string would be read letter by letter, and `find` would say of each code that no account has it."""
+    with pytest.raises(ConfigurationError, match="must return the names, each as a string"):
+        names_of_source(NamesOf(names))
+
+
+def test_an_error_names_an_account_only_if_it_can_be_one() -> None:
+    for name, where in (("anna", "anna: "), ("x\nINFO anna: redeem: succeeded", "")):
+        with pytest.raises(AccountsUnavailable) as caught:
+            ask_source(NamesOf([]), name)
+        assert str(caught.value) == (
+            f"{where}the source of accounts raised RuntimeError for this account; nothing was sent"
+        )

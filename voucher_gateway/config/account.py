@@ -22,6 +22,11 @@ COMMON_KEYS: Final = ("provider", "code_pattern", "normalize_codes", "accept_ris
 _ACCOUNT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
+def is_account_name(name: object) -> bool:
+    """Whether an account can have a name."""
+    return isinstance(name, str) and _ACCOUNT_NAME.fullmatch(name) is not None
+
+
 @attrs.frozen(kw_only=True)
 class AccountConfig:
     """One vendor login.
@@ -68,7 +73,7 @@ def read_account_table(
         installed: the installed providers.
     """
     where = ("accounts", name)
-    if not isinstance(name, str) or not _ACCOUNT_NAME.fullmatch(name):
+    if not is_account_name(name):
         problems.add(where, "must be named with letters, digits and _ . - (64 at most, a letter or digit first)")
     if not isinstance(table, Mapping):
         problems.add(where, f"must be a table, not {toml_type_name(table)}")
@@ -184,7 +189,7 @@ def _former_names(given: Any, problems: ConfigProblems, where: Where) -> tuple[s
     if not isinstance(given, list | tuple):
         problems.add(where, f"must be an array of names, not {toml_type_name(given)}")
         return ()
-    if any(not isinstance(name, str) or not _ACCOUNT_NAME.fullmatch(name) for name in given):
+    if not all(map(is_account_name, given)):
         problems.add(where, "must hold names of accounts: letters, digits and _ . - (64 at most)")
         return ()
     return tuple(dict.fromkeys(given))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from voucher_gateway import registry
-from voucher_gateway.config.account import AccountConfig, read_account_table
+from voucher_gateway.config.account import AccountConfig, is_account_name, read_account_table
 from voucher_gateway.config.named_object import read_named_object
 from voucher_gateway.config.provider_settings import ConfigProblems
 from voucher_gateway.errors import AccountsUnavailable, ConfigurationError, VoucherGatewayError
@@ -133,18 +133,23 @@ def names_of_source(source: AccountSource) -> tuple[str, ...]:
         ConfigurationError: if it cannot list them.
     """
     try:
-        return tuple(dict.fromkeys(source.account_names()))
+        names = source.account_names()
+        unique = {} if isinstance(names, str) else dict.fromkeys(names)
     except VoucherGatewayError:
         raise
     except Exception as error:
         raise _unavailable(error, "when it was asked for all names") from error
+    if isinstance(names, str) or not all(isinstance(name, str) for name in unique):
+        raise ConfigurationError("account_names of the source of accounts must return the names, each as a string")
+    return tuple(unique)
 
 
 def _unavailable(error: Exception, when: str, account: str | None = None) -> AccountsUnavailable:
     # The message of a foreign error could hold a secret.
     log.warning("the source of accounts raised %s %s", type(error).__name__, when, extra={"account": account})
     message = f"the source of accounts raised {type(error).__name__} {when}; nothing was sent"
-    return AccountsUnavailable(message, account=account)
+    is_name = account is not None and is_account_name(account)  # otherwise it is any text that a caller gave
+    return AccountsUnavailable(message, account=account if is_name else None)
 
 
 @hide_arguments
