@@ -123,8 +123,23 @@ def test_a_right_project_has_nothing_to_say(project: Project) -> None:
             "(voucher_gateway.W002) the journal is in the SQLite file",
         ),
         ("VOUCHER_GATEWAY_DATABASE = 'voucher'", "(voucher_gateway.E004) VOUCHER_GATEWAY_DATABASE names 'voucher'"),
+        ("DATABASE_ROUTERS = []", "(voucher_gateway.E005) the journal is in the database 'vouchers', and no router"),
+        (
+            "VOUCHER_GATEWAY_ACCOUNTS = type('Broken', (), {'__init__': lambda self: 1 / 0})",
+            "voucher_gateway.E001) config: account_source: cannot be made: its class raised an error",
+        ),
     ],
-    ids=["no setting", "wrong key", "no journal", "no key", "one file, atomic", "one file", "no such database"],
+    ids=[
+        "no setting",
+        "wrong key",
+        "no journal",
+        "no key",
+        "one file, atomic",
+        "one file",
+        "no such database",
+        "no router",
+        "a class that raises",
+    ],
 )
 @pytest.mark.long
 def test_a_check_names_what_is_wrong(project: Project, changes: str, text: str) -> None:
@@ -202,21 +217,26 @@ assert client.post(f"/admin/voucher_gateway/payment/{{payment.id}}/change/", {{"
 
 
 @pytest.mark.long
-def test_a_model_of_the_journal_cannot_be_saved(project: Project) -> None:
+def test_a_model_of_the_journal_cannot_be_written(project: Project) -> None:
     text = project.run(
         "-c",
         """
 import django
 django.setup()
 from voucher_gateway.contrib.django.models import Operation
-for change in (Operation(id="1").save, Operation(id="1").delete):
+rows = Operation.objects.using("vouchers")
+for change in (
+    Operation(id="1").save, Operation(id="1").delete, rows.delete, rows.all().delete,
+    lambda: rows.filter(id="1").update(account="x"), lambda: rows.create(id="1"),
+    lambda: rows.bulk_create([Operation(id="1")]), lambda: Operation.objects.update_or_create(id="1"),
+):
     try:
         change()
     except TypeError as error:
         print(error)
 """,
     )
-    assert text == "the journal is written by the gateway alone\n" * 2
+    assert text == "the journal is written by the gateway alone\n" * 8
 
 
 @pytest.mark.long

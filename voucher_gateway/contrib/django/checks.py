@@ -9,11 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
+from django.db import router
 from sqlalchemy.engine import make_url
 
 from voucher_gateway.config.loader import Config
 from voucher_gateway.contrib.django.gateway import read_config
-from voucher_gateway.contrib.django.models import DATABASE_SETTING
+from voucher_gateway.contrib.django.models import DATABASE_SETTING, Operation
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.journal.keys import KEY_VARIABLE
 
@@ -32,7 +33,7 @@ def check_configuration(**_: Any) -> list[CheckMessage]:
                 id="voucher_gateway.W001",
             )
         ]
-    return [*_check_key(config), *_check_shared_file(config), *_check_admin()]
+    return [*_check_key(config), *_check_shared_file(config), *_check_admin(), *_check_router()]
 
 
 def _check_key(config: Config) -> list[CheckMessage]:
@@ -79,3 +80,13 @@ def _check_admin() -> list[CheckMessage]:
         return []
     text = f"{DATABASE_SETTING} names {alias!r}, which is not a database of DATABASES"
     return [Error(text, hint="name the database that has the journal", id="voucher_gateway.E004")]
+
+
+def _check_router() -> list[CheckMessage]:
+    """Check that Django reads the journal's tables where the setting says they are."""
+    alias = getattr(settings, DATABASE_SETTING, None)
+    if alias is None or alias not in settings.DATABASES or router.db_for_read(Operation) == alias:
+        return []
+    text = f"the journal is in the database {alias!r}, and no router of DATABASE_ROUTERS reads it there"
+    hint = "add voucher_gateway.contrib.django.models.JournalRouter to DATABASE_ROUTERS, before the others"
+    return [Error(text, hint=hint, id="voucher_gateway.E005")]

@@ -80,13 +80,12 @@ def _account_source() -> Any:
     if not isinstance(source, str):
         return source
     try:
-        source = import_string(source)
+        return import_string(source)  # `load_config` makes an object of a class
     except ImportError:
         raise ConfigurationError(
             "the setting VOUCHER_GATEWAY_ACCOUNTS cannot be imported: it must be a dotted path, such as"
             " shop.tenants.find_account"
         ) from None
-    return source() if isinstance(source, type) else source
 
 
 def _on_setting_changed(*, setting: str, **_: object) -> None:

@@ -28,8 +28,25 @@ class JournalRouter:
         return False if app_label == APP_LABEL else None
 
 
+class ReadOnlyQuerySet(models.QuerySet):
+    """Rows that are only read."""
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        """Refuse.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("the journal is written by the gateway alone")
+
+    update = delete = create = get_or_create = update_or_create = bulk_create = bulk_update = _refuse
+    _update = _raw_delete = _refuse
+
+
 class ReadOnly(models.Model):
     """A row that is only read."""
+
+    objects = ReadOnlyQuerySet.as_manager()
 
     class Meta:  # noqa: D106 - Django's
         abstract = True
