@@ -93,8 +93,13 @@ _OWN_CODE: Final = re.compile(r"(?:VOUCHER|RESERVATION|CHARGE|CLIENT)\.[A-Z0-9_.
 # The code of the request's field `id` is CUSTOM_ID (vendor page).
 _DUPLICATE_CODES: Final = frozenset({"VOUCHER.CREATE.CUSTOM_ID.UNIQUE", "VOUCHER.CREATE.CODE.UNIQUE"})
 
-# Only names such as filter[sku] and error codes are quoted. A free text could contain a voucher's code.
-_QUOTABLE: Final = re.compile(r"[A-Za-z0-9_.:,\[\]\-]{1,80}")
+# Only names such as filter[sku], rules such as max:255 and error codes are quoted: words without digits, and numbers
+# of rules. Any other text could be a voucher's code, or have one in it.
+_PROPERTY: Final = re.compile(r"[a-z_]{1,40}(?:\[[a-z_]{1,40}\]|\.[a-z_]{1,40}|\.[0-9]{1,3}){0,6}")
+_RULE: Final = re.compile(r"[a-z_]{1,40}(?::(?:[a-z_]{1,40}|[0-9.]{1,9})(?:,(?:[a-z_]{1,40}|[0-9.]{1,9})){0,6})?")
+_ERROR_CODE: Final = re.compile(
+    r"(?=[A-Z]*[._])[A-Z_.]{1,120}(?::(?:[A-Z_]{1,40}|[0-9.]{1,9})(?:,(?:[A-Z_]{1,40}|[0-9.]{1,9})){0,6})?"
+)
 
 
 def parse_refusal(reply: Response) -> VoucherGatewayError | None:
@@ -109,7 +114,7 @@ def parse_refusal(reply: Response) -> VoucherGatewayError | None:
         return None
     if reply.status == 404 and not _is_own_not_found(body):
         return None
-    code = _quotable_name(body["code"]) or None
+    code = _quotable_text(body["code"], _ERROR_CODE) or None
     reason = code or "with a code that cannot be shown"
     if reply.status == 403:
         return AccessDenied(f"the vendor forbids the call ({reason})", vendor_code=code)
@@ -139,9 +144,9 @@ def _fields(errors: object) -> tuple[FieldError, ...]:
 
 def _field(item: Mapping[str, Any]) -> FieldError:
     return FieldError(
-        _quotable_name(item.get("property")),
-        rule=_quotable_name(item.get("rule")),
-        code=_quotable_name(item.get("code")),
+        _quotable_text(item.get("property"), _PROPERTY),
+        rule=_quotable_text(item.get("rule"), _RULE),
+        code=_quotable_text(item.get("code"), _ERROR_CODE),
     )
 
 
@@ -149,5 +154,5 @@ def _sentence(fields: tuple[FieldError, ...]) -> str:
     return ", ".join(f"{field.field or 'a field'} breaks {field.rule or field.code or 'a rule'}" for field in fields)
 
 
-def _quotable_name(value: object) -> str:
-    return value if isinstance(value, str) and _QUOTABLE.fullmatch(value) else ""
+def _quotable_text(value: object, shape: re.Pattern[str]) -> str:
+    return value if isinstance(value, str) and shape.fullmatch(value) else ""

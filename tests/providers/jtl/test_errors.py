@@ -220,6 +220,23 @@ def test_names_of_fields_and_rules_are_shown_with_all_their_signs(
     assert caught.value.fields == (FieldError(property, rule=rule, code="A.B.C"),)
 
 
+@pytest.mark.parametrize(
+    "echo", [LEAK, LEAK.lower(), LEAK.replace("-", ""), f"VOUCHER.{LEAK}", f"exists:vouchers,{LEAK}"]
+)
+def test_a_voucher_code_in_the_place_of_a_name_is_not_quoted(
+    vendor: responses.RequestsMock, lone_adapter: JtlProvider, echo: str
+) -> None:
+    error = f'[{{"code": "{echo}", "property": "{echo}", "rule": "{echo}"}}]'
+    vendor.post(f"{PRODUCTION}/vouchers", body=_json(echo, errors=error), status=422)
+    with pytest.raises(Rejected) as caught:
+        lone_adapter.issue(NewVoucher(initial=Money(1, "EUR"), code=LEAK), reference="r")
+    assert caught.value.message == (
+        "the vendor refused the call (with a code that cannot be shown: a field breaks a rule)"
+    )
+    assert (caught.value.vendor_code, caught.value.fields) == (None, (FieldError("", rule="", code=""),))
+    _expect_no_leak(caught.value)
+
+
 @pytest.mark.parametrize("taken", ["CUSTOM_ID", "CODE"])
 def test_an_id_or_code_that_is_taken_is_a_duplicate(
     vendor: responses.RequestsMock, lone_adapter: JtlProvider, taken: str
