@@ -200,7 +200,16 @@ def test_the_pause_follows_an_account_to_its_new_name(either_shop: Shop) -> None
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"duration": timedelta(0)}, {"duration": timedelta(days=9999)}, {"reason": ""}, {"by": "A\nB"}]
+    "wrong",
+    [
+        {"duration": timedelta(0)},
+        {"duration": timedelta(days=9999)},
+        {"duration": 5},
+        {"reason": ""},
+        {"reason": 5},
+        {"by": "A\nB"},
+        {"everything": "no"},
+    ],
 )
 def test_a_wrong_pause_is_refused(shop: Shop, wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidRequest):

@@ -106,7 +106,7 @@ class Pauses:
             InvalidRequest: if the duration is not above zero, or a text is too long.
             DatabaseUnavailable: if it cannot be committed.
         """
-        _check(duration, {"reason": reason, "by": by})
+        _check(duration, {"reason": reason, "by": by}, everything=everything)
         with self._database.write() as connection:
             lock_in_transaction(connection, "account pauses")
             at = read_clock(connection)
@@ -208,11 +208,17 @@ def _pause_of(row: Mapping[str, object]) -> AccountPause:
     )
 
 
-def _check(duration: timedelta | None, texts: Mapping[str, str | None]) -> None:
-    if duration is not None and not timedelta(0) < duration <= _LONGEST:
+def _check(duration: object, texts: Mapping[str, object], *, everything: object) -> None:
+    if not isinstance(everything, bool):
+        raise InvalidRequest("everything must be True or False", field="everything", rule="True or False")
+    if duration is not None and not (isinstance(duration, timedelta) and timedelta(0) < duration <= _LONGEST):
         rule = f"above zero and at most {_LONGEST.days} days"
         raise InvalidRequest(f"the duration of a pause must be {rule}", field="duration", rule=rule)
     for name, text in texts.items():
-        if text is not None and not (0 < len(text) <= _LONGEST_TEXT and text.isprintable()):
+        if text is not None and not _is_short_text(text):
             rule = f"a text of 1 to {_LONGEST_TEXT} printable characters"
             raise InvalidRequest(f"{name} must be {rule}", field=name, rule=rule)
+
+
+def _is_short_text(text: object) -> bool:
+    return isinstance(text, str) and 0 < len(text) <= _LONGEST_TEXT and text.isprintable()

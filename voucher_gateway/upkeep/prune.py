@@ -44,6 +44,9 @@ OnProgress = Callable[[int, int], None]
 SHORTEST_AGE: Final = timedelta(days=30)
 """What changed within this time is never removed by age: vendors still know the keys and the movements of it."""
 
+LONGEST_AGE: Final = timedelta(days=365 * 1000)
+"""No entry is older."""
+
 EVENT_BATCH: Final = 2_000
 """How many events one transaction deletes."""
 
@@ -74,12 +77,16 @@ def check_age(older_than: timedelta) -> datetime:
     """Return the moment before which everything is old.
 
     Raises:
-        InvalidRequest: if that is too short ago.
+        InvalidRequest: if that is too short or too long ago.
     """
-    if older_than < SHORTEST_AGE:
-        rule = f"at least {SHORTEST_AGE.days} days"
+    if not _is_age(older_than):
+        rule = f"at least {SHORTEST_AGE.days} days and at most {LONGEST_AGE.days // 365} years"
         raise InvalidRequest(f"older_than must be {rule}", field="older_than", rule=rule)
     return now() - older_than
+
+
+def _is_age(older_than: object) -> bool:
+    return isinstance(older_than, timedelta) and SHORTEST_AGE <= older_than <= LONGEST_AGE
 
 
 def prune(
