@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from iso4217 import Currency as IsoCurrency
 
 from voucher_gateway.errors import AmountOutOfRange, AmountPrecisionError, InvalidRequest
-from voucher_gateway.money import MAX_DIGITS, Money, exponent, parse_plain, positive
-from voucher_gateway.withdrawn_currencies import WITHDRAWN
+from voucher_gateway.money import MAX_DIGITS, WITHDRAWN, Money, exponent, parse_plain, positive
 
 DECIMALS = {"JPY": 0, "EUR": 2, "BHD": 3, "CLF": 4}
 currencies = st.sampled_from(sorted(DECIMALS))

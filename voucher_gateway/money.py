@@ -6,6 +6,7 @@ An amount is never a binary float, and is never rounded silently.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from functools import cache
 from typing import Final, Self
@@ -13,7 +14,6 @@ from typing import Final, Self
 import attrs
 
 from voucher_gateway.errors import AmountOutOfRange, AmountPrecisionError, InvalidRequest
-from voucher_gateway.withdrawn_currencies import WITHDRAWN
 
 # The caller's decimal context may round to a few digits; ours has room for any Money and would raise instead.
 _EXACT: Final = Context(prec=64, Emin=-999, Emax=999, traps=[InvalidOperation, Inexact, Overflow])
@@ -29,6 +29,19 @@ _HARMLESS: Final = re.compile(r"[-+]?[0-9][0-9., _]{0,12}(?:[eE][-+]?[0-9]{1,4})
 
 MAX_DIGITS: Final = 18
 """The highest number of digits before the point. A longer amount is a mistake, and costs memory to write out."""
+
+# The currencies that ISO 4217 has withdrawn since 1999. A voucher in one of them still has its value, and must be read,
+# listed, reported and moved.
+_TWO_DECIMALS: Final = (
+    "AFA ANG ATS AZM BGL BGN CSD CUC CYP DEM EEK FIM GHC HRK IEP LTL LVL MRO MTL MZM NLG ROL RUR SDD SIT SKK SLL SRG"
+    " STD TMM VEB VEF XEU YUM ZMK ZWD ZWL ZWN ZWR"
+)
+_NO_DECIMALS: Final = "ADP BEF BYB BYR ESP GRD ITL LUF MGF PTE TPE TRL"
+WITHDRAWN: Final[Mapping[str, int]] = {
+    **dict.fromkeys(_TWO_DECIMALS.split(), 2),
+    **dict.fromkeys(_NO_DECIMALS.split(), 0),
+}
+"""The number of decimals that each withdrawn currency had last. A table of active currencies does not have them."""
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voucher_gateway.commands import IfHeld
+from voucher_gateway.commands.value import IfHeld
 from voucher_gateway.provider_api import (
     AlreadyCaptured,
     Declined,

@@ -11,24 +11,22 @@ from typing import Final
 import attrs
 
 from voucher_gateway.capabilities import Operation, Support
-from voucher_gateway.commands import (
+from voucher_gateway.commands.steps import StepRunner
+from voucher_gateway.commands.value import (
     CaptureReservation,
-    DeactivateVoucher,
     RedeemVoucher,
     RefundMovedVoucher,
     RefundRedemption,
     ReleaseReservation,
     ReserveValue,
-    TopUpVoucher,
-    UpdateVoucher,
 )
+from voucher_gateway.commands.vouchers import DeactivateVoucher, TopUpVoucher, UpdateVoucher
 from voucher_gateway.emulation.by_update import top_up_by_update
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.models.requests import VoucherChanges
 from voucher_gateway.models.results import Redemption, Refund, Release, Reservation, convert_result
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.steps import StepRunner
 
 
 def redeem_by_capture(command: RedeemVoucher, steps: StepRunner, provider: VoucherProvider) -> Redemption:

@@ -7,7 +7,10 @@ from typing import Any, ClassVar
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.commands import Command, RedeemVoucher, RefundRedemption, TopUpVoucher
+from voucher_gateway.commands.command import Command
+from voucher_gateway.commands.steps import StepRunner, overwrite_id
+from voucher_gateway.commands.value import RedeemVoucher, RefundRedemption
+from voucher_gateway.commands.vouchers import TopUpVoucher
 from voucher_gateway.errors import (
     ConcurrentModification,
     CurrencyMismatch,
@@ -22,7 +25,6 @@ from voucher_gateway.models.results import Redemption, Refund, TopUp
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Intent
 from voucher_gateway.provider import ValueReading, VoucherProvider
-from voucher_gateway.steps import StepRunner, overwrite_id
 
 
 def redeem_by_update(command: RedeemVoucher, steps: StepRunner, provider: VoucherProvider) -> Redemption:

@@ -12,6 +12,7 @@ from typing import Final
 import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation, OperationSupport, RepeatSafety, Support
+from voucher_gateway.commands.steps import Strategy
 from voucher_gateway.emulation.by_other_operations import (
     capture_already_redeemed,
     deactivate_by_expiry,
@@ -24,7 +25,6 @@ from voucher_gateway.emulation.by_other_operations import (
 from voucher_gateway.emulation.by_update import redeem_by_update, refund_by_update, top_up_by_update
 from voucher_gateway.errors import MissingScope, UnsupportedOperation
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.steps import Strategy
 
 
 @attrs.frozen(kw_only=True)

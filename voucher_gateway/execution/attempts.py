@@ -12,7 +12,9 @@ from typing import Final
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.commands import Command, SpendCommand
+from voucher_gateway.commands.command import Command
+from voucher_gateway.commands.steps import CommandStep, T
+from voucher_gateway.commands.value import SpendCommand
 from voucher_gateway.errors import (
     AccessDenied,
     ConcurrentModification,
@@ -38,7 +40,6 @@ from voucher_gateway.models.results import Redemption, Reservation, TopUp
 from voucher_gateway.outcome import OTHER_VOUCHER, Effect, Intent, Result, voucher_id_of
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import WatchedStep, use_before_send_hook, watch_step
-from voucher_gateway.steps import CommandStep, T
 
 log: Final = logging.getLogger("voucher_gateway.execution")
 

@@ -12,7 +12,8 @@ import attrs
 from voucher_gateway.call_deadline import moment_within
 from voucher_gateway.call_options import use_call_options
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.commands import Command, R
+from voucher_gateway.commands.command import Command, R
+from voucher_gateway.commands.steps import Strategy
 from voucher_gateway.errors import (
     AccessDenied,
     ConcurrentModification,
@@ -53,7 +54,6 @@ from voucher_gateway.models.results import ValueResult
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.outcome import Effect, Result
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.steps import Strategy
 
 log: Final = logging.getLogger("voucher_gateway.execution")
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.capabilities import Operation
+from voucher_gateway.commands.steps import overwrite_id
 from voucher_gateway.errors import (
     AccessDenied,
     ConfigurationError,
@@ -46,7 +47,6 @@ from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.outcome import OTHER_VOUCHER, Effect, Intent, Outcome, Result
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_resolution
-from voucher_gateway.steps import overwrite_id
 
 log: Final = logging.getLogger("voucher_gateway.recovery")
 

@@ -10,14 +10,16 @@ import attrs
 
 from voucher_gateway.call_options import check_options
 from voucher_gateway.capabilities import Capabilities, Operation
-from voucher_gateway.commands import Command, IssueVoucher, SpendCommand, run_natively
+from voucher_gateway.commands.command import Command, run_natively
+from voucher_gateway.commands.steps import Strategy
+from voucher_gateway.commands.value import SpendCommand
+from voucher_gateway.commands.vouchers import IssueVoucher
 from voucher_gateway.emulation.registry import EMULATIONS, find_emulation, unsupported_error, with_emulations
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import Code
 from voucher_gateway.models.requests import require_no_secret
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.rules import AmountKind, CodeNormalization, normalize_code
-from voucher_gateway.steps import Strategy
 
 
 @attrs.frozen(kw_only=True)

@@ -11,10 +11,9 @@ import attrs
 
 from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.capabilities import Capabilities, Operation, OptionValue
-from voucher_gateway.commands import (
-    Command,
-    RedeemVoucher,
-)
+from voucher_gateway.commands.command import Command
+from voucher_gateway.commands.steps import Strategy
+from voucher_gateway.commands.value import RedeemVoucher
 from voucher_gateway.config.account_source import AccountSource, FindAccount, as_account_source
 from voucher_gateway.config.check_limits import CheckLimits
 from voucher_gateway.config.loader import Config, default_config_path, load_config
@@ -31,7 +30,6 @@ from voucher_gateway.outcome import Result
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import NEW_VERBS, use_completion
 from voucher_gateway.shared_limits import SharedLimits
-from voucher_gateway.steps import Strategy
 from voucher_gateway.telemetry.calls import observe_call
 
 if TYPE_CHECKING:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from voucher_gateway.capabilities import Operation, Support
-from voucher_gateway.commands import RedeemVoucher, run_natively
+from voucher_gateway.commands.command import run_natively
+from voucher_gateway.commands.steps import StepRunner
+from voucher_gateway.commands.value import RedeemVoucher
 from voucher_gateway.errors import (
     AlreadyRefunded,
     InsufficientValue,
@@ -22,7 +24,6 @@ from voucher_gateway.models.requests import MAX_REFERENCE_LENGTH
 from voucher_gateway.models.results import Redemption, Refund
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.steps import StepRunner
 
 
 def takes_what_is_left(account: Account) -> bool:

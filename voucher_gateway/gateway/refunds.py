@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from voucher_gateway.capabilities import Operation, OptionValue
-from voucher_gateway.commands import RefundMovedVoucher, RefundRedemption, content_without_options
+from voucher_gateway.commands.command import content_without_options
+from voucher_gateway.commands.value import RefundMovedVoucher, RefundRedemption
 from voucher_gateway.emulation.registry import unsupported_error
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, UnsupportedOperation
 from voucher_gateway.gateway.account import Account

@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from voucher_gateway.call_deadline import use_call_deadline
-from voucher_gateway.commands import (
-    CaptureReservation,
-    IfHeld,
-    RedeemVoucher,
-    ReleaseReservation,
-    ReserveValue,
-)
+from voucher_gateway.commands.value import CaptureReservation, IfHeld, RedeemVoucher, ReleaseReservation, ReserveValue
 from voucher_gateway.emulation.by_other_operations import refund_by_top_up
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.base import GatewayBase, Options

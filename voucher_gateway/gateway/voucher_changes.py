@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voucher_gateway.commands import (
+from voucher_gateway.commands.vouchers import (
     ActivateVoucher,
     DeactivateVoucher,
     DeleteVoucher,

@@ -12,7 +12,7 @@ from voucher_gateway.cli.arguments import parse_money, parse_pin, require_code
 from voucher_gateway.cli.changing_call import call_options, run_changing_call
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.prior_operation import PriorOperation
-from voucher_gateway.commands import IfHeld
+from voucher_gateway.commands.value import IfHeld
 from voucher_gateway.errors import InvalidRequest
 
 if TYPE_CHECKING:
