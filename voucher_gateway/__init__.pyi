@@ -160,10 +160,10 @@ from voucher_gateway.payments.states import PartState as PartState
 from voucher_gateway.payments.states import PaymentState as PaymentState
 from voucher_gateway.payments.states import RefundState as RefundState
 from voucher_gateway.provider import VoucherProvider as VoucherProvider
-from voucher_gateway.reconciliation import Finding as Finding
-from voucher_gateway.reconciliation import FindingKind as FindingKind
-from voucher_gateway.reconciliation import Reconciliation as Reconciliation
-from voucher_gateway.reconciliation import reconcile as reconcile
+from voucher_gateway.reconciliation.findings import Finding as Finding
+from voucher_gateway.reconciliation.findings import FindingKind as FindingKind
+from voucher_gateway.reconciliation.findings import Reconciliation as Reconciliation
+from voucher_gateway.reconciliation.reconcile import reconcile as reconcile
 from voucher_gateway.rules import AmountKind as AmountKind
 from voucher_gateway.rules import AmountRules as AmountRules
 from voucher_gateway.rules import CodeNormalization as CodeNormalization

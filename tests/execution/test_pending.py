@@ -29,7 +29,8 @@ from voucher_gateway.provider_api import (
     SecretSource,
     VoucherGatewayError,
 )
-from voucher_gateway.reconciliation import FindingKind, reconcile
+from voucher_gateway.reconciliation.findings import FindingKind
+from voucher_gateway.reconciliation.reconcile import reconcile
 from voucher_gateway.simulator import start
 
 TEN = Money("10.00", "EUR")

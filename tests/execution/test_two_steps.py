@@ -36,7 +36,8 @@ from voucher_gateway.provider_api import (
     SecretSource,
     Voucher,
 )
-from voucher_gateway.reconciliation import FindingKind, reconcile
+from voucher_gateway.reconciliation.findings import FindingKind
+from voucher_gateway.reconciliation.reconcile import reconcile
 from voucher_gateway.simulator import start
 
 ISSUE = OperationKey("shop", Operation.ISSUE, "2001")

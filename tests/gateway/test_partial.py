@@ -29,7 +29,7 @@ from voucher_gateway.provider_api import (
     UnsupportedOperation,
     VoucherProvider,
 )
-from voucher_gateway.reconciliation import reconcile
+from voucher_gateway.reconciliation.reconcile import reconcile
 from voucher_gateway.simulator import start
 
 DUE = Money("130.00", "EUR")

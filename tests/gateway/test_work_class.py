@@ -14,7 +14,7 @@ from voucher_gateway.gateway.diagnosis import diagnose_accounts
 from voucher_gateway.iteration import ordered_map
 from voucher_gateway.migration.transfer import export_vouchers
 from voucher_gateway.provider_api import Listing, Page
-from voucher_gateway.reconciliation import reconcile
+from voucher_gateway.reconciliation.reconcile import reconcile
 from voucher_gateway.reports import read_liability
 from voucher_gateway.work_class import WorkClass, current_work_class, use_work_class
 

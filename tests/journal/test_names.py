@@ -18,7 +18,7 @@ from voucher_gateway.gateway.account import Account
 from voucher_gateway.journal.backup import copy_journal, import_missing_movements
 from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.provider_api import ConfigurationError, Money, NewVoucher, OutcomeUnknown, Redemption, SecretSource
-from voucher_gateway.reconciliation import reconcile
+from voucher_gateway.reconciliation.reconcile import reconcile
 from voucher_gateway.simulator import start
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings

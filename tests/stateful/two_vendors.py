@@ -18,7 +18,7 @@ from voucher_gateway import Gateway
 from voucher_gateway.http import retry
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.provider_api import Money, NewVoucher, Operation, Redemption, Reservation, VoucherGatewayError
-from voucher_gateway.reconciliation import reconcile
+from voucher_gateway.reconciliation.reconcile import reconcile
 from voucher_gateway.simulator import RunningSimulator, start
 
 VENDORS: Final = ("jtl", "ticketing")

@@ -20,7 +20,8 @@ from voucher_gateway.journal.backup import copy_journal, import_missing_movement
 from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.journal.moves import claim_moves, complete_moves
 from voucher_gateway.journal.schema import adopted, operations
-from voucher_gateway.reconciliation import FindingKind, reconcile
+from voucher_gateway.reconciliation.findings import FindingKind
+from voucher_gateway.reconciliation.reconcile import reconcile
 from voucher_gateway.upkeep.prune import prune
 
 NEW_KEYS = {**JOURNAL_KEYS, "k9": "another key of the journal, long enough"}

@@ -28,7 +28,7 @@ from voucher_gateway.provider_api import (
     OutcomeUnknown,
     ReferenceConflict,
 )
-from voucher_gateway.reconciliation import reconcile
+from voucher_gateway.reconciliation.reconcile import reconcile
 from voucher_gateway_local import LocalProvider, LocalSettings
 
 MakeGateway = Callable[[str, str], Gateway]

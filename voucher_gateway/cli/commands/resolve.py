@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from voucher_gateway.execution.recovery import Resolution
     from voucher_gateway.gateway.gateway import Gateway
     from voucher_gateway.journal.records import OperationKey
-    from voucher_gateway.reconciliation import Finding, Reconciliation
+    from voucher_gateway.reconciliation.findings import Finding, Reconciliation
 
 _FORGOTTEN_MOVES: Final = (
     "the journal cannot recover which vouchers were moved since the backup, and would allow you to make them spendable"
@@ -259,7 +259,7 @@ def reconcile_accounts(
         voucher-gateway reconcile shop --all
         voucher-gateway reconcile --since 2026-11-29
     """
-    from voucher_gateway.reconciliation import reconcile
+    from voucher_gateway.reconciliation.reconcile import reconcile
 
     session = cli_context_of(context)
     begin, _ = parse_period(since, None)

@@ -17,7 +17,7 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import OperationInProgress, ReferenceConflict, VoucherGatewayError
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.money import exponent
-from voucher_gateway.reconciliation import reconcile
+from voucher_gateway.reconciliation.reconcile import reconcile
 from voucher_gateway.testing.contracts.base import SpendContract
 from voucher_gateway.testing.harness.calls import catch_error, changing_requests, expect_error
 from voucher_gateway.testing.harness.child_process import (

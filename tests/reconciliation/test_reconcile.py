@@ -21,7 +21,8 @@ from voucher_gateway.provider_api import (
     SecretSource,
     now,
 )
-from voucher_gateway.reconciliation import FindingKind, Reconciliation, reconcile
+from voucher_gateway.reconciliation.findings import FindingKind, Reconciliation
+from voucher_gateway.reconciliation.reconcile import reconcile
 from voucher_gateway.simulator import start
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
 

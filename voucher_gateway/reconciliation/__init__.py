@@ -1,0 +1,1 @@
+"""Compares the journal with the records of the vendors."""
