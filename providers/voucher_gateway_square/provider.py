@@ -175,7 +175,7 @@ class SquareProvider(HttpProvider):
         intent = partial(self.intent, Operation.ISSUE, reference=reference, order=order, money=new.initial)
         card = self._create(intent(part="create", leaves="a gift card without value"), new.medium, code)
         activation = intent(part="activate", voucher_id=card.id, subject=card.id)
-        details = {**self._amount(new.initial, activation), **self._instruments(activation)}
+        details = {**wire.amount_details(new.initial, activation.reference), **self._instruments(activation)}
 
         def read(reply: Response) -> Voucher:
             activity, movement, raw = self._read_movement(reply, activation, MovementKind.ACTIVATION, card.code)
@@ -193,7 +193,7 @@ class SquareProvider(HttpProvider):
     def top_up(self, id: str, money: Money, *, reference: str, order: str | None = None) -> TopUp:
         """Add value to an active card (Square: LOAD)."""
         intent = self._intent_of(Operation.TOP_UP, id, positive(money), reference, order)
-        details = {**self._amount(money, intent), **self._instruments(intent)}
+        details = {**wire.amount_details(money, intent.reference), **self._instruments(intent)}
         return self._move("LOAD", intent, details, MovementKind.TOP_UP, TopUp)
 
     def deactivate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
@@ -228,7 +228,9 @@ class SquareProvider(HttpProvider):
         code, money = Code.of(code), positive(money)
         id = self._find(Operation.REDEEM, code).id
         intent = self._intent_of(Operation.REDEEM, id, money, reference, order)
-        return self._move("REDEEM", intent, self._amount(money, intent), MovementKind.REDEMPTION, Redemption, code)
+        return self._move(
+            "REDEEM", intent, wire.amount_details(money, intent.reference), MovementKind.REDEMPTION, Redemption, code
+        )
 
     def refund(
         self, redemption: Redemption, money: Money | None = None, *, reference: str, order: str | None = None
@@ -239,7 +241,7 @@ class SquareProvider(HttpProvider):
             raise InvalidRequest("the redemption names no voucher", field="redemption", rule="with its voucher_id")
         intent = self._intent_of(Operation.REFUND, redemption.voucher_id, money, reference, order)
         intent = attrs.evolve(intent, subject=redemption.id)
-        details = {"redeem_activity_id": redemption.id, **self._amount(money, intent)}
+        details = {"redeem_activity_id": redemption.id, **wire.amount_details(money, intent.reference)}
         return self._move("REFUND", intent, details, MovementKind.REFUND, Refund, redemption_id=redemption.id)
 
     # --- unknown outcomes ---
@@ -365,10 +367,6 @@ class SquareProvider(HttpProvider):
         if code is not None and activity.gift_card_gan not in (None, code):
             raise IntegrityMismatch("the reply is about a card with another code")
         return activity, movement, raw
-
-    def _amount(self, money: Money, intent: Intent) -> dict[str, Any]:
-        amount = {"amount": wire.AMOUNT.write(money), "currency": money.currency}
-        return {"amount_money": amount, "reference_id": intent.reference}
 
     def _location(self, intent: Intent) -> Any:
         return intent.options.get("location", self.settings.location_id)

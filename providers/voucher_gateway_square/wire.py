@@ -31,6 +31,11 @@ AMOUNT: Final = MinorUnits()
 _CONVERTER: Final = strict_converter()
 
 
+def amount_details(money: Money, reference: str | None) -> dict[str, Any]:
+    """Return the amount and the reference of an activity, as a request has them."""
+    return {"amount_money": {"amount": AMOUNT.write(money), "currency": money.currency}, "reference_id": reference}
+
+
 def _read_money(value: Any, _: Any) -> Money:
     """Return an amount of the domain from ``{amount, currency}``, without an object in between: a page has hundreds."""
     if type(value) is dict:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import attrs
 import typer
@@ -13,10 +12,10 @@ from voucher_gateway.cli import options as given
 from voucher_gateway.cli.arguments import parse_code, parse_filters, parse_instant_option, parse_pin, require_code
 from voucher_gateway.cli.context import DECLINED, NOT_DONE, cli_context_of
 from voucher_gateway.cli.errors import error_object
-from voucher_gateway.cli.output import Output, group_number
+from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.resumable_rows import REPORTED_EVERY, ResumableRows, print_report
 from voucher_gateway.cli.tables import (
     MOVEMENT_COLUMNS,
-    count_text,
     details,
     fields_of,
     print_rows,
@@ -24,16 +23,12 @@ from voucher_gateway.cli.tables import (
     voucher_columns,
 )
 from voucher_gateway.errors import InvalidRequest
-from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Status, Voucher
-from voucher_gateway.serialization import to_json
 
 if TYPE_CHECKING:
     from voucher_gateway.gateway.find import FindResult
     from voucher_gateway.gateway.gateway import Gateway
-    from voucher_gateway.listing.listing import Listing
-    from voucher_gateway.listing.page import ListingReport
     from voucher_gateway.models.presentation import FooterColumn, Presentation
 
 
@@ -196,7 +191,6 @@ def history(
         session.output.note("The history is not complete: the vendor's pages did not fit together.", "yellow")
 
 
-_REPORTED_EVERY: Final = 100
 """So many vouchers between two changes of the progress line, or two hand-overs of JSON lines to a pipe."""
 
 _Status = Annotated[
@@ -269,81 +263,19 @@ def list_vouchers(
     session = cli_context_of(context)
     output = session.output
     with session.gateway(account, journal=False) as gateway, gateway.vouchers(account, query) as listing:
-        delivery = _ResumableRows(output, listing)
+        delivery = ResumableRows(output, listing)
         try:
             if output.as_json:
                 for number, voucher in enumerate(delivery, 1):
                     output.object(voucher)
-                    if number % _REPORTED_EVERY == 0:
+                    if number % REPORTED_EVERY == 0:
                         output.flush()
             else:
                 print_rows(output, delivery, voucher_columns())
         finally:
             # a reader that closed the pipe wants no report either
             if not output.unread:
-                _report(output, listing.report, delivery.token, listing.unreadable)
-
-
-class _ResumableRows:
-    """Iterates over the vouchers of a listing, and records after each one how to resume.
-
-    Attributes:
-        token: resumes after the last voucher that was certainly printed. An interruption can come after the listing
-            returned a voucher and before its line is printed; the token of the listing would skip that voucher.
-    """
-
-    def __init__(self, output: Output, listing: Listing[Voucher]) -> None:
-        self._output = output
-        self._listing = listing
-        self.token = listing.resume_token
-
-    def __iter__(self) -> Iterator[Voucher]:
-        if self._output.out.is_terminal:  # the rows themselves show how far it is
-            yield from self._iterate()
-            return
-        with self._output.progress("listing") as line:
-            for number, voucher in enumerate(self._iterate(), 1):
-                if number % _REPORTED_EVERY == 0:
-                    line.update(number, self._listing.report.vendor_total)
-                yield voucher
-
-    def _iterate(self) -> Iterator[Voucher]:
-        for voucher in self._listing:
-            yield voucher
-            self._output.end_if_unread()
-            self.token = self._listing.resume_token
-
-
-def _report(
-    output: Output, report: ListingReport, resume_token: str, unreadable: Sequence[UnreadableEntry] = ()
-) -> None:
-    token = None if report.finished else resume_token
-    if output.as_json:
-        report_json = {**to_json(report), "resume_token": token, "unreadable_entries": to_json(unreadable)}
-        output.error_object({"report": report_json})
-        return
-    for entry in unreadable:
-        output.note(f"This voucher cannot be read: {entry.name}: {entry.reason}", style="yellow")
-    if not report.seen and token is not None:
-        return  # the error that follows says it all
-    output.notes(_sentences(report))
-    if token is not None:
-        output.note("To go on after the last one, give the same command with:")
-        output.ticket(f"--resume {token}")
-
-
-def _sentences(report: ListingReport) -> list[str]:
-    seen = count_text(report.seen, "voucher")
-    if report.unreadable:
-        seen += f" and {group_number(report.unreadable)} that cannot be read"
-    if not report.finished:
-        total = "" if report.vendor_total is None else f" of {group_number(report.vendor_total)}"
-        return [f"{seen}{total}; the list was not read to its end."]
-    if report.consistent:
-        return [f"{seen}, as many as the vendor counts."]
-    if report.consistent is None:
-        return [f"{seen}; the vendor gives no total to compare with."]
-    return [f"{seen}, but the list changed while it was read:", *(f"- {problem}" for problem in report.problems)]
+                print_report(output, listing.report, delivery.token, listing.unreadable)
 
 
 def presentation(
