@@ -10,7 +10,7 @@ from typing import Final, Self
 import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation
-from voucher_gateway.digest_set import DigestSet
+from voucher_gateway.listing.digest_set import DigestSet
 from voucher_gateway.errors import AccessDenied, VoucherNotFound
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.iteration import ordered_map

@@ -8,7 +8,7 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway.digest_set import DigestSet
+from voucher_gateway.listing.digest_set import DigestSet
 
 DIGESTS = st.integers(0, 2**64 - 1) | st.sampled_from([0, 1, 256, 512, 2**64 - 1])
 
