@@ -42,7 +42,7 @@ from voucher_gateway.provider_api import (
     VoucherGatewayError,
     VoucherProvider,
 )
-from voucher_gateway.rules import describe_alphabet
+from voucher_gateway.rules.codes import describe_alphabet
 from voucher_gateway.simulator import FAULTS
 from voucher_gateway.testing import PROMISES, Promise
 

@@ -22,9 +22,9 @@ from voucher_gateway.capabilities import (
     native,
 )
 from voucher_gateway.cli.capability_texts import describe_payments
-from voucher_gateway.payment_rules import RefundLink, ReservationRules, RestAfterCapture
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.rules import CodeRules
+from voucher_gateway.rules.codes import CodeRules
+from voucher_gateway.rules.payments import RefundLink, ReservationRules, RestAfterCapture
 
 CAPABILITIES = Capabilities(
     operations={Operation.FIND: native(), Operation.CAPTURE: native(partial=False, repeat=RepeatSafety.LOOK_UP)},

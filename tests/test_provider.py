@@ -28,7 +28,7 @@ from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect, Intent
 from voucher_gateway.provider import ValueReading, VoucherProvider
-from voucher_gateway.rules import CodeRules
+from voucher_gateway.rules.codes import CodeRules
 
 EUR = Money("10.53", "EUR")
 ALWAYS = {Operation.FIND, Operation.GET}

@@ -23,7 +23,7 @@ GOOD = """
         Operation,
         native,
     )
-    from voucher_gateway.rules import CodeRules
+    from voucher_gateway.rules.codes import CodeRules
     from voucher_gateway.provider import VoucherProvider
 
     @attrs.frozen

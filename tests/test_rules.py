@@ -14,14 +14,8 @@ from hypothesis import strategies as st
 from voucher_gateway.errors import AmountOutOfRange, AmountPrecisionError, InvalidRequest
 from voucher_gateway.masking import Code
 from voucher_gateway.money import Money
-from voucher_gateway.rules import (
-    AmountKind,
-    AmountRules,
-    CodeNormalization,
-    CodeRules,
-    describe_alphabet,
-    normalize_code,
-)
+from voucher_gateway.rules.amounts import AmountKind, AmountRules
+from voucher_gateway.rules.codes import CodeNormalization, CodeRules, describe_alphabet, normalize_code
 
 LETTERS_AND_DIGITS = string.ascii_letters + string.digits
 GAN = CodeRules(choosable=True, readable=True, min_length=8, max_length=20, alphabet=LETTERS_AND_DIGITS)

@@ -85,6 +85,7 @@ from voucher_gateway.gateway.explanation.model import ExplanationReason as Expla
 from voucher_gateway.gateway.explanation.model import StoryEvent as StoryEvent
 from voucher_gateway.gateway.find import FindResult as FindResult
 from voucher_gateway.gateway.gateway import Gateway as Gateway
+from voucher_gateway.gateway.metrics import observe_gateway as observe_gateway
 from voucher_gateway.http.urls import scrub_attributes as scrub_attributes
 from voucher_gateway.http.urls import scrub_url as scrub_url
 from voucher_gateway.journal.backup import RestoreSummary as RestoreSummary
@@ -106,7 +107,6 @@ from voucher_gateway.listing.unreadable import UnreadableEntry as UnreadableEntr
 from voucher_gateway.masking import Code as Code
 from voucher_gateway.masking import Pin as Pin
 from voucher_gateway.masking import Secret as Secret
-from voucher_gateway.metrics import observe_gateway as observe_gateway
 from voucher_gateway.models.presentation import Branding as Branding
 from voucher_gateway.models.presentation import DocumentLayout as DocumentLayout
 from voucher_gateway.models.presentation import FooterColumn as FooterColumn
@@ -137,9 +137,6 @@ from voucher_gateway.money import Money as Money
 from voucher_gateway.outcome import Effect as Effect
 from voucher_gateway.outcome import Intent as Intent
 from voucher_gateway.outcome import Outcome as Outcome
-from voucher_gateway.payment_rules import RefundLink as RefundLink
-from voucher_gateway.payment_rules import ReservationRules as ReservationRules
-from voucher_gateway.payment_rules import RestAfterCapture as RestAfterCapture
 from voucher_gateway.payments.allocation import AllocationName as AllocationName
 from voucher_gateway.payments.allocation import AllocationOrder as AllocationOrder
 from voucher_gateway.payments.distribution import RefundStrategy as RefundStrategy
@@ -164,10 +161,13 @@ from voucher_gateway.reconciliation.findings import Finding as Finding
 from voucher_gateway.reconciliation.findings import FindingKind as FindingKind
 from voucher_gateway.reconciliation.findings import Reconciliation as Reconciliation
 from voucher_gateway.reconciliation.reconcile import reconcile as reconcile
-from voucher_gateway.rules import AmountKind as AmountKind
-from voucher_gateway.rules import AmountRules as AmountRules
-from voucher_gateway.rules import CodeNormalization as CodeNormalization
-from voucher_gateway.rules import CodeRules as CodeRules
+from voucher_gateway.rules.amounts import AmountKind as AmountKind
+from voucher_gateway.rules.amounts import AmountRules as AmountRules
+from voucher_gateway.rules.codes import CodeNormalization as CodeNormalization
+from voucher_gateway.rules.codes import CodeRules as CodeRules
+from voucher_gateway.rules.payments import RefundLink as RefundLink
+from voucher_gateway.rules.payments import ReservationRules as ReservationRules
+from voucher_gateway.rules.payments import RestAfterCapture as RestAfterCapture
 from voucher_gateway.sales.records import Revocation as Revocation
 from voucher_gateway.sales.records import RevocationMethod as RevocationMethod
 from voucher_gateway.sales.records import SaleRecord as SaleRecord

@@ -9,8 +9,9 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from voucher_gateway.payment_rules import RefundLink, ReservationRules
-from voucher_gateway.rules import AmountRules, CodeRules
+from voucher_gateway.rules.amounts import AmountRules
+from voucher_gateway.rules.codes import CodeRules
+from voucher_gateway.rules.payments import RefundLink, ReservationRules
 
 
 class Operation(enum.StrEnum):

@@ -34,7 +34,7 @@ from voucher_gateway.provider_api import (
     SecretSource,
     positive,
 )
-from voucher_gateway.rules import CodeNormalization
+from voucher_gateway.rules.codes import CodeNormalization
 from voucher_gateway.simulator import RunningSimulator, start
 
 TEN = Money("10.00", "EUR")

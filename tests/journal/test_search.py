@@ -22,7 +22,7 @@ from voucher_gateway.journal.journal import Journal, open_journal
 from voucher_gateway.journal.records import UNRESOLVED, OperationRecord, OperationState
 from voucher_gateway.journal.schema import operations
 from voucher_gateway.journal.search import OperationFilter, VendorVoucher, iterate_operations, operations_query
-from voucher_gateway.rules import CodeNormalization
+from voucher_gateway.rules.codes import CodeNormalization
 
 COUNT: Final = 400
 BEGIN: Final = datetime(2026, 11, 1, tzinfo=UTC)

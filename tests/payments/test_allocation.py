@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from voucher_gateway.money import Money
 from voucher_gateway.payments.allocation import AllocationOrder, Offer, allocate
-from voucher_gateway.rules import AmountKind, AmountRules
+from voucher_gateway.rules.amounts import AmountKind, AmountRules
 
 ORDERS = tuple(AllocationOrder)
 

@@ -13,7 +13,7 @@ from tests.support.two_steps import TwoStepProvider, TwoStepSimulator
 from voucher_gateway import Gateway, InvalidRequest, SaleConflict, SaleState
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.journal.journal import open_journal
-from voucher_gateway.rules import CodeNormalization
+from voucher_gateway.rules.codes import CodeNormalization
 from voucher_gateway.testing import SimulatedVendor
 from voucher_gateway.testing.harness.child_process import KEYS
 from voucher_gateway.testing.harness.vendor import ACCOUNT

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from voucher_gateway.payment_rules import RefundLink
+from voucher_gateway.rules.payments import RefundLink
 
 if TYPE_CHECKING:
     from voucher_gateway.capabilities import Capabilities
-    from voucher_gateway.payment_rules import ReservationRules
+    from voucher_gateway.rules.payments import ReservationRules
 
 REFUND_LINKS: Final[Mapping[RefundLink, str]] = {
     RefundLink.LINKED: "linked to their redemption, so the vendor bounds them",

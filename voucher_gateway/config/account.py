@@ -14,7 +14,7 @@ from voucher_gateway.config.provider_settings import ConfigProblems, Where, did_
 from voucher_gateway.config.variables import is_variable, read_any, read_array
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.registry import InstalledProvider
-from voucher_gateway.rules import CodeNormalization
+from voucher_gateway.rules.codes import CodeNormalization
 
 COMMON_KEYS: Final = ("provider", "code_pattern", "normalize_codes", "accept_risks", "former_names")
 """The keys that every account has."""

@@ -19,7 +19,8 @@ from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import Code
 from voucher_gateway.models.requests import require_no_secret
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.rules import AmountKind, CodeNormalization, normalize_code
+from voucher_gateway.rules.amounts import AmountKind
+from voucher_gateway.rules.codes import CodeNormalization, normalize_code
 
 
 @attrs.frozen(kw_only=True)

@@ -23,7 +23,7 @@ from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.instants import now
 from voucher_gateway.journal.schema import facts, moved, operations, pruned_accounts
 from voucher_gateway.masking import Code, Secret, hide_frames
-from voucher_gateway.rules import CodeRules
+from voucher_gateway.rules.codes import CodeRules
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.files import MIN_KEY_BYTES, key_file, make_key, read_key

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import ClassVar, Final, Self, TypeAlias, TypeVar
 
-from voucher_gateway.listing.digest_set import DigestSet
 from voucher_gateway.errors import InvalidRequest, MalformedResponse
+from voucher_gateway.listing.digest_set import DigestSet
 from voucher_gateway.listing.page import ListingReport, Page, ResumePoint, key_digest
 from voucher_gateway.listing.prefetch import InContext, Prefetcher
 from voucher_gateway.listing.unreadable import UnreadableEntries, UnreadableEntry, require_readable_entries

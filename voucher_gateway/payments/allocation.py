@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from voucher_gateway.money import Money
-from voucher_gateway.rules import AmountRules
+from voucher_gateway.rules.amounts import AmountRules
 
 
 class AllocationOrder(enum.StrEnum):

@@ -27,7 +27,7 @@ from voucher_gateway.journal.keys import new_id
 from voucher_gateway.journal.pruned import SALE, require_name_not_pruned
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.requests import NewVoucher, nfc, require_name, require_no_secret
-from voucher_gateway.rules import AmountKind
+from voucher_gateway.rules.amounts import AmountKind
 from voucher_gateway.sales.codes import SaleCodes
 from voucher_gateway.sales.content import is_same_content, write_content
 from voucher_gateway.sales.records import DECIDED, SaleRecord, SaleRow, SaleState

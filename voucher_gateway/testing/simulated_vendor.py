@@ -17,7 +17,7 @@ from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.rules import CodeRules
+from voucher_gateway.rules.codes import CodeRules
 from voucher_gateway.simulator import RunningSimulator, Simulator, load
 from voucher_gateway.testing.harness.fault_injection import UNDOCUMENTED
 from voucher_gateway.testing.harness.reply_changes import Change, make_tamperable

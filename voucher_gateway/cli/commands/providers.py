@@ -17,7 +17,8 @@ from voucher_gateway.cli.capability_texts import describe_payments
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.tables import TableColumn, details, print_rows
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.rules import AmountRules, CodeRules
+from voucher_gateway.rules.amounts import AmountRules
+from voucher_gateway.rules.codes import CodeRules
 
 if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output

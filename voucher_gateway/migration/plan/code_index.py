@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Final
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.listing.digest_set import DigestSet
 from voucher_gateway.errors import InvalidRequest, VoucherNotFound
 from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.listing.digest_set import DigestSet
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.rate_limit import Rates
 from voucher_gateway.provider import VoucherProvider

@@ -10,11 +10,11 @@ from typing import Final, Self
 import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation
-from voucher_gateway.listing.digest_set import DigestSet
 from voucher_gateway.errors import AccessDenied, VoucherNotFound
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.iteration import ordered_map
 from voucher_gateway.journal.journal import Journal
+from voucher_gateway.listing.digest_set import DigestSet
 from voucher_gateway.listing.listing import Listing
 from voucher_gateway.listing.page import ListingReport, key_digest
 from voucher_gateway.listing.unreadable import UnreadableEntry

@@ -12,9 +12,9 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from voucher_gateway.listing.digest_set import DigestSet
 from voucher_gateway.errors import MalformedResponse, NotExecuted, RateLimited, VoucherNotFound
 from voucher_gateway.instants import format_micros, now
+from voucher_gateway.listing.digest_set import DigestSet
 from voucher_gateway.listing.page import key_digest
 from voucher_gateway.migration.plan.model import PlannedVoucher
 from voucher_gateway.migration.plan.scan import IdSet

@@ -17,7 +17,7 @@ from voucher_gateway.models.results import Redemption, Reservation
 from voucher_gateway.money import Money
 from voucher_gateway.provider import INTERFACE, VoucherProvider
 from voucher_gateway.registry import declares_interface
-from voucher_gateway.rules import AmountRules
+from voucher_gateway.rules.amounts import AmountRules
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import ledger_vouchers

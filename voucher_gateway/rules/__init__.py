@@ -1,0 +1,1 @@
+"""The rules that a vendor has, as data of its capabilities."""
