@@ -360,7 +360,7 @@ def _migrate(recorder: Recorder, jtl: RunningSimulator) -> None:
     run("migrate", "pause", "a.plan")
     run("deactivate", "shop", "changed", "--reference", "by-hand")
     run("migrate", "run", "a.plan", ends=5, title="a voucher changed since it was planned")
-    run("migrate", "status", "a.plan")
+    run("migrate", "status", "a.plan", ends=5, title="a voucher was not moved")
     run("balance", "shop", "JTL-MOVE-USED")
     moved = ("redeem", "shop", "JTL-MOVE-USED", "1.00", "EUR", "--reference", "moved")
     run(*moved, ends=1, title="a voucher that was moved")
