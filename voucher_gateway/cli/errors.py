@@ -169,6 +169,7 @@ _ADVICE: Final[Mapping[type[Exception], str]] = {
         "Without the journal nothing is sent. Repair the database, then give the same command again."
     ),
     errors.AccountsUnavailable: "Repair what `account_source` names, then give the same command again.",
+    errors.AccountPaused: "Give the same command again after the pause.",
     errors.NotExecuted: "Give the same command again.",
     errors.OutcomeUnknown: (
         "Do not repeat it: no journal remembers it. Find out with: voucher-gateway resolve --ticket FILE"
@@ -201,6 +202,9 @@ _ADVICE: Final[Mapping[type[Exception], str]] = {
 }
 """What to do about an error, by its class or base class."""
 
+_LOCKED: Final = ("SQLITE_BUSY", "55P03")
+"""The codes of SQLite and PostgreSQL for a lock that another program holds for too long."""
+
 _MAX_PROBLEMS: Final = 20
 """The maximum of problems of a file that are printed."""
 
@@ -218,6 +222,7 @@ _MONEY: Final = {
 _OPTIONAL_FIELDS: Final = (
     "account",
     "operation",
+    "step",
     "http_status",
     "vendor_code",
     "request_id",
@@ -306,6 +311,8 @@ def _next(error: VoucherGatewayError) -> list[str]:
     """Return what to do about an error."""
     if isinstance(error, errors.RateLimited) and error.retry_after is not None:
         return [f"Wait {error.retry_after:g} seconds, then give the same command again."]
+    if isinstance(error, errors.DatabaseUnavailable) and error.vendor_code in _LOCKED:
+        return ["Another program has locked the database. Wait until it ends, then give the same command again."]
     if isinstance(error, errors.TooManyChecks):
         return [f"Give the same command again at {format_instant(error.retry_at)} or later."]
     ticket: Ticket | None = getattr(error, "ticket", None)
@@ -376,4 +383,5 @@ def _vendor(error: VoucherGatewayError) -> str:
     text = ", ".join(part for part in parts if part)
     if error.request_id:
         text += f" (request {error.request_id})"
-    return f"The vendor's answer: {text}" if text else ""
+    answering = "database" if isinstance(error, errors.DatabaseUnavailable) else "vendor"
+    return f"The {answering}'s answer: {text}" if text else ""

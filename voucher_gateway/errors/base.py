@@ -16,6 +16,7 @@ class VoucherGatewayError(Exception):
         retry_safe: whether the same call may be made again, unchanged, without the risk of moving money twice.
         account: the account's name, if one was involved.
         operation: the operation's name, e.g. ``capture``.
+        step: the operation that stood for a part of this one, where the vendor does not have this one; None without.
         http_status: the vendor's HTTP status, if it answered.
         vendor_code: the vendor's own error code.
         request_id: the vendor's id of the request, for its support.
@@ -23,6 +24,7 @@ class VoucherGatewayError(Exception):
 
     outcome: OutcomeName = "not_executed"
     retry_safe: bool = True
+    step: str | None = None
 
     def __init__(
         self,
@@ -48,6 +50,8 @@ class VoucherGatewayError(Exception):
 
     def __str__(self) -> str:
         where = " ".join(part for part in (self.account, self.operation) if part)
+        if self.step:
+            where = f"{where} (step {self.step})"
         return f"{where}: {self.message}" if where else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -58,6 +62,12 @@ class VoucherGatewayError(Exception):
         for name, value in context.items():
             if getattr(self, name) is None:
                 setattr(self, name, value)
+        return self
+
+    def name_call(self, operation: str) -> Self:
+        """Name the operation that the caller asked for, where the error names a step of it; return the error itself."""
+        if self.operation is not None and self.operation != operation:
+            self.step, self.operation = self.operation, operation
         return self
 
 

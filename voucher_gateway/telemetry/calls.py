@@ -56,9 +56,8 @@ class CallObservation:
     duration_ms: float = 0.0
 
     def set_error(self, error: BaseException) -> None:
-        """Note the error that ended the call."""
-        outcome = error.outcome if isinstance(error, VoucherGatewayError) else None
-        self.outcome = outcome or FAILED
+        """Note the error that ended the call, and let it name the call."""
+        self.outcome = error.name_call(self.verb).outcome if isinstance(error, VoucherGatewayError) else FAILED
         self.error = type(error).__name__
 
     def fields(self) -> dict[str, Any]:
@@ -84,6 +83,8 @@ def observe_call(
     account: str, verb: str, *, reference: str | None = None, order: str | None = None, code: Code | None = None
 ) -> Iterator[CallObservation]:
     """Observe a call: write its line when the block ends, and make its span and its metrics.
+
+    An error that leaves the block names the call, and as its step the operation that it named until then.
 
     Args:
         account: the account's name.
