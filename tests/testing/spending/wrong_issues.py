@@ -15,6 +15,7 @@ from voucher_gateway.provider_api import (
     Money,
     NewVoucher,
     Rejected,
+    Status,
     TopUp,
     Voucher,
     VoucherChanges,
@@ -114,6 +115,25 @@ class CutsTexts(JtlProvider):
 class ActivatesNothing(JtlProvider):
     def activate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
         return self.get(id)
+
+
+@breaks("V10")
+class SaysNothingOfTheRestart(JtlProvider):
+    """The vendor counts the validity from each activation."""
+
+    declared = attrs.evolve(JTL, restarts_validity=False)
+
+
+@breaks("V10")
+class ClaimsARestart(JtlProvider):
+    """It hides from the vendor that a voucher was stopped, so the validity goes on."""
+
+    def deactivate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
+        return attrs.evolve(self.get(id), status=Status.INACTIVE)
+
+    def activate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
+        voucher = self.get(id)
+        return voucher if voucher.status is Status.ACTIVE else super().activate(id, reference=reference, order=order)
 
 
 @breaks("V2")

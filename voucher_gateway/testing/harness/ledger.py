@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -166,6 +166,11 @@ class LedgerSnapshot:
     def available(self, id: str) -> Money:
         """Return the value that can be spent now."""
         return self.remaining(id) - self.reserved_amount(id)
+
+    def valid_until(self, id: str) -> datetime | None:
+        """Return the end of a voucher's validity."""
+        text = self.entries[id]["valid_until"]
+        return None if text is None else parse_instant(str(text)).astimezone(UTC)
 
     def movements(self, id: str) -> list[Mapping[str, Any]]:
         """Return the vendor's own entries about a voucher."""

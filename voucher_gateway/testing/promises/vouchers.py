@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from voucher_gateway.capabilities import Operation
+from voucher_gateway.capabilities import Capabilities, Operation
 from voucher_gateway.conformance import Level
 from voucher_gateway.testing.promises.promise import (
     Applies,
@@ -23,6 +23,11 @@ _CHOOSES: Final = requires_all(
 WRITES_VALUE: Final = requires_that(
     lambda declared: declared.can_overwrite_value, "the vendor's values cannot be overwritten"
 )
+
+
+def has_end_of_validity(declared: Capabilities) -> bool:
+    """Return whether a new voucher can have an end of validity."""
+    return declared.expiry.takes_instants or declared.expiry.takes_lengths
 
 
 def _spend(number: str, says: str, advice: str, applies: Applies) -> Promise:
@@ -153,5 +158,16 @@ VOUCHERS: Final = (
         "if they differ. Let `read_value(id=...)` do the same.",
         WRITES_VALUE,
         fault="wrong-reading",
+    ),
+    _spend(
+        "V10",
+        "`restarts_validity` says whether the validity of a voucher that was deactivated begins again with its next "
+        "activation. The vendor does what is declared.",
+        "Declare `restarts_validity=True` if the vendor counts the validity from each activation, and leave it out if "
+        "the end of validity stays. A migration counts by it which vouchers a rollback would prolong.",
+        requires_all(
+            requires(Operation.ISSUE, Operation.DEACTIVATE, Operation.ACTIVATE),
+            requires_that(has_end_of_validity, "no end of validity can be set"),
+        ),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from voucher_gateway.errors import (
     VoucherNotFound,
 )
 from voucher_gateway.models.requests import VoucherChanges
-from voucher_gateway.models.voucher import Status
+from voucher_gateway.models.voucher import Interval, Status, Validity
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import SpendContract
@@ -30,6 +31,11 @@ from voucher_gateway.testing.promises.checks import fail, for_promise, require
 
 _STATUS: Final = frozenset({"status", "valid_until", "movements"})
 """What a change of the status may change: a relative validity begins, and a history may tell of it."""
+
+
+_VALID: Final = timedelta(days=90)
+_ACTIVE: Final = timedelta(days=10)
+"""How long a voucher is active before it is stopped and activated again."""
 
 
 class ChangesContract(SpendContract):
@@ -173,6 +179,34 @@ class ChangesContract(SpendContract):
                 was, now = before.part(subject.id, part), factory.snapshot().part(subject.id, part)
                 require(was == now, f"`update` wrote {now} over {was} after a wrong reading (its request {at})")
 
+    @for_promise("V10")
+    def test_the_validity_begins_again_as_declared(
+        self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
+    ) -> None:
+        declared = provider_.declared
+        restarts = []
+        for ends in _ends(factory):
+            subject = factory.spendable_voucher(**ends)
+            before = factory.snapshot().valid_until(subject.id)
+            vendor.advance(int(_ACTIVE.total_seconds()))
+            provider_.deactivate(subject.id, reference=factory.reference())
+            provider_.activate(subject.id, reference=factory.reference())
+            after = factory.snapshot().valid_until(subject.id)
+            require(before is not None and after is not None, "an active voucher has no end of validity")
+            assert before is not None
+            assert after is not None
+            restarts.append(after - before >= _ACTIVE / 2)
+            require(
+                declared.restarts_validity or not restarts[-1],
+                f"`restarts_validity` is not declared, and a voucher that was valid until {before} was stopped"
+                f" and activated again, and is valid until {after}",
+            )
+        require(
+            any(restarts) or not declared.restarts_validity,
+            "`restarts_validity` is declared, and the end of validity stayed when a voucher was stopped and activated"
+            " again",
+        )
+
     @for_promise("V7")
     def test_a_change_of_a_voucher_that_is_not_there_is_declined(
         self, provider_: VoucherProvider, factory: VoucherFactory
@@ -184,6 +218,16 @@ class ChangesContract(SpendContract):
                 with expect_error(f"{operation.value} of an unknown voucher", VoucherNotFound):
                     call()
         factory.snapshot().require_unchanged(before, "calls about an unknown voucher")
+
+
+def _ends(factory: VoucherFactory) -> list[dict[str, Any]]:
+    """Return the fields of new vouchers with an end of validity, in each way in which it can be set."""
+    ends: list[dict[str, Any]] = []
+    if factory.declared.expiry.takes_lengths:
+        ends.append({"validity": Validity(_VALID.days, Interval.DAYS)})
+    if factory.declared.expiry.takes_instants:
+        ends.append({"valid_until": factory.vendor_now() + _VALID})
+    return ends
 
 
 def other_currency(factory: VoucherFactory, minor: int = 100) -> Money:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,7 +15,6 @@ from voucher_gateway.errors import (
     InvalidRequest,
     UnsupportedOperation,
 )
-from voucher_gateway.instants import parse_instant
 from voucher_gateway.masking import Code
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import Interval, Medium, Status, Validity, Voucher
@@ -212,7 +211,7 @@ class IssueContract(SpendContract):
                 provider_.issue(absolute, reference=factory.reference())
         else:
             issued = provider_.issue(absolute, reference=factory.reference())
-            valid_until = _valid_until_of(factory.snapshot(), issued.id)
+            valid_until = factory.snapshot().valid_until(issued.id)
             correct = valid_until is not None and valid_until <= until < valid_until + resolution
             require(correct, f"a date of expiry reached the vendor changed: {until} became {valid_until}")
         if not expiry.takes_lengths:
@@ -222,7 +221,7 @@ class IssueContract(SpendContract):
             issued = provider_.issue(relative, reference=factory.reference())
             if issued.status is Status.INACTIVE:
                 provider_.activate(issued.id, reference=factory.reference())
-            valid_until = _valid_until_of(factory.snapshot(), issued.id)
+            valid_until = factory.snapshot().valid_until(issued.id)
             due = factory.vendor_now() + timedelta(days=3)
             require(
                 valid_until is not None and is_near(valid_until, due, timedelta(days=1, minutes=5)),
@@ -287,8 +286,3 @@ def _amounts_outside_rules(provider: VoucherProvider, currency: str) -> list[tup
         # Dinars have three decimals; a vendor with fewer would lose the last one.
         problems.append(("with a decimal too many", Money("1.001", "BHD"), AmountPrecisionError))
     return problems
-
-
-def _valid_until_of(snapshot: LedgerSnapshot, id: str) -> datetime | None:
-    text = snapshot.entries[id]["valid_until"]
-    return None if text is None else parse_instant(str(text)).astimezone(UTC)
