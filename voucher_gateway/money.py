@@ -230,6 +230,8 @@ def _on_grid(exact: Decimal, places: int, currency: str) -> Decimal:
             rule=f"at most {MAX_DIGITS} digits",
         )
     surplus = -power - places
+    if not surplus:
+        return exact  # the usual case
     if surplus > 0:
         if any(digits[-surplus:]) or surplus >= len(digits):
             raise AmountPrecisionError(

@@ -81,6 +81,7 @@ from voucher_gateway.instants import require_aware as require_aware
 from voucher_gateway.listing.cursors import CursorListing as CursorListing
 from voucher_gateway.listing.cursors import CursorPage as CursorPage
 from voucher_gateway.listing.cursors import follow_cursors as follow_cursors
+from voucher_gateway.listing.duplicate_finder import DuplicateFinder as DuplicateFinder
 from voucher_gateway.listing.listing import Listing as Listing
 from voucher_gateway.listing.page import ListingReport as ListingReport
 from voucher_gateway.listing.page import Page as Page

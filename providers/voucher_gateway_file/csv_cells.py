@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import lru_cache, partial
 from typing import Any, Final
 
-from voucher_gateway.provider_api import Code, MalformedResponse, Medium, Money, Status, decode, encode
+from voucher_gateway.provider_api import Code, InvalidRequest, MalformedResponse, Medium, Money, Status, decode, encode
 from voucher_gateway_file.csv_form import INSTANTS
 from voucher_gateway_file.formula_cells import escape_formula, unescape_formula
 from voucher_gateway_file.voucher_record import MASKED, READERS, FieldProblem, Object
@@ -15,8 +16,10 @@ from voucher_gateway_file.voucher_record import MASKED, READERS, FieldProblem, O
 _VALIDITY: Final = re.compile(r"([0-9]{1,9}) ([a-z]{1,20})", re.ASCII)
 _FLAGS: Final = {"true": True, "false": False}
 _WITH_COMMA: Final = re.compile(r"-?[0-9]+(?:,[0-9]+)?", re.ASCII)
-_CACHED: Final = 1 << 16
-"""The number of cells of a column that are read only once."""
+_CACHED: Final = 1 << 13
+"""The number of cells of a column, or of amounts in a currency, that are read only once."""
+_MOST_DIGITS: Final = 18
+"""Before the decimal sign; `Money` accepts no more."""
 
 
 def plain_amount(cell: str, decimal_comma: bool) -> str:
@@ -59,7 +62,45 @@ def read_amount(cell: str, *, currency: str | None, decimal_comma: bool) -> tupl
     if currency is None:
         raise FieldProblem("has an amount, but the row has no currency")
     amount = plain_amount(cell, decimal_comma)
+    pattern = _whole_amount(currency)
+    if pattern is not None and pattern.fullmatch(amount):
+        return Money.from_exact(Decimal(amount), currency), amount
     return READERS["initial"]({"amount": amount, "currency": currency}), amount
+
+
+def are_amounts(cells: Sequence[str], currency: str | None, *, decimal_comma: bool) -> bool:
+    """Return whether `read_amount` certainly reads all of these cells. It takes a fraction of the time."""
+    places = _places_of(currency)
+    if places is None:
+        return not cells
+    return _amount_lines(places, decimal_comma).fullmatch("\n".join([*cells, ""])) is not None
+
+
+@lru_cache(64)
+def _places_of(currency: str | None) -> int | None:
+    """Return how many decimals a currency has; None if that is not a currency."""
+    try:
+        exponent = None if currency is None else Money.zero(currency).amount.as_tuple().exponent
+    except InvalidRequest:
+        return None
+    return -exponent if isinstance(exponent, int) else None
+
+
+@lru_cache(64)
+def _whole_amount(currency: str) -> re.Pattern[str] | None:
+    """Return the pattern of amounts with all decimals of a currency; None if that is not a currency."""
+    places = _places_of(currency)
+    if places is None:
+        return None
+    decimals = rf"\.[0-9]{{{places}}}" if places else ""
+    return re.compile(rf"[0-9]{{1,{_MOST_DIGITS}}}{decimals}", re.ASCII)
+
+
+@lru_cache(64)
+def _amount_lines(places: int, decimal_comma: bool) -> re.Pattern[str]:
+    """Return the pattern of lines that have an amount each."""
+    decimals = rf"(?:{',' if decimal_comma else '[.]'}[0-9]{{1,{places}}})?" if places else ""
+    return re.compile(rf"(?:[0-9]{{1,{_MOST_DIGITS}}}{decimals}\n)*+", re.ASCII)
 
 
 def _read_flag(cell: str) -> bool:
@@ -139,6 +180,12 @@ def _read_member(check: Callable[[Any], Any], members: Mapping[str, Any], cell: 
 
 def _read_cell(read: Callable[[str], Any], check: Callable[[Any], Any], cell: str) -> Any:
     return check(read(cell))
+
+
+def is_special(names: tuple[str | None, str | None]) -> bool:
+    """Return whether an id or a code has an apostrophe, which may stand before a formula, or the code is masked."""
+    id, code = names
+    return (id is not None and "'" in id) or (code is not None and ("'" in code or code.startswith(MASKED)))
 
 
 REPEATED: Final = frozenset({"status", "medium", "taxable", "deletable", "validity", *INSTANTS})

@@ -19,6 +19,8 @@ from voucher_gateway_file.csv_cells import (
     REPEATED,
     WRITE,
     CellCache,
+    are_amounts,
+    is_special,
     plain_amount,
     read_amount,
     reader_of,
@@ -83,6 +85,7 @@ class CsvFormat:
         self._amounts: tuple[tuple[int, str], ...] = ()
         self._currency_at: int | None = None
         self._money: dict[str | None, CellCache] = {}
+        self._mask = MASKED.encode(self.form.encoding)
 
     def adapt_to_file(self, header: bytes, following: Iterable[bytes]) -> CsvFormat:
         """Return the format of a file.
@@ -191,15 +194,28 @@ class CsvFormat:
             for at, _, values in self._cached:
                 for cell in filter(None, set(by_column[at])):
                     values[cell]
-            currencies = repeat("", count) if self._currency_at is None else by_column[self._currency_at]
             for at, _ in self._amounts:
-                for cell, currency in set(zip(by_column[at], currencies, strict=True)):
-                    if cell:
-                        self._money_of(currency or self.form.currency)[cell]
+                self._check_amounts(by_column[at], None if self._currency_at is None else by_column[self._currency_at])
         except (ValueError, csv.Error):
             return None
         rows = [(id or None, code or None) for id, code in zip(names["id"], names["code"], strict=True)]
-        return None if any(map(_is_special, rows)) else rows
+        special = b"'" in body or self._mask in body
+        return None if special and any(map(is_special, rows)) else rows
+
+    def _check_amounts(self, cells: Sequence[str], currencies: Sequence[str] | None) -> None:
+        """Check the amounts of a column.
+
+        Raises:
+            ValueError: if one has a problem.
+        """
+        for given in {*currencies} if currencies else ("",):
+            currency = given or self.form.currency
+            amounts = [
+                cell for cell, own in zip(cells, currencies or repeat(""), strict=False) if cell and own == given
+            ]
+            if not are_amounts(amounts, currency, decimal_comma=self.form.decimal_comma):
+                for cell in amounts:
+                    self._money_of(currency)[cell]
 
     def _cells_of_rows(self, body: bytes, count: int) -> list[list[str]]:
         """Return the cells of some rows of one line each.
@@ -211,7 +227,7 @@ class CsvFormat:
         if not lines[-1]:
             lines.pop()
         rows = list(csv.reader(lines, delimiter=self.form.delimiter, strict=True))
-        if len(lines) != count or {*map(len, rows)} != {len(self._plan_columns)}:
+        if not len(lines) == len(rows) == count or {*map(len, rows)} != {len(self._plan_columns)}:
             raise ValueError
         return rows
 
@@ -233,9 +249,10 @@ class CsvFormat:
                 given[name] = cell
         own = self.form.currency
         currency = own if self._currency_at is None else cells[self._currency_at] or own
+        money = self._money_of(currency)
         for at, name in self._amounts:
             if cell := cells[at]:
-                fields[name], amount = self._money_of(currency)[cell]
+                fields[name], amount = money[cell]
                 given[name] = {"amount": amount, "currency": currency}
         return ParsedRecord(given, fields, [])
 
@@ -355,12 +372,6 @@ class CsvFormat:
         if self.form.encoding != "utf-8":
             message = f"a string has a character that {self.form.encoding} does not have"
         raise InvalidRequest(message, field="text", rule=rule)
-
-
-def _is_special(names: tuple[str | None, str | None]) -> bool:
-    """Return whether an id or a code has an apostrophe, which may stand before a formula, or the code is masked."""
-    id, code = names
-    return (id is not None and "'" in id) or (code is not None and ("'" in code or code.startswith(MASKED)))
 
 
 def _cells_problem(error: str) -> str:

@@ -2,30 +2,35 @@
 
 A file is read through once before it is used, and all its problems are reported together. If the file only grew since,
 only its new records are parsed: a digest of the indexed bytes shows that they are unchanged. A file that changed in
-another way is read again. About 80 bytes a voucher are kept.
+another way is read again. 12 bytes a voucher are kept; some 70 more once a voucher is looked for.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from voucher_gateway.provider_api import Code, DuplicateCode, UnreadableEntry, Voucher
+from voucher_gateway_file.cut_off import is_cut_off
+from voucher_gateway_file.file_state import FileState
 from voucher_gateway_file.formats import FileFormat
-from voucher_gateway_file.place_map import PlaceMap
 from voucher_gateway_file.problems import ProblemList
-from voucher_gateway_file.records import LONGEST, Record, first_line, iter_records
+from voucher_gateway_file.records import Record, endless_rule, first_line, id_of_line, iter_records
+from voucher_gateway_file.text_index import TextIndex
 from voucher_gateway_file.voucher_record import ParsedRecord, Problem, make_voucher
 
 _SAMPLE: Final = 1000
 """The number of records from which the form of a file is guessed."""
 _BLOCK: Final = 1 << 16
 """The number of bytes of a file that are indexed at once, if each line in them is a record without a problem."""
+_SMALL_BLOCK: Final = 1 << 10
+"""The number of bytes whose records are indexed one by one, after a record with a problem."""
+_ROWS: Final = 500
+"""The number of records whose ids and codes are read again at once."""
 _REPORT_EVERY: Final = 1000
 """The number of records after which the progress is reported."""
 
@@ -81,13 +86,12 @@ class FileIndex:
         self.cut_off = self.masked = self.readable = None
         self._line = 1
         self._starts = array("Q")
-        self._lines = array("Q")
-        self._ids = PlaceMap()
-        self._codes = PlaceMap()
+        self._lines = array("I")
+        self._ids = TextIndex()
+        self._codes = TextIndex()
         self.unreadable = {}
         self._duplicated: list[tuple[int, Problem]] = []
-        self._loaded: tuple[int, ...] = ()
-        self._digest, self._digested = _new_digest(), 0
+        self._state = FileState()
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -98,14 +102,13 @@ class FileIndex:
         Raises:
             MalformedFile: naming line and column of everything that is wrong with it.
         """
-        state = _file_state(file)
-        if self._loaded == state:
+        if self._state.is_same(file):
             return
-        if not self._only_grew(file, state):
+        if not self._state.only_grew(file, self.end):
             self.clear()
         try:
             self._load(file)
-            self._mark_loaded(file)
+            self._state.note(file, self.end)
         except BaseException:
             self.clear()  # only a part of it was read
             raise
@@ -117,31 +120,34 @@ class FileIndex:
             return []
         begin = self._starts[first]
         body = os.pread(file.fileno(), self._end_of(last - 1) - begin, begin)
-        if b'"' not in body and not self.unreadable:
+        if not (self.unreadable and any(place in self.unreadable for place in range(first, last))):
             parsed = self.form.read_rows(body, last - first, self.columns)
             if parsed is not None:
                 lines = self._lines[first:last]
                 return [
-                    make_voucher(self._account, record, id=_id_of(line))
+                    make_voucher(self._account, record, id=id_of_line(line))
                     for record, line in zip(parsed, lines, strict=True)
                 ]
         return [
-            self._unreadable_entry(place)
+            UnreadableEntry.of(None, (self.unreadable[place],), id=id_of_line(self._lines[place]))
             if place in self.unreadable
-            else self._voucher(body[self._starts[place] - begin : self._end_of(place) - begin], self._lines[place])
+            else make_voucher(
+                self._account,
+                self.form.read(body[self._starts[place] - begin : self._end_of(place) - begin], self.columns),
+                id=id_of_line(self._lines[place]),
+            )
             for place in range(first, last)
         ]
 
-    def _unreadable_entry(self, place: int) -> UnreadableEntry:
-        return UnreadableEntry.of(None, (self.unreadable[place],), id=_id_of(self._lines[place]))
-
     def with_id(self, file: BinaryIO, id: str) -> Voucher | None:
         """Return the voucher with an id."""
+        self._complete_places(file)
         vouchers = self._readable(file, self._ids.candidates(id))
         return next((voucher for voucher in vouchers if voucher.id == id), None)
 
     def with_code(self, file: BinaryIO, code: Code) -> Voucher | None:
         """Return the voucher with a code."""
+        self._complete_places(file)
         vouchers = self._readable(file, self._codes.candidates(code.reveal()))
         return next((voucher for voucher in vouchers if voucher.code == code), None)
 
@@ -155,6 +161,7 @@ class FileIndex:
         Raises:
             DuplicateCode: if another voucher has it.
         """
+        self._complete_places(file)
         places = {"id": self._place_of(file, self._ids, "id", voucher.id)}
         if voucher.code is not None:
             places["code"] = self._place_of(file, self._codes, "code", voucher.code.reveal())
@@ -165,90 +172,118 @@ class FileIndex:
     def add_appended(self, file: BinaryIO) -> None:
         """Add the record that this process appended under the lock, after a `refresh`."""
         self.cut_off = None
+        self._complete_places(file)
         for record in self._records(file):
             if self.form.header and not self.columns:
                 self._add_header(file, record)
             else:
                 self._add(file, record, self.form.read(record.body, self.columns))
-        self._mark_loaded(file)
-
-    def _only_grew(self, file: BinaryIO, state: tuple[int, ...]) -> bool:
-        """Return whether this is still the same file, and every line in the index is complete and unchanged."""
-        if self._loaded[:2] != state[:2] or self.end == 0:
-            return False
-        if os.pread(file.fileno(), 1, self.end - 1) != b"\n":
-            return False  # another program can have continued the last line
-        digest = _new_digest()
-        _update_digest(digest, file, 0, self.end)
-        return digest.digest() == self._digest.digest()
-
-    def _mark_loaded(self, file: BinaryIO) -> None:
-        """Note that the index is up to date with the file."""
-        _update_digest(self._digest, file, self._digested, self.end)
-        self._digested = self.end
-        self._loaded = _file_state(file)
+        self._state.note(file, self.end)
 
     def _records(self, file: BinaryIO) -> Iterator[Record]:
         return iter_records(file, start=self.end, line=self._line, quoted=self.form.allows_quoted_line_breaks)
 
     def _load(self, file: BinaryIO) -> None:
-        self.cut_off = None
+        if self.end:
+            self._complete_places(file)
+        elif (suspects := self._load_new(file)) is None:
+            return
+        else:
+            self.clear()
+            self._ids.watch(suspects[0])
+            self._codes.watch(suspects[1])
         with ProblemList(self._problems_path) as problems:
-            records, slow_until = self._records(file), 0
-            while True:
-                if self.columns and self.end >= slow_until:
-                    if self._load_block(file, problems):
-                        continue
-                    records, slow_until = self._records(file), self.end + _BLOCK
-                record = next(records, None)
-                if record is None:
-                    break
-                if not record.closed and self._is_cut_off(record):
-                    self.cut_off = record.line
-                    break
-                if self.form.header and not self.columns:
-                    self._add_header(file, record)
-                    continue
-                if rule := self._endless_rule(record):
-                    problems.add(record.line, [("", rule)])
-                    self._note_unreadable(self._append_place(record), [("", rule)])
-                    if b"\n" not in record.body:
-                        self._pass(record)
-                        break
-                    self._pass(first_line(record))  # the next line may be a record again
-                    records = self._records(file)
-                    continue
-                parsed = self.form.read(record.body, self.columns)
-                # A record with problems is in the index too, so that the lines with the same code are found.
-                rules = [*parsed.problems, *self._add(file, record, parsed)]
-                if rules:
-                    self._add_problems(problems, len(self) - 1, rules)
-                if not len(self) % _REPORT_EVERY:
-                    self._report(file)
+            self._read_records(file, problems)
             for place, (at, rule) in self._duplicated:  # which of both is right is not known
                 self._note_unreadable(place, [(self.form.place(at), rule)])
             self._duplicated.clear()
-            if len(self.unreadable) == len(self) or not self._skips_unreadable:
-                problems.raise_if_any()
+            self._raise_problems(problems)
 
-    def _load_block(self, file: BinaryIO, problems: ProblemList) -> bool:
-        """Add the complete lines of the next block, if each is a record without a problem. Return whether it is so."""
-        body = os.pread(file.fileno(), _BLOCK, self.end)
+    def _load_new(self, file: BinaryIO) -> tuple[set[int], set[int]] | None:
+        """Read a file for the first time. Return the digests of ids and of codes that come twice; None if none does."""
+        with (
+            ProblemList(self._problems_path) as problems,
+            self._ids.compare_digests(),
+            self._codes.compare_digests(),
+        ):
+            self._read_records(file, problems)
+            ids, codes = self._ids.find_suspects(), self._codes.find_suspects()
+            if ids or codes:
+                return ids, codes
+            self._raise_problems(problems)
+        return None
+
+    def _raise_problems(self, problems: ProblemList) -> None:
+        if len(self.unreadable) == len(self) or not self._skips_unreadable:
+            problems.raise_if_any()
+
+    def _read_records(self, file: BinaryIO, problems: ProblemList) -> None:
+        self.cut_off = None
+        records, slow_until = self._records(file), 0
+        size, span = _BLOCK, _SMALL_BLOCK
+        while True:
+            if self.columns and self.end >= slow_until:
+                if self._load_block(file, problems, size):
+                    size, span = min(4 * size, _BLOCK), _SMALL_BLOCK
+                    continue
+                if size > span:  # look for the record with a problem in smaller blocks
+                    size //= 4
+                    continue
+                records, slow_until = self._records(file), self.end + span
+                size = span = min(2 * span, _BLOCK)
+            record = next(records, None)
+            if record is None:
+                break
+            if not record.closed and is_cut_off(record, self.form, self.columns):
+                self.cut_off = record.line
+                break
+            if self.form.header and not self.columns:
+                self._add_header(file, record)
+                continue
+            if rule := endless_rule(record, quoted=self.form.allows_quoted_line_breaks):
+                problems.add(record.line, [("", rule)])
+                self._note_unreadable(self._append_place(record), [("", rule)])
+                if b"\n" not in record.body:
+                    self._pass(record)
+                    break
+                self._pass(first_line(record))  # the next line may be a record again
+                records = self._records(file)
+                continue
+            parsed = self.form.read(record.body, self.columns)
+            # A record with problems is in the index too, so that the lines with the same code are found.
+            rules = [*parsed.problems, *self._add(file, record, parsed)]
+            if rules:
+                self._add_problems(problems, len(self) - 1, rules)
+            if not len(self) % _REPORT_EVERY:
+                self._report(file)
+
+    def _load_block(self, file: BinaryIO, problems: ProblemList, size: int) -> bool:
+        """Add the complete lines of the next bytes, if each is a record without a problem. Return whether it is so."""
+        body = os.pread(file.fileno(), size, self.end)
         body = body[: body.rfind(b"\n") + 1]
-        if not body or b'"' in body:
+        if not body:
             return False
         lengths = [len(line) + 1 for line in body[:-1].split(b"\n")]
         names = self.form.names_of_rows(body, len(lengths), self.columns)
         if names is None:
             return False
-        for (id, code), length in zip(names, lengths, strict=True):
-            line, before = self._line, len(self)
-            self._starts.append(self.end)
-            self._lines.append(line)
-            self.end += length
-            self._line += 1
-            if rules := self._add_names(file, before, line, id, code):
-                self._add_problems(problems, before, rules)
+        first, line, start = len(self), self._line, self.end
+        starts = list(accumulate(lengths, initial=start))
+        self.end = starts.pop()
+        self._starts.extend(starts)
+        self._lines.extend(range(line, line + len(lengths)))
+        self._line += len(lengths)
+        ids = [id or id_of_line(number) for number, (id, _) in enumerate(names, line)]
+        codes = [code for _, code in names]
+        self.readable = self.readable or next((at for at, code in enumerate(codes, line) if code is not None), None)
+        alike = [(place, 0, earlier, text) for place, earlier, text in self._ids.add_all(ids, first)]
+        alike += [(place, 1, earlier, text) for place, earlier, text in self._codes.add_all(codes, first)]
+        rules: dict[int, list[Problem]] = {}
+        for place, kind, earlier, text in sorted(alike):
+            index, name = ((self._ids, "id"), (self._codes, "code"))[kind]
+            rules.setdefault(place, []).extend(self._duplicate(file, index, name, text, place, earlier))
+        for place in filter(rules.get, rules):
+            self._add_problems(problems, place, rules[place])
         self._report(file)
         return True
 
@@ -269,29 +304,6 @@ class FileIndex:
             text = "; ".join(f"{at}{at and ': '}{rule}" for at, rule in rules)
             self.unreadable.setdefault(place, text)
 
-    def _is_cut_off(self, record: Record) -> bool:
-        """Return whether a record that is not closed is the part of a record that a killed writer left."""
-        if len(record.body) > LONGEST or not self.form.could_be_cut_off(record.body) or self._is_complete(record):
-            return False
-        return not self.form.has_later_rows(record.body, self.columns)
-
-    def _is_complete(self, record: Record) -> bool:
-        """Return whether a record that ends without a line break is complete."""
-        if self.form.header and not self.columns:
-            return record.body == self.form.top().rstrip(b"\r\n")
-        return not self.form.read(record.body, self.columns).problems
-
-    def _endless_rule(self, record: Record) -> str:
-        """Return why a record has no end, in words; empty if it has one, or only no line break after it."""
-        too_long = f"is longer than {LONGEST} bytes" if len(record.body) > LONGEST else ""
-        if record.closed or not self.form.allows_quoted_line_breaks or record.body.count(b'"') % 2 == 0:
-            return too_long
-        reason = f"{too_long}: " if too_long else ""
-        return (
-            f"{reason}a quote is opened in this line and not closed, so the lines after it would belong to the same"
-            " cell; close the quote, or write it twice if it belongs to the text"
-        )
-
     def _add_header(self, file: BinaryIO, record: Record) -> None:
         following = iter_records(file, start=record.end, line=record.line, quoted=self.form.allows_quoted_line_breaks)
         self.form = self._new_form.adapt_to_file(record.body, [other.body for other in islice(following, _SAMPLE)])
@@ -310,7 +322,7 @@ class FileIndex:
         return self._add_names(file, place, record.line, parsed.fields.get("id"), text)
 
     def _add_names(self, file: BinaryIO, place: int, line: int, id: str | None, code: str | None) -> list[Problem]:
-        id = id or _id_of(line)
+        id = id or id_of_line(line)
         problems: list[Problem] = []
         if (earlier := self._ids.add(id, place)) is not None:
             problems += self._duplicate(file, self._ids, "id", id, place, earlier)
@@ -326,7 +338,7 @@ class FileIndex:
         return len(self._starts) - 1
 
     def _duplicate(
-        self, file: BinaryIO, places: PlaceMap, name: str, text: str, place: int, earlier: int | None
+        self, file: BinaryIO, places: TextIndex, name: str, text: str, place: int, earlier: int | None
     ) -> list[Problem]:
         """Return the problem of a second record with an id or code. Another text with the same hash is added.
 
@@ -354,11 +366,34 @@ class FileIndex:
         begin, end = self._starts[place], self._end_of(place)
         fields = self.form.read(os.pread(file.fileno(), end - begin, begin), self.columns).fields
         if name == "id":
-            return fields.get("id") or _id_of(self._lines[place])
+            return fields.get("id") or id_of_line(self._lines[place])
         code = fields.get("code")
         return None if code is None else code.reveal()
 
-    def _place_of(self, file: BinaryIO, places: PlaceMap, name: str, text: str) -> int | None:
+    def _complete_places(self, file: BinaryIO) -> None:
+        """Make the places of all ids and codes known. It reads the file again, once, when the first one is needed."""
+        if self._ids.is_complete and self._codes.is_complete:
+            return
+        self._ids.forget()
+        self._codes.forget()
+        for first in range(0, len(self), _ROWS):
+            for place, (id, code) in enumerate(self._names(file, first, min(first + _ROWS, len(self))), first):
+                self._ids.insert(id or id_of_line(self._lines[place]), place)
+                if code is not None:
+                    self._codes.insert(code, place)
+        self._ids.is_complete = self._codes.is_complete = True
+
+    def _names(self, file: BinaryIO, first: int, last: int) -> Sequence[tuple[str | None, str | None]]:
+        """Return the ids and the codes of some records."""
+        begin = self._starts[first]
+        body = os.pread(file.fileno(), self._end_of(last - 1) - begin, begin)
+        names = self.form.names_of_rows(body, last - first, self.columns)
+        if names is None:
+            places = range(first, last)
+            names = [(self._text_at(file, place, "id"), self._text_at(file, place, "code")) for place in places]
+        return names
+
+    def _place_of(self, file: BinaryIO, places: TextIndex, name: str, text: str) -> int | None:
         """Return the place of the record with an id or code, or None."""
         return next((place for place in places.candidates(text) if self._text_at(file, place, name) == text), None)
 
@@ -368,28 +403,3 @@ class FileIndex:
 
     def _end_of(self, place: int) -> int:
         return self._starts[place + 1] if place + 1 < len(self._starts) else self.end
-
-    def _voucher(self, body: bytes, line: int) -> Voucher:
-        return make_voucher(self._account, self.form.read(body, self.columns), id=_id_of(line))
-
-
-def _id_of(line: int) -> str:
-    """Return the id of a voucher that has none: its line, which does not change unless the file is edited."""
-    return f"line:{line}"
-
-
-def _file_state(file: BinaryIO) -> tuple[int, ...]:
-    """Return what changes whenever the file is replaced, appended to or edited."""
-    status = os.fstat(file.fileno())
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _new_digest() -> hashlib.blake2b:
-    return hashlib.blake2b(digest_size=16)
-
-
-def _update_digest(digest: hashlib.blake2b, file: BinaryIO, start: int, end: int) -> None:
-    """Add some bytes of a file to a digest."""
-    while start < end and (chunk := os.pread(file.fileno(), min(end - start, LONGEST), start)):
-        digest.update(chunk)
-        start += len(chunk)

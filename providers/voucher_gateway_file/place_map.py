@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 _SMALLEST: Final = 1 << 10
@@ -33,7 +33,7 @@ class PlaceMap:
         """
         if self._count > self._bits * _MAX_LOAD:
             self._grow()
-        digest = _digest(text)
+        digest = text_digest(text)
         digests, bits = self._digests, self._bits
         slot = digest & bits
         while known := digests[slot]:
@@ -47,9 +47,21 @@ class PlaceMap:
         self._count += 1
         return None
 
+    def insert(self, text: str, place: int) -> None:
+        """Add a text with its place, whether or not the map has another place for it."""
+        if self._count > self._bits * _MAX_LOAD:
+            self._grow()
+        digest, bits = text_digest(text), self._bits
+        slot = digest & bits
+        while self._digests[slot]:
+            slot = (slot + 1) & bits
+        self._digests[slot] = digest
+        self._places[slot] = place
+        self._count += 1
+
     def candidates(self, text: str) -> Iterator[int]:
         """Yield the places that may belong to a text, the first one first."""
-        digest = _digest(text)
+        digest = text_digest(text)
         slot = digest & self._bits
         while known := self._digests[slot]:
             if known == digest:
@@ -77,5 +89,11 @@ class PlaceMap:
         self._count = count
 
 
-def _digest(text: str) -> int:
+def text_digest(text: str) -> int:
+    """Return 64 bits of the hash of a text in this process. It is never zero."""
     return (hash(text) & _MASK_64) or 1
+
+
+def text_digests(texts: Iterable[str]) -> list[int]:
+    """Return the digest of each text; see `text_digest`."""
+    return [(hash(text) & _MASK_64) or 1 for text in texts]

@@ -86,3 +86,25 @@ def first_line(record: Record) -> Record:
     """Return the first line of a record as a record."""
     body = record.body[: record.body.index(b"\n") + 1]
     return Record(record.line, record.start, record.start + len(body), body, closed=True)
+
+
+def id_of_line(line: int) -> str:
+    """Return the id of a voucher that has none: its line, which does not change unless the file is edited."""
+    return f"line:{line}"
+
+
+def endless_rule(record: Record, *, quoted: bool) -> str:
+    """Return why a record has no end, in words; empty if it has one, or only no line break after it.
+
+    Args:
+        record: the record.
+        quoted: whether a record can have line breaks within double quotes.
+    """
+    too_long = f"is longer than {LONGEST} bytes" if len(record.body) > LONGEST else ""
+    if record.closed or not quoted or record.body.count(b'"') % 2 == 0:
+        return too_long
+    reason = f"{too_long}: " if too_long else ""
+    return (
+        f"{reason}a quote is opened in this line and not closed, so the lines after it would belong to the same cell;"
+        " close the quote, or write it twice if it belongs to the text"
+    )

@@ -22,22 +22,24 @@ class DigestSet:
         self._has_zero = False
         self.update(digests)
 
-    def add(self, digest: int) -> None:
-        """Add a digest."""
+    def add(self, digest: int) -> bool:
+        """Add a digest. Return whether the set did not have it."""
         if not digest:  # an empty slot is zero
-            self._count += not self._has_zero
+            is_new = not self._has_zero
+            self._count += is_new
             self._has_zero = True
-            return
+            return is_new
         slots, bits = self._slots, self._bits
         slot = digest & bits
         while known := slots[slot]:
             if known == digest:
-                return
+                return False
             slot = (slot + 1) & bits
         slots[slot] = digest
         self._count += 1
         if self._count > bits * _MAX_LOAD:
             self._grow()
+        return True
 
     def update(self, digests: Iterable[int]) -> None:
         """Add some digests."""

@@ -217,13 +217,12 @@ class Listing(Iterator[T]):
         """Pass an entry of the current page, and return whether it has not come before."""
         self._offset += 1
         identity = self._identity(item)
-        if identity in self._known:
+        if not self._known.add(identity):
             if self._offset <= self._expected:
                 return False
             self._duplicates += 1
             self._problems.setdefault("duplicates", "entries came more than once")
             return False
-        self._known.add(identity)
         self._fresh = True
         assert self._page is not None
         self._place = (self._index, self._offset, identity, self._duplicates)

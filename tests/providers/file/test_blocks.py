@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from voucher_gateway.provider_api import Money
+from voucher_gateway.provider_api import Code, Money, VoucherNotFound
 from voucher_gateway_file import FileProvider
+from voucher_gateway_file.csv_cells import are_amounts, read_amount
 from voucher_gateway_file.csv_format import CsvFormat
 from voucher_gateway_file.settings import FileSettings
 
@@ -83,6 +86,57 @@ def test_most_lines_are_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (len(vouchers), wrong) == (5000, {})
     assert vouchers[-1][2] == Money("1.00", "EUR")
     assert len(read_singly) < 50
+
+
+def test_lines_with_quotes_are_read_at_once_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.csv"
+    rows = [f'"v-{number}","GIFT, ""{number}""","EUR","1.00","1.00",,,,\n' for number in range(5000)]
+    path.write_text(HEADER + "".join(rows))
+
+    def refuse(*_: object) -> NoReturn:
+        raise AssertionError("read one by one")
+
+    monkeypatch.setattr(CsvFormat, "read", refuse)
+    vouchers, wrong = reading(path)
+    assert (len(vouchers), wrong) == (5000, {})
+    assert vouchers[-1][1] == 'GIFT, "4999"'
+
+
+@pytest.mark.parametrize("currency", ["EUR", "JPY", "BHD", "ZZZ", ""])
+@given(cells=st.lists(st.from_regex(r"-?[0-9]{0,20}(?:[.,][0-9]{0,5})?", fullmatch=True), max_size=3))
+def test_amounts_that_are_checked_together_are_those_that_can_be_read(currency: str, cells: list[str]) -> None:
+    for decimal_comma in (False, True):
+
+        def is_read(cell: str, *, comma: bool = decimal_comma) -> bool:
+            try:
+                money, amount = read_amount(cell, currency=currency or None, decimal_comma=comma)
+            except ValueError:
+                return False
+            return bool(money == Money(amount, currency))
+
+        if are_amounts(cells, currency or None, decimal_comma=decimal_comma):
+            assert all(map(is_read, cells))
+        elif all(map(is_read, cells)):  # it may only leave out amounts that are rare
+            assert any(len(cell) > 19 for cell in cells)
+
+
+def test_the_places_of_all_texts_are_known_once_one_is_looked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = [f"v-{number},GIFT-{number},EUR,1.00,1.00,,,,\n" for number in range(700)]
+    rows[300:300] = [
+        'm,"MORE\nLINES",EUR,1.00,1.00,,,,\n',
+        ",NO-ID,EUR,1.00,1.00,,,,\n",
+        "x,GIFT-7,EUR,1.00,1.00,,,,\n",
+    ]
+    path.write_text(HEADER + "".join(rows))
+    provider = FileProvider("paper", FileSettings(path=path, skip_unreadable=True))
+    assert provider.find("MORE\nLINES").id == "m"
+    assert provider.find("NO-ID").id == "line:304"
+    assert provider.get("line:304").code == Code("NO-ID")
+    assert provider.find("GIFT-699").id == "v-699"
+    for missing in ("GIFT-7", "GIFT-700"):  # the first one comes twice, so neither can be read
+        with pytest.raises(VoucherNotFound):
+            provider.find(missing)
 
 
 def test_the_line_of_a_voucher_without_an_id_is_counted_in_either_way(tmp_path: Path) -> None:

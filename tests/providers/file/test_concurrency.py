@@ -5,10 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -116,15 +116,23 @@ def test_two_writers_that_take_turns_read_only_what_the_other_one_wrote(
         second.issue(new(code=f"B-{number}"), reference=f"b-{number}")
     form = first._file.form
     parsed: list[bytes] = []
-    read = form.read
 
-    def read_and_count(body: bytes, columns: Sequence[str]) -> object:
-        parsed.append(body)
-        return read(body, columns)
+    def count(name: str) -> None:
+        read = getattr(form, name)
 
-    monkeypatch.setattr(form, "read", read_and_count)
+        def read_and_count(body: bytes, *given: Any) -> object:
+            result = read(body, *given)
+            if result is not None:
+                parsed.append(body)
+            return result
+
+        monkeypatch.setattr(form, name, read_and_count)
+
+    for name in ("read", "read_rows", "names_of_rows"):
+        count(name)
     assert first.find("B-19").code == Code("B-19")
     assert len(parsed) == 2  # the new record, and once more for the voucher that is returned
+    assert all(body.count(b"B-19") == body.count(b"\n") == 1 for body in parsed)
 
 
 def test_an_edit_within_a_file_that_grew_is_seen(open_file: Open, either_name: str, tmp_path: Path) -> None:

@@ -97,6 +97,9 @@ class Assessor:
         policy: the policy of the migration.
         at: the time of the clock of the source.
         retire: how a voucher is made unspendable at the source.
+
+    Attributes:
+        actions: the action that the policy has for each kind.
     """
 
     def __init__(self, target: Target, policy: Policy, *, at: datetime, retire: Retire = Retire.LEAVE) -> None:
@@ -104,6 +107,7 @@ class Assessor:
         self._policy = policy
         self._at = at
         self._retire = retire
+        self.actions = {kind: policy.action(kind) for kind in Kind}
 
     def assess(
         self, voucher: Voucher, *, held: bool = False, taken: bool = False, kind: Kind | None = None
@@ -117,7 +121,7 @@ class Assessor:
             kind: its kind, if it is known.
         """
         kind, policy = kind or kind_of(voucher, self._at, held=held), self._policy
-        wanted = policy.action(kind)
+        wanted = self.actions[kind]
         if wanted is not Action.CARRY:
             return Assessment(kind, wanted, (_WHY[kind],))
         if held and policy.reserved is not Action.CARRY:

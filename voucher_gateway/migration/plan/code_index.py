@@ -1,6 +1,6 @@
 """Finds codes that the target already has, or that the source has twice.
 
-Codes are compared by keyed fingerprints. Memory holds 64 bits of the fingerprint of each voucher. Two different codes
+Codes are compared by 64 bits of their keyed fingerprints. Memory holds those of the target. Two different codes
 may have the same 64 bits: the chance is one in tens of millions among a million vouchers. They then count as the same
 code, and at worst a voucher is refused that could be moved.
 """
@@ -8,12 +8,13 @@ code, and at worst a voucher is refused that could be moved.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Self
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import InvalidRequest, VoucherNotFound
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.listing.digest_set import DigestSet
+from voucher_gateway.listing.duplicate_finder import DuplicateFinder
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.rate_limit import Rates
 from voucher_gateway.provider import VoucherProvider
@@ -34,19 +35,28 @@ def fingerprint_maker(keys: JournalKeys) -> Callable[[Code], str]:
 
 
 class SourceCodes:
-    """The codes of the source. It finds codes that the source has twice."""
+    """The codes of the source, in a ``with`` block. It finds codes that the source has twice.
+
+    Memory does not grow with the codes: see `DuplicateFinder`.
+    """
 
     def __init__(self) -> None:
-        self._seen = DigestSet()
+        self._finder = DuplicateFinder()
         self._twice: set[int] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._finder.close()
 
     def add(self, mark: str) -> None:
         """Add the fingerprint of a code."""
-        short = _short(mark)
-        if short in self._seen:
-            self._twice.add(short)
-        else:
-            self._seen.add(short)
+        self._finder.add(_short(mark))
+
+    def compare(self) -> None:
+        """Compare all codes that were added. Before that none counts as added twice."""
+        self._twice = self._finder.duplicates()
 
     def twice(self, mark: str | None) -> bool:
         """Return whether this fingerprint was added twice."""

@@ -56,7 +56,7 @@ class PlanSummary:
 
 
 _BLOCK_SIZE: Final = 1 << 16
-"""The number of bytes that are collected before they are written."""
+"""The number of characters that are collected before they are written."""
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -78,7 +78,7 @@ class PlanWriter:
         self._path = path
         self._header = header
         self._hash = hashlib.sha256()
-        self._block: list[bytes] = []
+        self._block: list[str] = []
         self._block_size = 0
         with report_write_errors(f"the plan {path}"):
             self._output = AtomicFile(path)
@@ -122,15 +122,14 @@ class PlanWriter:
         self._add_line(_encode(value))
 
     def _add_line(self, text: str) -> None:
-        line = text.encode("utf-8", "surrogatepass") + b"\n"
-        self._block.append(line)
-        self._block_size += len(line)
+        self._block.append(text)
+        self._block_size += len(text)
         if self._block_size >= _BLOCK_SIZE:
             self._write_block()
 
     def _write_block(self) -> None:
         """Write the lines that were collected. Few long writes take a fraction of the time of many short ones."""
-        block = b"".join(self._block)
+        block = "".join([f"{line}\n" for line in self._block]).encode("utf-8", "surrogatepass")
         self._block.clear()
         self._block_size = 0
         self._hash.update(block)

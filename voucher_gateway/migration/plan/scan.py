@@ -163,6 +163,9 @@ class IdSet:
         """Return the ids of the vouchers of an account that plans move or have moved."""
         return cls(journal.list_moved_ids(account))
 
+    def __bool__(self) -> bool:
+        return bool(self._known)
+
     def __contains__(self, id: str | None) -> bool:
         return id is not None and bool(self._known) and key_digest(id) in self._known
 
@@ -226,12 +229,13 @@ class SourceScanner:
         Args:
             dated: whether the clock of the source is known.
         """
-        with listing_of(self._source, dated=dated) as listing:
+        with self.codes, listing_of(self._source, dated=dated) as listing:
             self._listing = listing
             for planned in self._map(self._plan_voucher, enumerate(self._wanted(listing), 1)):
                 if planned.fingerprint is not None:
                     self.codes.add(planned.fingerprint)
                 yield planned
+            self.codes.compare()
             self.report = _with_gone(listing.report, len(self._secrets.gone))
             self.spoiled_codes = {} if self._spoiled is None else self._spoiled.found()
 
@@ -242,6 +246,9 @@ class SourceScanner:
 
     def _wanted(self, listing: Listing[Voucher]) -> Iterator[Voucher | UnreadableEntry]:
         """Yield the entries of the source that the plan has to have."""
+        if not self._left_out:
+            yield from listing.entries()
+            return
         for entry in listing.entries():
             if entry.id in self._left_out:
                 self._passed_over += 1
@@ -273,7 +280,7 @@ class SourceScanner:
         if isinstance(voucher, UnreadableEntry):
             return self._unreadable_line(number, voucher)
         listed, kind = voucher, kind_of(voucher, self._header.made_at)
-        if kind is Kind.UNREADABLE or self._policy.action(kind) is Action.CARRY:
+        if kind is Kind.UNREADABLE or self._assessor.actions[kind] is Action.CARRY:
             voucher = self._secrets.complete(voucher)
         held = bool(self._held) and self._held.on(voucher.id, voucher.code)
         assessment = self._assessor.assess(voucher, held=held, kind=None if held or voucher is not listed else kind)
