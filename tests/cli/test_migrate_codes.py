@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -104,3 +105,15 @@ def test_a_file_that_cannot_be_written_is_named(run: Run, moved: Path) -> None:
 
 def test_two_files_at_once_are_refused(run: Run, moved: Path) -> None:
     assert "give one" in run("migrate", "codes", str(moved), "--csv", "a", "--jsonl", "b").err
+
+
+def test_a_journal_that_knows_no_run_of_the_plan_does_not_say_that_no_code_is_new(
+    run: Run, moved: Path, tmp_path: Path
+) -> None:
+    (config,) = [file for file in tmp_path.glob("*.toml") if "journal = " in file.read_text()]
+    shutil.copy(tmp_path / "journal.db.key", tmp_path / "empty.db.key")
+    config.write_text(config.read_text().replace("/journal.db", "/empty.db"))
+    for verb in ("codes", "rollback"):
+        refused = run("migrate", verb, str(moved))
+        assert refused.code == 2
+        assert "this journal knows no run of the plan" in refused.err

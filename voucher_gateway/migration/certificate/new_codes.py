@@ -17,6 +17,7 @@ from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.plan.plan_file import Plan, open_plan
 from voucher_gateway.migration.run.context import MigrationContext
+from voucher_gateway.migration.run.load import require_begun
 from voucher_gateway.migration.run.rows import VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run_records import record_run
@@ -82,12 +83,13 @@ def iterate_new_codes(
         revealed: whether the caller will reveal codes, for the record.
 
     Raises:
-        ConfigurationError: if the plan was changed, or is for other accounts.
+        ConfigurationError: if the plan was changed, is for other accounts, or was not run with this journal.
         VoucherGatewayError: if an account cannot be read.
     """
     with open_plan(plan) as opened:
         context = MigrationContext(gateway, opened.id, opened.header)
         state = MigrationState.of(gateway, opened.summary)
+        require_begun(state, "new codes are not known")
         with record_run(state.database, opened.id, Work.CODES, by, revealed=revealed, vouchers=0) as record:
             for new_code in context.ordered_map(_Reader(context).read, _rows(state)):
                 record.details["vouchers"] += 1

@@ -8,6 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.iteration import batched
 from voucher_gateway.migration.plan.model import Action, PlannedVoucher
@@ -41,6 +42,22 @@ def load_vouchers(state: MigrationState, planned: Iterable[PlannedVoucher]) -> N
                 connection.execute(sa.insert(vouchers), [_voucher_row(state.plan_id, voucher) for voucher in batch])
         with state.database.write() as connection:
             connection.execute(sa.update(plans).where(plans.c.id == state.plan_id).values(loaded=True))
+
+
+def require_begun(state: MigrationState, sentence: str) -> None:
+    """Check that this journal knows a run of a plan.
+
+    Args:
+        state: the state of the plan.
+        sentence: what cannot be done without a run.
+
+    Raises:
+        ConfigurationError: if it knows none.
+    """
+    if state.plan_state() is None:
+        raise ConfigurationError(
+            f"{sentence}: this journal knows no run of the plan. If it was run, name the journal of that run"
+        )
 
 
 def vouchers_not_loaded(state: MigrationState, planned: Iterable[PlannedVoucher]) -> Iterator[VoucherRow]:

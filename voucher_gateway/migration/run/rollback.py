@@ -15,6 +15,7 @@ from voucher_gateway.instants import now
 from voucher_gateway.migration.plan.plan_file import Plan, open_plan
 from voucher_gateway.migration.run.child_processes import ChildProcesses, ChildrenEnd, wait_for_death
 from voucher_gateway.migration.run.context import MigrationContext
+from voucher_gateway.migration.run.load import require_begun
 from voucher_gateway.migration.run.process_run import RunEnd
 from voucher_gateway.migration.run.progress import OnProgress, RunCounter, log, log_end, run_details
 from voucher_gateway.migration.run.rollback_part import RollbackPart
@@ -80,7 +81,7 @@ def rollback_plan(
         on_progress: is called repeatedly, on the thread of the caller.
 
     Raises:
-        ConfigurationError: if the plan was changed, or is for other accounts.
+        ConfigurationError: if the plan was changed, is for other accounts, or was not run with this journal.
         InvalidRequest: if `processes` is below one.
         OperationInProgress: if another process rolls the plan back.
         ProviderUnavailable: if a vendor does not answer at the begin.
@@ -91,8 +92,7 @@ def rollback_plan(
         summary = opened.summary
     context = MigrationContext(gateway, summary.id, summary.header)
     state = MigrationState.of(gateway, summary)
-    if state.plan_state() is None:
-        return RollbackReport(plan_id=summary.id, undone=0, money={})
+    require_begun(state, "there is nothing to roll back")
     with (
         state.one_process("rollback", "another process is rolling this plan back"),
         record_run(state.database, state.plan_id, Work.ROLLBACK, by, processes=processes) as record,
