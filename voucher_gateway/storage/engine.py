@@ -296,6 +296,11 @@ def _postgres_engine(url: sa.URL) -> Engine:
         )
     except ModuleNotFoundError:
         raise ConfigurationError("PostgreSQL needs the driver: pip install 'voucher-gateway[postgres]'") from None
+    from voucher_gateway.storage.postgres_waits import connect
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _connect(_: Any, __: Any, arguments: Any, options: dict[str, Any]) -> Any:
+        return connect(*arguments, **options)
 
     @sa.event.listens_for(engine, "connect")
     def _track_new_connection(connection: Any, _: Any) -> None:
