@@ -11,11 +11,12 @@ from typing import Any, Self
 
 from voucher_gateway.async_gateway.methods import Wrapper
 from voucher_gateway.async_gateway.threads import CallThreads
+from voucher_gateway.gateway.event_verbs import open_reader
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.events.event import Event
 from voucher_gateway.journal.events.feed import EventFeed, check_limit
 from voucher_gateway.journal.events.kinds import EventKind
-from voucher_gateway.journal.events.reader import PAGE, POLL_S
+from voucher_gateway.journal.events.reader import PAGE, POLL_S, EventReader
 
 
 async def iterate_events(
@@ -29,12 +30,12 @@ async def iterate_events(
 ) -> AsyncIterator[Event]:
     """Iterate over what happened. While it waits for later events, no thread is busy."""
     kinds, left = tuple([kinds] if isinstance(kinds, str) else kinds), limit
+    reader = await self.threads.run(_open_reader, self.blocking, after, kinds, order, limit)
     while True:
         page = PAGE if left is None else min(left, PAGE)
-        events = await self.threads.run(_read_page, self.blocking, after, kinds, order, page)
+        events = await self.threads.run(reader.read, page)
         for event in events:
             yield event
-            after = event.cursor
         left = None if left is None else left - len(events)
         if left == 0 or (len(events) < page and not follow):
             return
@@ -45,10 +46,12 @@ async def iterate_events(
 functools.update_wrapper(iterate_events, Gateway.events)
 
 
-def _read_page(
-    gateway: Gateway, after: str | None, kinds: tuple[EventKind | str, ...], order: str | None, limit: int
-) -> list[Event]:
-    return list(gateway.events(after=after, kinds=kinds, order=order, limit=limit))
+def _open_reader(
+    gateway: Gateway, after: str | None, kinds: tuple[EventKind | str, ...], order: str | None, limit: int | None
+) -> EventReader:
+    gateway.events(limit=limit)  # raises the error of a wrong limit, or of a gateway without a journal
+    assert gateway.journal is not None
+    return open_reader(gateway.journal, after=after, kinds=kinds, order=order)
 
 
 class AsyncEventFeed:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from voucher_gateway.journal.events.event import Event
     from voucher_gateway.journal.events.feed import EventFeed, FeedStart
     from voucher_gateway.journal.events.kinds import EventKind
+    from voucher_gateway.journal.events.reader import EventReader
+    from voucher_gateway.journal.journal import Journal
 
 
 class EventVerbs(GatewayBase):
@@ -52,22 +54,12 @@ class EventVerbs(GatewayBase):
                 print(event.reference, event.money)  # 1001-card-1 10.00 EUR
             ```
         """
-        database = self._require_journal().journal.database
-        from voucher_gateway.journal.events.event import EventPosition
         from voucher_gateway.journal.events.feed import check_limit
-        from voucher_gateway.journal.events.reader import check_position, iterate_events
+        from voucher_gateway.journal.events.reader import iterate_events
 
         check_limit(limit)
-        position = EventPosition() if after is None else EventPosition.parse(after)
-        check_position(database, position)
-        return iterate_events(
-            database,
-            after=position,
-            kinds=_check_kinds(kinds),
-            order=None if order is None else nfc(order),
-            limit=limit,
-            follow=follow,
-        )
+        reader = open_reader(self._require_journal().journal, after=after, kinds=kinds, order=order)
+        return iterate_events(reader, limit=limit, follow=follow)
 
     def event_feed(
         self, name: str, *, kinds: Iterable[EventKind | str] = (), start: FeedStart = "beginning", wait: float = 0.0
@@ -99,6 +91,23 @@ class EventVerbs(GatewayBase):
         from voucher_gateway.journal.events.feed import EventFeed
 
         return EventFeed(database, name, kinds=_check_kinds(kinds), start=start, wait=wait)
+
+
+def open_reader(
+    journal: Journal, *, after: str | None, kinds: Iterable[EventKind | str], order: str | None
+) -> EventReader:
+    """Return what reads the events of `Gateway.events`, a page at a time.
+
+    Raises:
+        InvalidRequest: as `Gateway.events`.
+    """
+    from voucher_gateway.journal.events.event import EventPosition
+    from voucher_gateway.journal.events.reader import EventReader, check_position
+
+    position = EventPosition() if after is None else EventPosition.parse(after)
+    check_position(journal.database, position)
+    order = None if order is None else nfc(order)
+    return EventReader(journal.database, position, kinds=_check_kinds(kinds), order=order)
 
 
 def _check_kinds(kinds: Iterable[EventKind | str]) -> frozenset[str]:

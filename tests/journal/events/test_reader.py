@@ -14,11 +14,13 @@ from tests.support.shop import Shop
 from tests.support.threads import run_numbered_threads
 from voucher_gateway import Event, EventKind, Money
 from voucher_gateway.errors import InvalidRequest, OutcomeUnknown
+from voucher_gateway.journal.events import reader
 from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.event import EventPosition
-from voucher_gateway.journal.events.reader import read_end, read_events
+from voucher_gateway.journal.events.reader import EventReader, read_end, read_events
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.schema import events
+from voucher_gateway.storage.engine import Database
 
 TEN = Money("10.00", "EUR")
 
@@ -181,6 +183,65 @@ def test_what_is_committed_from_now_on_comes_after_the_end(either_shop: Shop) ->
     end = read_end(journal.database)
     append(journal, "after")
     assert [event.subject for event in read_events(journal.database, end)] == ["after"]
+
+
+def append_other(journal: Journal, count: int) -> None:
+    """Append events of another kind."""
+    with journal.database.write() as connection:
+        for number in range(count):
+            append_event(connection, journal.keys, EventKind.ACCOUNT_RESUMED, f"other-{number}", {})
+
+
+@pytest.mark.parametrize("filters", [{"kinds": [EventKind.ACCOUNT_PAUSED]}, {"order": "1001"}])
+def test_a_follower_reads_events_that_it_does_not_want_once(
+    either_shop: Shop, monkeypatch: pytest.MonkeyPatch, filters: dict[str, Any]
+) -> None:
+    journal = either_shop.journal
+    begins: list[EventPosition] = []
+
+    def read_and_note(database: Database, after: EventPosition, **options: Any) -> list[Event]:
+        begins.append(after)
+        return read_events(database, after, **options)
+
+    monkeypatch.setattr(reader, "read_events", read_and_note)
+    append_other(journal, 3)
+    events_of_kind = EventReader(journal.database, EventPosition(), **filters)
+    for _ in range(3):
+        assert events_of_kind.read() == []
+    with journal.database.read() as connection:
+        last = connection.scalar(sa.select(sa.func.max(events.c.id)))
+    assert begins[0] == EventPosition()
+    assert begins[1] == begins[2] == read_end(journal.database)
+    assert begins[1].event_id >= last
+
+
+def test_a_follower_of_one_kind_misses_no_event_whose_transaction_was_open(postgres_shop: Shop) -> None:
+    journal = postgres_shop.journal
+    append_other(journal, 1)  # the first event starts a chain, for which others would wait
+    paused = EventReader(journal.database, EventPosition(), kinds=[EventKind.ACCOUNT_PAUSED])
+    with journal.database.write() as early:
+        append(journal, "early", early)
+        run_numbered_threads(1, lambda _: append_other(journal, 3))
+        run_numbered_threads(1, lambda _: append(journal, "late"))
+        assert paused.read() == paused.read() == []
+    assert [event.subject for event in paused.read()] == ["early", "late"]
+    assert paused.read() == []
+    append(journal, "last")
+    assert [event.subject for event in paused.read(1)] == ["last"]
+
+
+def test_a_reader_of_small_pages_gives_each_event_of_its_kind_once(either_shop: Shop) -> None:
+    journal = either_shop.journal
+    paused = EventReader(journal.database, EventPosition(), kinds=[EventKind.ACCOUNT_PAUSED])
+    subjects: list[str] = []
+    for number in range(6):
+        append(journal, f"wanted-{number}")
+        append_other(journal, number)
+        if number % 2:
+            subjects += [event.subject for event in paused.read(1)]
+    while page := paused.read(2):
+        subjects += [event.subject for event in page]
+    assert subjects == [f"wanted-{number}" for number in range(6)]
 
 
 def test_a_follower_waits_for_later_events(either_shop: Shop) -> None:

@@ -43,38 +43,51 @@ _NEXT_TRANSACTION: Final[sa.ColumnElement[int]] = sa.literal_column(
 _LAST_ID: Final = 2**63 - 1
 
 
-def iterate_events(
-    database: Database,
-    *,
-    after: EventPosition,
-    kinds: Collection[str] = (),
-    order: str | None = None,
-    limit: int | None = None,
-    follow: bool = False,
-) -> Iterator[Event]:
-    """Iterate over events, the oldest first. No transaction stays open while the caller has an event.
+class EventReader:
+    """Reads events from a place on, the oldest first, and keeps the place. No transaction stays open between two reads.
 
     Args:
         database: the journal's.
         after: the place after which it begins.
         kinds: only events of these kinds; all if there is none.
         order: only events of this order of the shop.
+    """
+
+    def __init__(
+        self, database: Database, after: EventPosition, *, kinds: Collection[str] = (), order: str | None = None
+    ) -> None:
+        self._database = database
+        self._position = after
+        self._kinds = kinds
+        self._order = order
+
+    def read(self, limit: int = PAGE) -> list[Event]:
+        """Return the next events. There are less than `limit` only if there are no more now."""
+        # Events of other kinds are not read again: the place moves past all that was there before this read.
+        end = read_end(self._database) if self._kinds or self._order is not None else EventPosition()
+        batch = read_events(self._database, self._position, kinds=self._kinds, order=self._order, limit=limit)
+        if batch:
+            self._position = EventPosition.parse(batch[-1].cursor)
+        if len(batch) < limit:
+            self._position = max(self._position, end)
+        return batch
+
+
+def iterate_events(reader: EventReader, *, limit: int | None = None, follow: bool = False) -> Iterator[Event]:
+    """Iterate over events, the oldest first. No transaction stays open while the caller has an event.
+
+    Args:
+        reader: reads them.
         limit: at most this many.
         follow: whether to wait for later events at the end, without an end.
     """
-    return islice(
-        _iterate(database, after, kinds, order, PAGE if limit is None else max(1, min(limit, PAGE)), follow), limit
-    )
+    return islice(_iterate(reader, PAGE if limit is None else max(1, min(limit, PAGE)), follow), limit)
 
 
-def _iterate(
-    database: Database, position: EventPosition, kinds: Collection[str], order: str | None, page: int, follow: bool
-) -> Iterator[Event]:
+def _iterate(reader: EventReader, page: int, follow: bool) -> Iterator[Event]:
     while True:
-        batch = read_events(database, position, kinds=kinds, order=order, limit=page)
+        batch = reader.read(page)
         yield from batch
-        if batch:
-            position = EventPosition.parse(batch[-1].cursor)
         if len(batch) == page:
             continue
         if not follow:
@@ -90,7 +103,7 @@ def read_events(
     order: str | None = None,
     limit: int = PAGE,
 ) -> list[Event]:
-    """Return the next events after a place, the oldest first; see `iterate_events`."""
+    """Return the next events after a place, the oldest first; see `EventReader`."""
     query = sa.select(*_COLUMNS).limit(limit)
     if kinds:
         query = query.where(events.c.kind.in_(sorted(kinds)))
