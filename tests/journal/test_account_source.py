@@ -11,7 +11,16 @@ import pytest
 
 from tests.support.shop import Shop
 from tests.support.simulators import account_table, make_journal_keys
-from voucher_gateway import AccountCache, ConfigurationError, Gateway, Money, NewVoucher, OperationKey, OutcomeUnknown
+from voucher_gateway import (
+    AccountCache,
+    ConfigurationError,
+    Gateway,
+    Money,
+    NewVoucher,
+    OperationKey,
+    OutcomeUnknown,
+    VoucherGatewayError,
+)
 from voucher_gateway.errors import AccountsUnavailable
 from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.provider_api import Operation
@@ -100,6 +109,66 @@ def test_recover_finds_the_accounts_that_it_needs(
         gateway.redeem("anna", code, TEN, reference="r-1")
     (resolution,) = open_process().recover(everything=True)
     assert (resolution.account, resolution.state) == ("anna", "succeeded")
+
+
+def rename_anna(tenants: Tenants) -> None:
+    tenants.tables = {
+        "berta": tenants.tables["berta"],
+        "clara": {**tenants.tables["anna"], "former_names": ["anna"]},
+    }
+
+
+@pytest.mark.parametrize("account", [None, "anna", "clara"])
+def test_recover_follows_an_account_that_was_renamed_since(
+    either_shop: Shop, open_process: Callable[[], Gateway], tenants: Tenants, account: str | None
+) -> None:
+    gateway = open_process()
+    code = issue(gateway, "anna")
+    either_shop.running.inject("commit-then-drop", CHARGE)
+    with pytest.raises(OutcomeUnknown):
+        gateway.redeem("anna", code, TEN, reference="r-1")
+    rename_anna(tenants)
+    (resolution,) = open_process().recover(account=account, everything=True)
+    assert (resolution.account, resolution.state) == ("clara", "succeeded")
+    assert either_shop.charges() == 1
+
+
+def test_recover_completes_payments_and_sales_of_an_account_that_was_renamed_since(
+    either_shop: Shop, open_process: Callable[[], Gateway], tenants: Tenants
+) -> None:
+    gateway = open_process()
+    payment = gateway.payment("1001", total=TEN)
+    payment.add(issue(gateway, "anna"), account="anna")
+    payment.authorize()
+    sale = gateway.sale("s-1", "anna", NewVoucher(initial=Money("20.00", "EUR")))
+    sale.prepare()
+    either_shop.running.inject("rate-limit", "* *", times=0)
+    for call in (payment.capture, sale.fulfil):
+        with pytest.raises(VoucherGatewayError):
+            call()
+    either_shop.running.clear_faults()
+    rename_anna(tenants)
+    open_process().recover(everything=True)
+    assert (payment.refresh().state, sale.refresh().state) == ("captured", "fulfilled")
+    assert payment.legs[0].account == "clara"
+
+
+def test_recover_leaves_what_the_source_cannot_tell(
+    either_shop: Shop, open_process: Callable[[], Gateway], tenants: Tenants
+) -> None:
+    gateway = open_process()
+    for name in ("anna", "berta"):
+        code = issue(gateway, name)
+        either_shop.running.inject("commit-then-drop", CHARGE)
+        with pytest.raises(OutcomeUnknown):
+            gateway.redeem(name, code, TEN, reference="r-1")
+    rename_anna(tenants)
+    tenants.broken = {"clara"}
+    states = {resolution.account: resolution.state for resolution in open_process().recover(everything=True)}
+    assert states == {"anna": "unknown", "berta": "succeeded"}
+    tenants.broken = set()
+    (resolution,) = open_process().recover(everything=True)
+    assert (resolution.account, resolution.state) == ("clara", "succeeded")
 
 
 def test_recover_goes_on_with_other_accounts_if_the_source_fails_for_one(

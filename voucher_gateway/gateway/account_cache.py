@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 import attrs
@@ -23,7 +23,7 @@ from voucher_gateway.config.account_source import (
     names_of_source,
     read_content,
 )
-from voucher_gateway.errors import ConfigurationError, InvalidRequest
+from voucher_gateway.errors import AccountsUnavailable, ConfigurationError, InvalidRequest
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.shared_limits import SharedLimits
@@ -121,6 +121,29 @@ class AccountCache(Mapping[str, Account]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def find_renamed(self, former: Collection[str]) -> dict[str, str]:
+        """Return the accounts of the source that had one of these names: the new names by the former ones.
+
+        It asks the source about its accounts, one after the other, until all are found. It makes none of them, and
+        passes over those that it cannot read.
+
+        Raises:
+            AccountsUnavailable: if the source raises an error when it lists its accounts.
+            ConfigurationError: if it cannot list them.
+        """
+        found: dict[str, str] = {}
+        for name in names_of_source(self._source):
+            if len(found) == len(former):
+                break
+            try:
+                content = ask_source(self._source, name)
+            except (AccountsUnavailable, ConfigurationError):
+                continue
+            names = content.former_names if isinstance(content, AccountConfig) else (content or {}).get("former_names")
+            if isinstance(names, list | tuple):
+                found |= {old: name for old in names if old in former}
+        return found
 
     @property
     def loaded(self) -> tuple[Account, ...]:

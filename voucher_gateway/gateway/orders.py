@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.errors import InvalidRequest
+from voucher_gateway.gateway.account_cache import AccountCache
 from voucher_gateway.gateway.journal_verbs import JournalVerbs
 from voucher_gateway.gateway.look_ups import LookUpVerbs
 from voucher_gateway.gateway.value_verbs import ValueVerbs
@@ -356,11 +357,30 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
         from voucher_gateway.sales.desk import complete_sales
 
         with use_work_class(WorkClass.RECOVER):
+            account = self._follow_renames(account)
             resolutions = recover(executor, self.provider, account=account, everything=everything)
             if account is None:
                 recover_if_used(self, other)
             complete_sales(self, account=account)
         return resolutions
+
+    def _follow_renames(self, account: str | None) -> str | None:
+        """Give what waits under a former name of an account of the source its new name; return that of `account`."""
+        if not isinstance(self._accounts, AccountCache):
+            return account
+        from voucher_gateway.gateway.renames import adopt_renamed_accounts
+        from voucher_gateway.journal.queries import list_accounts_in_doubt
+        from voucher_gateway.payments.orders import list_accounts_to_recover
+        from voucher_gateway.sales.desk import list_accounts_to_complete
+
+        journal = self._require_journal().journal
+        if account is None:
+            waiting = list_accounts_in_doubt(journal.database)
+            waiting |= list_accounts_to_recover(self) | list_accounts_to_complete(self)
+        else:
+            waiting = {account}
+        new_names = adopt_renamed_accounts(self._accounts, journal.names, waiting)
+        return account if account is None else new_names.get(account, account)
 
     def _sales_desk(self) -> SalesDesk:
         from voucher_gateway.sales.desk import open_desk

@@ -226,3 +226,10 @@ def open_requests(sent: Iterable[RequestRecord]) -> list[RequestRecord]:
         for request in sent
         if request.step == OVERWRITE and request.effect in (None, Effect.UNKNOWN, Effect.PENDING)
     ]
+
+
+def list_accounts_in_doubt(database: Database) -> set[str]:
+    """Return the names of the accounts that have operations whose outcome is not known."""
+    query = sa.select(operations.c.account).where(operations.c.state.in_(UNRESOLVED_STATES)).distinct()
+    with database.read() as connection:
+        return set(connection.scalars(query))

@@ -7,7 +7,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from voucher_gateway.call_deadline import check_wait
+from voucher_gateway.call_deadline import check_wait, seconds_within
 from voucher_gateway.errors import InvalidRequest, PaymentConflict
 from voucher_gateway.instants import now
 from voucher_gateway.journal.events.kinds import EventKind
@@ -28,6 +28,7 @@ from voucher_gateway.payments.states import PaymentState
 from voucher_gateway.payments.store import PaymentStore
 from voucher_gateway.payments.verbs import VoucherVerbs
 from voucher_gateway.payments.work import lock_order, require_journal, start_work
+from voucher_gateway.storage.connections import BUSY_TIMEOUT_S
 from voucher_gateway.storage.engine import Database
 
 log: Final = logging.getLogger("voucher_gateway.payments")
@@ -106,6 +107,16 @@ def recover_if_used(verbs: VoucherVerbs, other: OtherMeans | None) -> list[Payme
     return recover_payments(verbs, open_store(verbs), other) if has_payments(require_journal(verbs).database) else []
 
 
+def list_accounts_to_recover(verbs: VoucherVerbs) -> set[str]:
+    """Return the names of the accounts of all legs that `recover_if_used` may have to call."""
+    database = require_journal(verbs).database
+    if not has_payments(database):
+        return set()
+    store = PaymentStore(database)
+    records = filter(None, map(store.get, store.list_unfinished()))
+    return {leg.account for record in records for leg in record.legs}
+
+
 def has_payments(database: Database) -> bool:
     """Whether a database has the tables of payments."""
     with database.read() as connection:
@@ -169,7 +180,7 @@ def _new_record(verbs: VoucherVerbs, order: str, attempt: int, total: Money, all
 
 
 def _insert(verbs: VoucherVerbs, store: PaymentStore, record: PaymentRecord) -> PaymentRecord:
-    with store.database.write() as connection:
+    with store.database.write(wait_s=seconds_within(BUSY_TIMEOUT_S)) as connection:
         store.insert(connection, record)
         append_payment_event(connection, require_journal(verbs).keys, EventKind.PAYMENT_OPENED, record.id)
     log.info("payment %s: opened", record.id)

@@ -124,15 +124,19 @@ class SalesDesk:
         those.
         """
         records = []
-        decided = self._store.iterate(states=DECIDED, account=account)
-        watched = self._store.iterate(states=[SaleState.REVOKED], account=account, watched=True)
-        for row in itertools.chain(decided, watched):
+        for row in self.iterate_decided(account=account):
             sale = self._sale(row, 0.0)
             with suppress(VoucherGatewayError):
                 sale.resume()
             log.info("sale %s: %s", sale.name, sale.state.value)
             records.append(sale.record)
         return records
+
+    def iterate_decided(self, *, account: str | None = None) -> Iterator[SaleRow]:
+        """Yield the sales with a decision that is not carried out, or with a lost call that may still arrive."""
+        decided = self._store.iterate(states=DECIDED, account=account)
+        watched = self._store.iterate(states=[SaleState.REVOKED], account=account, watched=True)
+        return itertools.chain(decided, watched)
 
     def _sale(self, row: SaleRow, wait: float) -> Sale:
         return Sale(self._verbs, self._store, self._codes, row, wait=wait)
@@ -226,6 +230,14 @@ def complete_sales(verbs: SaleVerbs, *, account: str | None = None) -> list[Sale
     if journal is None or not SaleStore.exists_in(journal.database):
         return []
     return SalesDesk(verbs, journal).complete(account=account)
+
+
+def list_accounts_to_complete(verbs: SaleVerbs) -> set[str]:
+    """Return the names of the accounts of all sales that `complete_sales` may have to call."""
+    journal = verbs.journal
+    if journal is None or not SaleStore.exists_in(journal.database):
+        return set()
+    return {row.account for row in SalesDesk(verbs, journal).iterate_decided()}
 
 
 def _issues_inactive(seller: SellingAccount) -> bool:

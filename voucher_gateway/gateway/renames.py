@@ -1,0 +1,52 @@
+"""Finds the accounts of a source that were renamed since the journal recorded something under their former names.
+
+A source can have thousands of accounts, so a process does not know them before it uses them. What waits in the journal
+under a name that the source does not have any more is a reason to look for the account that has it as a former name.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Final
+
+from voucher_gateway.errors import AccountsUnavailable, ConfigurationError
+from voucher_gateway.gateway.account_cache import AccountCache
+
+if TYPE_CHECKING:
+    from voucher_gateway.journal.names import AccountNames
+
+log: Final = logging.getLogger("voucher_gateway.journal")
+
+
+def adopt_renamed_accounts(accounts: AccountCache, names: AccountNames, in_journal: Collection[str]) -> dict[str, str]:
+    """Give what the journal holds under former names its new name, and return the new names by the former ones.
+
+    Nothing that the source cannot tell now is an error: what waits under that name waits on.
+
+    Args:
+        accounts: the accounts of the gateway.
+        names: those of the journal.
+        in_journal: the names of accounts under which something waits in the journal.
+    """
+    missing = {name for name in in_journal if not _admit(accounts, names, name)}
+    if not missing:
+        return {}
+    try:
+        renamed = accounts.find_renamed(missing)
+    except (AccountsUnavailable, ConfigurationError) as error:
+        log.warning("it is not known whether %s were renamed: %s", ", ".join(sorted(missing)), error.message)
+        return {}
+    return {former: name for former, name in renamed.items() if _admit(accounts, names, name)}
+
+
+def _admit(accounts: AccountCache, names: AccountNames, name: str) -> bool:
+    """Give what the journal holds of an account's former names its name; return whether there is such an account."""
+    try:
+        account = accounts.get(name)
+        if account is not None:
+            names.admit(name, account.provider)
+    except (AccountsUnavailable, ConfigurationError) as error:
+        log.warning("%s: what is recorded of its former names stays there: %s", name, error.message)
+        return True
+    return account is not None
