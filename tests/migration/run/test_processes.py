@@ -11,14 +11,24 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from tests.migration.run.run_process import INTERRUPTED, run_in_fresh_process, running_process
 from tests.migration.run.test_killed import check_never_more, check_settled, check_verified, finish, wait_until_free
 from tests.migration.run.test_runner import carried
-from tests.migration.run.vendor_pair import SpendableValues, VendorPair
+from tests.migration.run.vendor_pair import ANYTHING, SpendableValues, VendorPair
 from voucher_gateway.errors import InvalidRequest
-from voucher_gateway.migration import PlanState, RowState, RunReport, pause_plan, rollback_plan, status_of, verify_plan
+from voucher_gateway.migration import (
+    PlanState,
+    Recode,
+    RowState,
+    RunReport,
+    pause_plan,
+    rollback_plan,
+    status_of,
+    verify_plan,
+)
 
 
 def children_of(pid: int | None) -> list[int]:
@@ -71,6 +81,26 @@ def test_both_processes_move_vouchers_at_the_same_time(make_pair: Callable[..., 
             assert process.is_alive()
             owners |= set(status_of(pair.gateway, pair.path).workers)
         assert len(children_of(process.pid)) == 2
+
+
+def test_one_process_forks_nothing_so_a_program_with_threads_can_run_a_plan(
+    make_pair: Callable[..., VendorPair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = make_pair("jtl", "ticketing", 30)
+    pair.plan()
+    monkeypatch.setattr(os, "fork", _refuse_fork)
+    pair.run(limit=1, processes=4)  # one voucher is for one process
+    assert pair.run(processes=1).left == 0
+    pair.run(processes=4)  # nothing is left
+    assert rollback_plan(pair.gateway, pair.path, processes=1).not_undone == 0
+    pair.path = pair.path.with_name("several.jsonl")
+    pair.plan(attrs.evolve(ANYTHING, code_taken=Recode.NEW_CODE))
+    with pytest.raises(AssertionError, match="a process was forked"):
+        pair.run(processes=2)
+
+
+def _refuse_fork() -> int:
+    raise AssertionError("a process was forked")
 
 
 def test_a_limit_holds_for_all_processes_together(make_pair: Callable[..., VendorPair]) -> None:

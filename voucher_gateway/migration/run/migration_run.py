@@ -74,7 +74,7 @@ class MigrationRun:
         self._context = context
         self._state = state
         self._task = task
-        self._processes = processes if task.limit is None else min(processes, task.limit)
+        self._processes = processes
         self._on_progress = on_progress
         self._counter = RunCounter(0)
 
@@ -87,6 +87,7 @@ class MigrationRun:
         if waiting:
             require_answers(self._context)
         counter = self._counter = RunCounter(waiting if task.limit is None else min(waiting, task.limit))
+        self._processes = max(1, min(self._processes, counter.total))  # none is forked for nothing
         log.info("plan %s: a run begins: %d vouchers, %d workers", state.plan_id[:12], counter.total, task.workers)
         try:
             ended = self._exclude_and_move_vouchers()

@@ -54,7 +54,8 @@ def run_plan(
         limit: the largest number of vouchers to move, for a pilot. The next run continues.
         workers: the number of vouchers that each process moves at a time; by default that of the plan.
         processes: the number of processes that move vouchers. With more than one, children are forked from this
-            process, so no other thread of it should be at work at that moment.
+            process, so no other thread of it should be at work at that moment. With one, nothing is forked: a program
+            with threads takes that, or starts the command line.
         accept: names of risks to accept besides those that the policy of the plan accepts.
         by: the name of the person who runs it, for the records; by default the user of the operating system.
         on_progress: is called a few times a second, on the thread of the caller.
