@@ -29,10 +29,8 @@ _BLOCK: Final = 1 << 16
 """The number of bytes of a file that are indexed at once, if each line in them is a record without a problem."""
 _SMALL_BLOCK: Final = 1 << 10
 """The number of bytes whose records are indexed one by one, after a record with a problem."""
-_ROWS: Final = 500
-"""The number of records whose ids and codes are read again at once."""
 _REPORT_EVERY: Final = 1000
-"""The number of records after which the progress is reported."""
+"""The number of records after which progress is reported, and whose ids and codes are read again at once."""
 
 
 class FileIndex:
@@ -58,7 +56,6 @@ class FileIndex:
     cut_off: int | None
     masked: int | None
     readable: int | None
-
     unreadable: dict[int, str]
 
     def __init__(
@@ -376,8 +373,8 @@ class FileIndex:
             return
         self._ids.forget()
         self._codes.forget()
-        for first in range(0, len(self), _ROWS):
-            for place, (id, code) in enumerate(self._names(file, first, min(first + _ROWS, len(self))), first):
+        for first in range(0, len(self), _REPORT_EVERY):
+            for place, (id, code) in enumerate(self._names(file, first, min(first + _REPORT_EVERY, len(self))), first):
                 self._ids.insert(id or id_of_line(self._lines[place]), place)
                 if code is not None:
                     self._codes.insert(code, place)
@@ -387,11 +384,9 @@ class FileIndex:
         """Return the ids and the codes of some records."""
         begin = self._starts[first]
         body = os.pread(file.fileno(), self._end_of(last - 1) - begin, begin)
-        names = self.form.names_of_rows(body, last - first, self.columns)
-        if names is None:
-            places = range(first, last)
-            names = [(self._text_at(file, place, "id"), self._text_at(file, place, "code")) for place in places]
-        return names
+        return self.form.names_of_rows(body, last - first, self.columns) or [
+            (self._text_at(file, place, "id"), self._text_at(file, place, "code")) for place in range(first, last)
+        ]
 
     def _place_of(self, file: BinaryIO, places: TextIndex, name: str, text: str) -> int | None:
         """Return the place of the record with an id or code, or None."""
