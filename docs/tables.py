@@ -175,30 +175,30 @@ def _risks_table() -> str:
 
 
 def _settings_table(settings: type[Any], without: frozenset[str] = frozenset()) -> str:
-    hints, told = get_type_hints(settings), _attribute_docs(settings)
+    hints, texts = get_type_hints(settings), _attribute_docs(settings)
     rows = [
-        [f"`{one.name}`", _type_word(hints[one.name]), _default(one.default), told[one.name]]
-        for one in attrs.fields(settings)
-        if one.name not in without
+        [f"`{field.name}`", _type_word(hints[field.name]), _default(field.default), texts[field.name]]
+        for field in attrs.fields(settings)
+        if field.name not in without
     ]
     return _table(["key", "type", "default", "meaning"], rows)
 
 
 def _own_settings(provider: type[VoucherProvider]) -> str:
-    shared = frozenset(one.name for one in attrs.fields(HttpSettings)) - {"base_url"}
+    shared = frozenset(field.name for field in attrs.fields(HttpSettings)) - {"base_url"}
     return _settings_table(provider.settings_type, shared)
 
 
 def _attribute_docs(settings: type[Any]) -> dict[str, str]:
     """Return what the docstrings of a class and its bases say of their attributes."""
-    told: dict[str, str] = {}
-    for one in reversed(settings.__mro__):
-        _, _, listed = (one.__doc__ or "").partition("Attributes:\n")
+    texts: dict[str, str] = {}
+    for kind in reversed(settings.__mro__):
+        _, _, listed = (kind.__doc__ or "").partition("Attributes:\n")
         for entry in re.split(r"\n(?=\w)", textwrap.dedent(listed).strip()):
             name, colon, text = entry.partition(":")
             if colon:
-                told[name] = _sentence(text)
-    return told
+                texts[name] = _sentence(text)
+    return texts
 
 
 def _sentence(text: str) -> str:
@@ -208,11 +208,11 @@ def _sentence(text: str) -> str:
 
 def _type_word(hint: Any) -> str:
     if get_origin(hint) in (Union, types.UnionType):
-        hint = next(one for one in get_args(hint) if one is not types.NoneType)
+        hint = next(kind for kind in get_args(hint) if kind is not types.NoneType)
     if get_origin(hint) is tuple:
         return "array of secrets" if SecretSource in get_args(hint) else "array of strings"
     if get_origin(hint) is Literal:
-        return " or ".join(f"`{one}`" for one in get_args(hint))
+        return " or ".join(f"`{kind}`" for kind in get_args(hint))
     words: dict[Any, str] = {str: "string", Path: "path", int: "integer", float: "number", bool: "boolean"}
     return words.get(hint, "secret" if hint is SecretSource else "database URL" if hint is DatabaseUrl else str(hint))
 

@@ -1,4 +1,4 @@
-"""What an account of the shop's own vouchers is told in the config."""
+"""The settings of an account of the shop's own vouchers."""
 
 from __future__ import annotations
 

@@ -226,7 +226,7 @@ def test_accounts_without_a_pattern_are_asked_only_if_they_are_alone_or_named(jo
 
 
 def test_without_a_journal_nothing_can_be_counted_so_nothing_is_checked(shelf: Shelf) -> None:
-    with pytest.raises(ConfigurationError, match="there is no journal"):
+    with pytest.raises(ConfigurationError, match="needs a journal"):
         Gateway({"shop": shelf}).check("SHOP-0042", caller=CALLER)
     assert shelf.asked == []
 

@@ -119,7 +119,7 @@ def test_a_second_decision_about_an_earlier_request_does_not_undo_the_repeat(sel
     lost(seller, "drop-before")
     seller.update()
     seller.gateway.decide(UPDATE, succeeded=False, by="Ada", reason="the vendor's log does not have it")
-    with pytest.raises(InvalidRequest, match="nothing to decide"):
+    with pytest.raises(InvalidRequest, match="nothing is to be decided"):
         seller.gateway.decide(UPDATE, succeeded=False, by="Ada", reason="twice")
     assert seller.update().replayed
 

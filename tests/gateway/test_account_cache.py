@@ -107,7 +107,7 @@ def test_a_function_can_find_accounts(tenants: Tenants) -> None:
 
 
 def test_an_account_that_the_source_does_not_have_is_refused(tenants: Tenants) -> None:
-    with Gateway(tenants) as gateway, pytest.raises(ConfigurationError, match="there is no account 'clara'"):
+    with Gateway(tenants) as gateway, pytest.raises(ConfigurationError, match="unknown account 'clara'"):
         gateway.balance("clara", "CODE")
 
 
@@ -239,7 +239,7 @@ def test_an_account_that_was_deleted_is_refused_from_then_on(tenants: Tenants, o
     gateway = open_at(lifetime_s=0.0)
     gateway.account("anna")
     del tenants.tables["anna"]
-    with pytest.raises(ConfigurationError, match="there is no account 'anna'"):
+    with pytest.raises(ConfigurationError, match="unknown account 'anna'"):
         gateway.account("anna")
     assert gateway.loaded_accounts == ()
 

@@ -218,9 +218,9 @@ def test_a_wrong_pause_is_refused(shop: Shop, wrong: dict[str, object]) -> None:
 
 
 def test_a_pause_needs_a_journal_and_an_account(shop: Shop) -> None:
-    with pytest.raises(ConfigurationError, match="there is no account"):
+    with pytest.raises(ConfigurationError, match="unknown account"):
         shop.gateway.pause_account("elsewhere")
-    with Gateway({"shop": shop.provider()}) as without, pytest.raises(ConfigurationError, match="no journal"):
+    with Gateway({"shop": shop.provider()}) as without, pytest.raises(ConfigurationError, match="needs a journal"):
         without.pause_account("shop")
 
 

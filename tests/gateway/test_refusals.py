@@ -61,7 +61,7 @@ def test_every_changing_operation_is_tried_here() -> None:
 
 @pytest.mark.parametrize("verb", READS)
 def test_a_read_of_an_unknown_account_is_refused(gateway: Gateway, jtl: RunningSimulator, verb: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"no account 'shup'; there are: shop"):
+    with pytest.raises(ConfigurationError, match=r"unknown account 'shup'; the accounts are: shop"):
         READS[verb](gateway, "shup")
     assert jtl.requests == []
 
@@ -70,13 +70,13 @@ def test_a_read_of_an_unknown_account_is_refused(gateway: Gateway, jtl: RunningS
 def test_a_change_at_an_unknown_account_is_refused(
     gateway: Gateway, jtl: RunningSimulator, operation: Operation
 ) -> None:
-    with pytest.raises(ConfigurationError, match=r"no account 'shup'; there are: shop"):
+    with pytest.raises(ConfigurationError, match=r"unknown account 'shup'; the accounts are: shop"):
         CHANGES[operation](gateway, "shup", {"reference": "r-1"})
     assert jtl.requests == []
 
 
 def test_a_gateway_without_accounts_says_so() -> None:
-    with pytest.raises(ConfigurationError, match="there are: none"):
+    with pytest.raises(ConfigurationError, match="the accounts are: none"):
         Gateway({}).account("shop")
 
 

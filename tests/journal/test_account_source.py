@@ -95,7 +95,7 @@ def test_a_renamed_account_keeps_its_references(open_process: Callable[[], Gatew
     tenants.tables = {"clara": {**tenants.tables["anna"], "former_names": ["anna"]}, "berta": tenants.tables["berta"]}
     again = open_process().redeem("clara", code, TEN, reference="r-1")
     assert again.replayed
-    with pytest.raises(ConfigurationError, match="there is no account 'anna'"):
+    with pytest.raises(ConfigurationError, match="unknown account 'anna'"):
         gateway.account("anna")
 
 

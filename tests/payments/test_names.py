@@ -35,7 +35,7 @@ def test_a_payment_whose_account_is_not_configured_waits_with_the_reason(paying:
         payment = gateway.find_payment("1001")
         assert payment is not None
         assert not payment.cancel().complete
-        assert "there is no account 'events'" in (payment.attention or "")
+        assert "unknown account 'events'" in (payment.attention or "")
         gateway.recover()
         assert payment.refresh().state is PaymentState.CANCELLING
     paying.gateway.recover()

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from voucher_gateway.audit.subjects import Rows
-from voucher_gateway.journal.events.digests import closed_digest, started_digest
+from voucher_gateway.journal.events.digests import digest_of_open, digest_of_outcome
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.records import OperationState
@@ -38,16 +38,16 @@ class OperationComparison:
         """Return the reference."""
         return str(row["reference"])
 
-    def compare(self, row: Mapping[str, Any], parts: Mapping[str, Rows], told: Rows) -> Iterator[tuple[str, str]]:
+    def compare(self, row: Mapping[str, Any], parts: Mapping[str, Rows], own_events: Rows) -> Iterator[tuple[str, str]]:
         """Yield what is not as the events tell."""
         sent = parts["requests"]
-        starts = [event for event in told if event["kind"] == EventKind.OPERATION_STARTED]
+        starts = [event for event in own_events if event["kind"] == EventKind.OPERATION_STARTED]
         if not starts:
             yield self.table, "the event of its start is missing"
             return
-        start, last = starts[-1], told[-1]
+        start, last = starts[-1], own_events[-1]
         first_count = _count_of_requests(start)
-        asked, of_sent = started_digest(self._keys, row, sent[:first_count], key_id=start["key_id"]).split(".")
+        asked, of_sent = digest_of_open(self._keys, row, sent[:first_count], key_id=start["key_id"]).split(".")
         recorded = _digests_of(start)
         if not _is_same(asked, recorded[0]):
             yield self.table, "what it was asked to do is not what was written"
@@ -60,7 +60,7 @@ class OperationComparison:
             if not _is_same(of_sent, recorded[1]):
                 yield "requests", _requests_sentence(len(sent), first_count, at_least=True)
             return
-        outcome, answers = closed_digest(self._keys, row, sent, key_id=last["key_id"]).split(".")
+        outcome, answers = digest_of_outcome(self._keys, row, sent, key_id=last["key_id"]).split(".")
         recorded = _digests_of(last)
         if not _is_same(outcome, recorded[0]):
             state = json.loads(last["data"]).get("state")

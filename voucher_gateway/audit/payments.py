@@ -43,9 +43,9 @@ class PaymentComparison:
         """Return the order."""
         return str(row["order_number"])
 
-    def compare(self, row: Mapping[str, Any], parts: Mapping[str, Rows], told: Rows) -> Iterator[tuple[str, str]]:
+    def compare(self, row: Mapping[str, Any], parts: Mapping[str, Rows], own_events: Rows) -> Iterator[tuple[str, str]]:
         """Yield what is not as the events tell."""
-        last = told[-1]
+        last = own_events[-1]
         rows = PaymentRows(row, parts["legs"], parts["refunds"], parts["refund parts"])
         digests = rows.digest(self._keys, key_id=last["key_id"]).split(".")
         recorded = (last["row_digest"] or "").split(".")

@@ -38,9 +38,9 @@ class SaleComparison:
         """Return the name of the sale."""
         return str(row["name"])
 
-    def compare(self, row: Mapping[str, Any], parts: Mapping[str, Rows], told: Rows) -> Iterator[tuple[str, str]]:  # noqa: ARG002
+    def compare(self, row: Mapping[str, Any], parts: Mapping[str, Rows], own_events: Rows) -> Iterator[tuple[str, str]]:  # noqa: ARG002
         """Yield what is not as the events tell."""
-        last = told[-1]
+        last = own_events[-1]
         is_state = row["state"] in list(SaleState)
         digest = sale_digest(self._keys, SaleRow.of(row), key_id=last["key_id"]) if is_state else ""
         if not hmac.compare_digest(digest, last["row_digest"] or "-"):

@@ -39,13 +39,13 @@ class Comparison(Protocol):
     prefix: str
     parts: Mapping[str, sa.Column[Any]]
 
-    def compare(self, row: Mapping[str, Any], parts: Mapping[str, Rows], told: Rows) -> Iterator[tuple[str, str]]:
+    def compare(self, row: Mapping[str, Any], parts: Mapping[str, Rows], own_events: Rows) -> Iterator[tuple[str, str]]:
         """Yield what is not as the events tell: the name of the table, and a sentence.
 
         Args:
             row: the subject's own.
             parts: its rows in the other tables.
-            told: its events that are not erased, the oldest first; at least one.
+            own_events: its events that are not erased, the oldest first; at least one.
         """
         ...
 
@@ -143,14 +143,14 @@ class SubjectWalk:
         is_first = connection.scalar(sa.select(sa.literal(first) < sa.literal(second)))
         return first if is_first else second
 
-    def _compare(self, subject: str, row: Mapping[str, Any], parts: Mapping[str, Rows], told: Rows) -> None:
+    def _compare(self, subject: str, row: Mapping[str, Any], parts: Mapping[str, Rows], own_events: Rows) -> None:
         comparison = self._comparison
         reference = comparison.name(row)
-        if not all(self._is_whole(event) for event in told):
+        if not all(self._is_whole(event) for event in own_events):
             return  # the chain of these events is reported
-        present = [event for event in told if event["erased"] is None]
+        present = [event for event in own_events if event["erased"] is None]
         if not present:
-            reason = "no event tells of it" if not told else "it was removed by a prune, and is there again"
+            reason = "no event tells of it" if not own_events else "it was removed by a prune, and is there again"
             sentence = f"{_label(comparison, subject)}: {reason}"
             self._log.add(RowChange.INSERTED, comparison.table, subject, sentence, reference=reference)
             return
@@ -161,8 +161,8 @@ class SubjectWalk:
     def _is_whole(self, event: Mapping[str, Any]) -> bool:
         return event["key_id"] in self._keys.keys and has_own_content(self._keys, event)
 
-    def _check_removed(self, subject: str, told: Rows) -> None:
-        present = [event for event in told if event["erased"] is None]
+    def _check_removed(self, subject: str, own_events: Rows) -> None:
+        present = [event for event in own_events if event["erased"] is None]
         if present:
             sentence = f"{_label(self._comparison, subject)}: its events are there, and its row is not"
             self._log.add(

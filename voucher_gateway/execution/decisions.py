@@ -120,7 +120,7 @@ def decide(executor: JournalExecutor, provider_of: ProviderOf, key: OperationKey
         if former is not None:
             return _correct(executor, provider_of(key.account), record, decision, former)
         raise InvalidRequest(
-            f"the operation is {record.state.value}, there is nothing to decide",
+            f"the operation is {record.state.value}, so nothing is to be decided",
             field="key",
             rule="an unknown or pending operation",
         )
@@ -168,11 +168,11 @@ def _correct(
     if any(request.decisive and request.effect is Effect.SUCCEEDED for request in sent if request not in requests):
         # The decision was about an earlier request. What the vendor has shown of the operation itself stands.
         raise InvalidRequest(
-            "the operation is succeeded, there is nothing to decide", field="key", rule="an operation that was decided"
+            "the operation is succeeded, so nothing is to be decided", field="key", rule="an operation that was decided"
         )
     if _is_same_outcome(record, decision) and not _names_missing_voucher(record, decision):
         raise InvalidRequest(
-            f"{former} has decided so already, there is nothing to decide",
+            f"{former} has decided so already, so nothing is to be decided",
             field="key",
             rule="another outcome than the earlier decision",
         )

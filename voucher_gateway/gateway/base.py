@@ -132,7 +132,7 @@ class GatewayBase:
 
     @property
     def journal(self) -> Journal | None:
-        """The journal; None if there is none."""
+        """The journal, or None."""
         return None if self._journal_executor is None else self._journal_executor.journal
 
     @property
@@ -162,7 +162,7 @@ class GatewayBase:
 
     @property
     def other_means(self) -> OtherMeans | None:
-        """The other means of payments that have it inside, where a call gives none; None if there is none."""
+        """The other means of payments that have it inside, where a call gives none, or None."""
         return self._other_means
 
     @property
@@ -177,7 +177,7 @@ class GatewayBase:
             name: the account's name.
 
         Raises:
-            ConfigurationError: if there is no account with this name.
+            ConfigurationError: if no account has this name.
             AccountsUnavailable: if the source of the accounts must be asked, and raises an error.
 
         Example:
@@ -192,9 +192,9 @@ class GatewayBase:
             if name in (account.former_names or ()):
                 raise ConfigurationError(f"the account {name} is called {account.name} now")
         if isinstance(self._accounts, AccountCache):
-            raise ConfigurationError(f"there is no account {name!r:.80}, and the source of the accounts has none")
+            raise ConfigurationError(f"unknown account {name!r:.80}: the source of the accounts does not have it")
         known = ", ".join(self._accounts) or "none"
-        raise ConfigurationError(f"there is no account {name!r:.80}; there are: {known}")
+        raise ConfigurationError(f"unknown account {name!r:.80}; the accounts are: {known}")
 
     def has_account(self, name: str) -> bool:
         """Whether there is an account with this name now. Former names do not count.
@@ -263,7 +263,7 @@ class GatewayBase:
 
     def _require_journal(self) -> JournalExecutor:
         if self._journal_executor is None:
-            raise ConfigurationError("there is no journal: name one in the configuration")
+            raise ConfigurationError("this needs a journal: name one in the configuration")
         return self._journal_executor
 
     def _is_other_voucher(self, account: str, code: Code, voucher_id: str) -> bool:

@@ -21,7 +21,7 @@ _TRANSIENT: Final = frozenset({408, 425})
 class AmbiguousReply(Exception):
     """A reply, or its absence, that does not show what the request did; `reason` says why, for people.
 
-    `contradicts` says whether a readable reply told of another voucher or amount than was asked for.
+    `contradicts` says whether a readable reply was about another voucher or amount than was asked for.
     """
 
     def __init__(self, reason: str, reply: Response | None = None, *, transient: bool = True) -> None:

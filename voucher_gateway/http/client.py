@@ -229,7 +229,7 @@ class HttpClient:
                 self.settings.tries,
                 deadline=budget.deadline,
                 may_repeat=call.may_repeat,
-                requested_wait=call.requested_wait,
+                retry_after_seconds=call.retry_after_seconds,
             ):
                 with attempt:
                     return self._change_once(request, intent, read, budget, call)

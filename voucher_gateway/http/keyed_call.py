@@ -16,7 +16,7 @@ from voucher_gateway.errors import (
 )
 from voucher_gateway.http.ambiguous_reply import AmbiguousReply
 from voucher_gateway.http.messages import Request
-from voucher_gateway.http.retry import requested_wait, was_not_executed
+from voucher_gateway.http.retry import retry_after_seconds, was_not_executed
 from voucher_gateway.masking import Secret
 from voucher_gateway.outcome import Intent
 
@@ -51,9 +51,9 @@ class KeyedCall:
         """Whether another attempt may follow an error: it was certainly not executed, or the key makes it safe."""
         return was_not_executed(error) or (error is not None and error is self._repeatable)
 
-    def requested_wait(self, error: object) -> float | None:
+    def retry_after_seconds(self, error: object) -> float | None:
         """Return the seconds that the vendor asks us to wait after an error; None if it asks for none."""
-        return self._wait_s if error is self._repeatable else requested_wait(error)
+        return self._wait_s if error is self._repeatable else retry_after_seconds(error)
 
     def is_kept_refusal(self, error: Exception) -> bool:
         """Whether an error is a refusal that the vendor keeps under the key."""

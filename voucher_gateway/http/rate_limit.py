@@ -148,7 +148,7 @@ class RateLimit:
             self._stop.wait(seconds)
 
     def _take_held(self, kind: WorkClass) -> float | None:
-        """Use a permit that this process holds, and return the moment from which on it holds; None if there is none."""
+        """Use a permit that this process holds, and return the moment from which on it holds, or None."""
         with self._guard:
             held = self._held
             if held.count == 0 or kind > held.kind or time.monotonic() >= held.until:

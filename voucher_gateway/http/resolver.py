@@ -40,7 +40,7 @@ def look_up(name: str, port: int) -> list[str]:
     """Return the addresses of a host, in the order of the system.
 
     Raises:
-        socket.gaierror: if there is none.
+        socket.gaierror: if the host has none.
     """
     look_ups = _look_ups
     with look_ups.changed:

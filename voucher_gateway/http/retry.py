@@ -53,11 +53,11 @@ class RequestAttempt:
         is_last: bool,
         deadline: float,
         may_repeat: Callable[[object], bool],
-        requested_wait: Callable[[object], float | None],
+        retry_after_seconds: Callable[[object], float | None],
     ) -> None:
         self.wait_s: float | None = None
         self._may_repeat = may_repeat
-        self._requested_wait = requested_wait
+        self._retry_after_seconds = retry_after_seconds
         self._number = number
         self._is_last = is_last
         self._deadline = deadline
@@ -71,7 +71,7 @@ class RequestAttempt:
         # The database is ours, and its own time-out is over.
         if self._is_last or isinstance(error, DatabaseUnavailable) or not self._may_repeat(error):
             return False
-        requested = self._requested_wait(error)
+        requested = self._retry_after_seconds(error)
         wait = backoff_seconds(self._number) if requested is None else requested
         if time.monotonic() + wait >= self._deadline:
             return False
@@ -86,7 +86,7 @@ def was_not_executed(error: object) -> bool:
     return isinstance(error, NotExecuted)
 
 
-def requested_wait(error: object) -> float | None:
+def retry_after_seconds(error: object) -> float | None:
     """Return the seconds that a vendor asks us to wait; None if it asks for none."""
     return error.retry_after if isinstance(error, RateLimited) else None
 
@@ -96,18 +96,18 @@ def attempts(
     *,
     deadline: float,
     may_repeat: Callable[[object], bool] = was_not_executed,
-    requested_wait: Callable[[object], float | None] = requested_wait,
+    retry_after_seconds: Callable[[object], float | None] = retry_after_seconds,
 ) -> Iterator[RequestAttempt]:
     """Yield attempts for as long as a repeat is safe, and wait between them.
 
     Send the call inside of ``with attempt:`` and return its result from there. An error leaves the block if
-    `may_repeat` says no, or if there is no attempt or no time left.
+    `may_repeat` says no, or if no attempt or no time is left.
 
     Args:
         limit: the highest number of attempts, at least 1.
         deadline: no wait goes beyond this moment of ``time.monotonic``.
         may_repeat: whether another attempt may follow an error.
-        requested_wait: the seconds to wait after an error, where the vendor asks for some.
+        retry_after_seconds: the seconds to wait after an error, where the vendor asks for some.
     """
     for number in range(1, limit + 1):
         attempt = RequestAttempt(
@@ -115,7 +115,7 @@ def attempts(
             is_last=number == limit,
             deadline=deadline,
             may_repeat=may_repeat,
-            requested_wait=requested_wait,
+            retry_after_seconds=retry_after_seconds,
         )
         yield attempt
         if attempt.wait_s is not None:

@@ -111,7 +111,7 @@ def correct_decision(
 
 
 def find_refund_of(connection: Connection, keys: JournalKeys, record: OperationRecord) -> str | None:
-    """Return the reference of a refund of a redemption that may have happened; None if there is none.
+    """Return the reference of a refund of a redemption that may have happened, or None.
 
     It is a word if the details of the refund were removed.
     """
@@ -126,7 +126,7 @@ def find_refund_of(connection: Connection, keys: JournalKeys, record: OperationR
 
 
 def find_issue_of(connection: Connection, keys: JournalKeys, record: OperationRecord, voucher_id: str) -> str | None:
-    """Return the reference of another operation of an account that issued a voucher; None if there is none.
+    """Return the reference of another operation of an account that issued a voucher, or None.
 
     It is a word if the details of that operation were removed.
     """

@@ -196,10 +196,10 @@ class Holds:
         if reservation is not None:
             self._on_reservation_made(connection, own, reservation)
         elif effect in (Effect.DECLINED, Effect.NOT_EXECUTED) and not _in_doubt(connection, operation_id):
-            _set(connection, _requested(operation_id), HoldState.NOT_MADE)
+            _set(connection, _is_requested_by(operation_id), HoldState.NOT_MADE)
         elif effect is Effect.PENDING:
             # The vendor may make it at any later time, so it counts as held until the vendor says more.
-            connection.execute(sa.update(holds).where(_requested(operation_id)).values(expires_at=None))
+            connection.execute(sa.update(holds).where(_is_requested_by(operation_id)).values(expires_at=None))
 
     def may_be_superseded(self, connection: Connection, host: str, reservation_id: str) -> bool:
         """Whether an earlier request for this reservation, whose outcome is not known, may have ended it since."""
@@ -338,7 +338,7 @@ def _require_hold_not_pruned(connection: Connection, keys: JournalKeys, record: 
         raise ReservationExpired("the reservation is over, and its details were removed from the journal")
 
 
-def _requested(operation_id: str) -> sa.ColumnElement[bool]:
+def _is_requested_by(operation_id: str) -> sa.ColumnElement[bool]:
     return (holds.c.operation_id == operation_id) & (holds.c.state == HoldState.REQUESTED.value)
 
 

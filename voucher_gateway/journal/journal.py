@@ -19,7 +19,7 @@ from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal import rows
 from voucher_gateway.journal.decisions import Correction, correct_decision
-from voucher_gateway.journal.events.operations import append_closed, append_started, closed_row
+from voucher_gateway.journal.events.operations import append_closed, append_started, row_after_close
 from voucher_gateway.journal.fence import check_fences
 from voucher_gateway.journal.keys import load_keys
 from voucher_gateway.journal.look_ups import JournalLookUps
@@ -212,7 +212,7 @@ class Journal(JournalLookUps):
             voucher_id = rows.close_operation(connection, record, values)
             self.holds.on_operation_closed(connection, record, result)
             sent = rows.select_request_rows(connection, record.id)
-            row = closed_row(record, voucher_id, values)
+            row = row_after_close(record, voucher_id, values)
             append_closed(connection, self.keys, row, sent, at, money=getattr(result, "money", None))
         log.debug("%s: recorded as %s", record.label, state.value)
         return attrs.evolve(record, state=state, result=payload, error=error_text)
@@ -254,11 +254,11 @@ class Journal(JournalLookUps):
 
 @hide_arguments
 def open_journal(url: str, keys: Mapping[str, SecretSource] | None = None) -> Journal:
-    """Open the journal in a database, and create it if there is none.
+    """Open the journal in a database, and create it if it does not exist.
 
     Args:
         url: ``sqlite:///PATH`` or ``postgresql://...``.
-        keys: the journal's keys by id, the newest last. If there is none, the key is in the environment variable
+        keys: the journal's keys by id, the newest last. Without them, the key is in the environment variable
             `KEY_VARIABLE`. If that is not set, SQLite has a key file beside the database.
 
     Raises:

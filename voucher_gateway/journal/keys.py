@@ -95,7 +95,7 @@ class JournalKeys:
         """Return the keys. The last one is the newest.
 
         Raises:
-            ConfigurationError: if there is none, or one is too short.
+            ConfigurationError: if none is given, or one is too short.
         """
         if not keys:
             raise ConfigurationError("journal_keys must hold at least one key")
@@ -106,7 +106,7 @@ class JournalKeys:
 
     @classmethod
     def from_key_file(cls, database: Path) -> JournalKeys:
-        """Return the key in the file beside an SQLite database. Make the file (mode 0600) if there is none.
+        """Return the key in the file beside an SQLite database. Make the file (mode 0600) if it does not exist.
 
         Call it only for a database that was never used with a key, or whose key file exists.
         """
@@ -232,7 +232,7 @@ def load_keys(database: Database, keys: Mapping[str, SecretSource] | None) -> Jo
     """Return the keys of a journal: those configured, else that of the environment, else that of the key file.
 
     Raises:
-        ConfigurationError: if there is none, or the key file of a journal that was used is gone.
+        ConfigurationError: if none is given, or the key file of a journal that was used is gone.
     """
     if keys:
         return JournalKeys.of({name: source.get() for name, source in keys.items()})

@@ -126,7 +126,7 @@ class JournalLookUps:
         An operation may be written while the caller iterates: its record is of the moment when it was read.
 
         Args:
-            states: only operations in these states; all if there is none.
+            states: only operations in these states; all if none is named.
             account: only operations of this account.
             due: only operations whose next look-up is due at this moment.
         """
@@ -175,7 +175,7 @@ class JournalLookUps:
             return self.restoration.find_forgotten_result(connection, record, tags, partial=partial)
 
     def find_unresolved_overwrite(self, record: OperationRecord, voucher_id: str) -> OpenOverwrite | None:
-        """Return another operation that may still overwrite this voucher's value; None if there is none."""
+        """Return another operation that may still overwrite this voucher's value, or None."""
         with self.database.read() as connection:
             return open_overwrite(connection, record, voucher_id)
 
@@ -217,7 +217,7 @@ class JournalLookUps:
             return self.holds.may_be_superseded(connection, host, reservation_id)
 
     def find_unresolved_operation(self, *, provider: str, host: str, voucher_id: str) -> OperationKey | None:
-        """Return the key of an operation on a voucher whose outcome is not known yet; None if there is none."""
+        """Return the key of an operation on a voucher whose outcome is not known yet, or None."""
         with self.database.read() as connection:
             return queries.select_unresolved(connection, provider=provider, host=host, voucher_id=voucher_id)
 

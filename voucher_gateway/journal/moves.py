@@ -140,7 +140,7 @@ def claim_moves(
     holders: dict[str, str] = {row.voucher_id: row.plan_id for row in connection.execute(known)}
     at = format_micros(now())
     new = [
-        {**_sealed_row(keys, account, voucher_id, None, None, plan_id), "moved_at": at}
+        {**_seal_row(keys, account, voucher_id, None, None, plan_id), "moved_at": at}
         for voucher_id in voucher_ids
         if voucher_id not in holders
     ]
@@ -158,18 +158,14 @@ def complete_moves(
     plan_id: str,
 ) -> None:
     """Write where vouchers of a plan have gone: pairs of the id before and the id now."""
-    _write_places(
-        connection, [_sealed_row(keys, account, before, to_account, after, plan_id) for before, after in went]
-    )
+    _write_places(connection, [_seal_row(keys, account, before, to_account, after, plan_id) for before, after in went])
 
 
 def reopen_moves(
     connection: Connection, keys: JournalKeys, account: str, voucher_ids: Collection[str], plan_id: str
 ) -> None:
     """Write that vouchers of a plan are being moved again: back to where they were."""
-    _write_places(
-        connection, [_sealed_row(keys, account, voucher_id, None, None, plan_id) for voucher_id in voucher_ids]
-    )
+    _write_places(connection, [_seal_row(keys, account, voucher_id, None, None, plan_id) for voucher_id in voucher_ids])
 
 
 def delete_moves(connection: Connection, account: str, voucher_ids: Collection[str], plan_id: str) -> None:
@@ -231,7 +227,7 @@ def _write_places(connection: Connection, rows: Collection[Mapping[str, Any]]) -
         connection.execute(update, values)
 
 
-def _sealed_row(
+def _seal_row(
     keys: JournalKeys, account: str, voucher_id: str, to_account: str | None, to_voucher_id: str | None, plan_id: str
 ) -> dict[str, Any]:
     row: dict[str, Any] = {

@@ -166,13 +166,13 @@ def _read(connection: Connection) -> dict[str, _KnownPause]:
     if not rows:
         return {}
     at, clock = read_clock(connection), time.monotonic()
-    found = {}
+    known = {}
     for row in rows:
         pause = _pause_of(row)
         left = None if pause.until is None else (pause.until - at).total_seconds()
         if left is None or left > 0:
-            found[pause.account] = _KnownPause(pause, None if left is None else clock + left)
-    return found
+            known[pause.account] = _KnownPause(pause, None if left is None else clock + left)
+    return known
 
 
 def _event_of(pause: AccountPause) -> dict[str, object]:

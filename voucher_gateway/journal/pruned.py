@@ -243,7 +243,7 @@ def is_result_of_pruned(
         keys: the journal's.
         host: the vendor's host.
         result_id: the vendor's id.
-        *verbs: of which operations; of all if there is none.
+        *verbs: of which operations; of all if none is named.
     """
     digests = [id_digest(keys, result_id, key_id) for key_id in key_ids_in_use(connection) if key_id in keys.keys]
     if not digests:
@@ -287,7 +287,7 @@ def select_pruned_refunds(
     )
 
 
-def pruned_redemption_amount(connection: Connection, keys: JournalKeys, limit: RefundLimit) -> Money | None:
+def amount_of_removed_redemption(connection: Connection, keys: JournalKeys, limit: RefundLimit) -> Money | None:
     """Return what a removed redemption took; None if it was not removed."""
     redemption: Redemption = limit.redemption
     for key_id in key_ids_in_use(connection):

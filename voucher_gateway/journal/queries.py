@@ -74,7 +74,7 @@ _GIVES: Final = (Operation.REFUND.value, Operation.TOP_UP.value)
 
 
 def select_unresolved(connection: Connection, *, provider: str, host: str, voucher_id: str) -> OperationKey | None:
-    """Return the key of an operation on a voucher whose outcome is not known yet; None if there is none."""
+    """Return the key of an operation on a voucher whose outcome is not known yet, or None."""
     row = _UNRESOLVED.first_row(connection, {"provider": provider, "host": host, "voucher": voucher_id})
     return None if row is None else OperationKey(row["account"], Operation(row["verb"]), row["reference"])
 
@@ -196,7 +196,7 @@ class OpenOverwrite:
 
 
 def open_overwrite(connection: Connection, record: OperationRecord, voucher_id: str) -> OpenOverwrite | None:
-    """Return another operation that may still overwrite this voucher's value; None if there is none."""
+    """Return another operation that may still overwrite this voucher's value, or None."""
     query = (
         sa.select(operations)
         .join(requests, requests.c.operation_id == operations.c.id)

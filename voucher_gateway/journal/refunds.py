@@ -16,7 +16,7 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import AlreadyRefunded, InvalidRequest, OperationInProgress
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.moves import move_chain
-from voucher_gateway.journal.pruned import pruned_redemption_amount, select_pruned_refunds
+from voucher_gateway.journal.pruned import amount_of_removed_redemption, select_pruned_refunds
 from voucher_gateway.journal.records import OperationRecord, OperationState, read_result
 from voucher_gateway.journal.rows import UNRESOLVED_STATES
 from voucher_gateway.journal.schema import operations
@@ -154,7 +154,7 @@ def _amount_redeemed(connection: Connection, keys: JournalKeys, limit: RefundLim
         result = read_result(text)
         if isinstance(result, Redemption) and result.id == redemption.id:
             return result.money
-    return pruned_redemption_amount(connection, keys, limit) or redemption.money
+    return amount_of_removed_redemption(connection, keys, limit) or redemption.money
 
 
 def _at_vendor(limit: RefundLimit) -> Any:

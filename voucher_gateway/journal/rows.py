@@ -115,14 +115,14 @@ _COMPETING: Final = PreparedStatement(
 
 
 def select_operation(connection: Connection, key: OperationKey) -> OperationRecord | None:
-    """Return the operation of a key; None if there is none."""
+    """Return the operation of a key, or None."""
     fields = {"account": key.account, "verb": key.verb.value, "reference": key.reference}
     row = _BY_KEY.first_row(connection, fields)
     return None if row is None else OperationRecord.from_row(row)
 
 
 def select_operation_by_id(connection: Connection, operation_id: str) -> OperationRecord | None:
-    """Return the operation of an id; None if there is none."""
+    """Return the operation of an id, or None."""
     row = _BY_ID.first_row(connection, {"operation_id": operation_id})
     return None if row is None else OperationRecord.from_row(row)
 
@@ -237,7 +237,7 @@ def _require_own(
 ) -> None:
     parameters = {"operation_id": operation_id, "known_epoch": epoch, **values}
     if statement.execute(connection, parameters) != 1:
-        raise _taken_over()
+        raise _take_over_error()
 
 
 def _require_own_row(
@@ -245,11 +245,11 @@ def _require_own_row(
 ) -> Mapping[str, Any]:
     row = statement.first_row(connection, {"operation_id": operation_id, "known_epoch": epoch, **values})
     if row is None:
-        raise _taken_over()
+        raise _take_over_error()
     return row
 
 
-def _taken_over() -> OperationInProgress:
+def _take_over_error() -> OperationInProgress:
     return OperationInProgress("another worker has taken this call over")
 
 

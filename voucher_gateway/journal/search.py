@@ -50,7 +50,7 @@ class OperationFilter:
     """Conditions on operations of the journal. An operation must meet all that are set.
 
     Attributes:
-        states: in these states; in any if there is none.
+        states: in these states; in any if none is named.
         account: of this account.
         verb: of this verb.
         reference: under this reference of the caller.
@@ -116,7 +116,7 @@ def operations_query(criteria: OperationFilter) -> sa.Select[Any]:
     is_indexed = criteria.fingerprints is not None
     if is_indexed:
         query = query.where(_is_of_code(criteria))
-    for column, values in _named_values(criteria):
+    for column, values in _columns_of_filter(criteria):
         compared: Any = without_index(column) if is_indexed else column
         query = query.where(sa.or_(*[compared == value for value in values]))
         is_indexed = True
@@ -167,7 +167,7 @@ def _are_few(states: Collection[OperationState]) -> bool:
     return all(state.is_unresolved for state in states)
 
 
-def _named_values(criteria: OperationFilter) -> Iterator[tuple[sa.Column[Any], Collection[str]]]:
+def _columns_of_filter(criteria: OperationFilter) -> Iterator[tuple[sa.Column[Any], Collection[str]]]:
     """Return the columns that a filter names, with the values that they may have: the fewest rows first."""
     if criteria.voucher_id is not None:
         yield operations.c.voucher_id, [criteria.voucher_id]

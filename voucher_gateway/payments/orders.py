@@ -13,7 +13,7 @@ from voucher_gateway.instants import now
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.keys import new_id
 from voucher_gateway.journal.pruned import PAYMENT, require_name_not_pruned
-from voucher_gateway.journal.sealing import require_cryptography
+from voucher_gateway.journal.sealer import require_cryptography
 from voucher_gateway.models.requests import nfc, require_name
 from voucher_gateway.money import Money, positive
 from voucher_gateway.payments.allocation import AllocationName, AllocationOrder

@@ -170,10 +170,10 @@ class Payment:
         currency = self.total.currency
         with use_call_deadline(timeout):
             with count_check(self._verbs, caller) as attempt:
-                found = find_leg(self._verbs, attempt, code, pin, account=account, order=self.order, currency=currency)
+                leg = find_leg(self._verbs, attempt, code, pin, account=account, order=self.order, currency=currency)
             require_no_secret(self.order, "order", code, pin)
             with self._work() as work:
-                return add_leg(work, found, pin, limit)
+                return add_leg(work, leg, pin, limit)
 
     def remove(self, leg: PaymentLeg | int) -> None:
         """Remove a voucher, and share the total out again.

@@ -269,7 +269,7 @@ def pooled_transaction(engine: Engine, safe_url: str, *, wait_s: float = BUSY_TI
         wait_s: how long each statement waits for a lock, in seconds; from `BUSY_TIMEOUT_S` on, as the server is set.
 
     Raises:
-        DatabaseUnavailable: if there is no connection, a statement failed, or the commit failed.
+        DatabaseUnavailable: if no connection can be made, a statement failed, or the commit failed.
     """
     with database_errors(safe_url), engine.connect() as connection:
         try:

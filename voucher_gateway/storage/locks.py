@@ -346,7 +346,7 @@ class AdvisoryLocks(Locks):
             self._ask("SELECT pg_advisory_unlock(:number)", number)
 
     def _is_free(self, number: int) -> bool:
-        # In a transaction of its own session, so that trying leaves nothing behind.
+        # In a transaction of a separate session, so that trying leaves nothing behind.
         with database_errors(self._safe_url), self._engine.connect() as connection, connection.begin():
             return bool(connection.scalar(sa.text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": number}))
 

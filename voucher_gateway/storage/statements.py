@@ -49,7 +49,7 @@ class PreparedStatement:
             row: Any = connection.execute(self._clause, parameters).mappings().first()
             return None if row is None else dict(row)
         _, rows = executed
-        return self._named(rows[0]) if rows else None
+        return self._by_column(rows[0]) if rows else None
 
     def all_rows(self, connection: Connection, parameters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """Execute the statement, and return its rows by the names of the columns."""
@@ -57,7 +57,7 @@ class PreparedStatement:
         if executed is None:
             return [dict(row) for row in connection.execute(self._clause, parameters).mappings()]
         _, rows = executed
-        return [self._named(row) for row in rows] if rows else ()
+        return [self._by_column(row) for row in rows] if rows else ()
 
     def execute(self, connection: Connection, parameters: Mapping[str, Any]) -> int:
         """Execute a statement, and return how many rows it updated or deleted; of an insert the number is not known."""
@@ -85,11 +85,11 @@ class PreparedStatement:
             self._columns = [column[0] for column in cursor.description]
         return cursor, rows
 
-    def _named(self, row: Sequence[Any]) -> dict[str, Any]:
-        named = dict(zip(self._columns, row, strict=True))
+    def _by_column(self, row: Sequence[Any]) -> dict[str, Any]:
+        values = dict(zip(self._columns, row, strict=True))
         for name, convert in self._converters.items():
-            named[name] = convert(named[name])
-        return named
+            values[name] = convert(values[name])
+        return values
 
 
 def _find_converters(clause: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete, dialect: sa.Dialect) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def append_event(
         keys: the journal's.
         kind: what happened.
         subject: the id of the operation, the payment or the sale; the name of the account.
-        data: what is told of it, of the types of JSON, without a code or a PIN. Values that are None are left out.
+        data: what the event says, of the types of JSON, without a code or a PIN. Values that are None are left out.
         order: the shop's order.
         row_digest: the digest of the subject's rows from now on; None if the event covers no rows.
         at: when it happened, as text; now if it is None.
@@ -110,7 +110,7 @@ def append_event(
 
 
 def _free_chain(connection: Connection, keys: JournalKeys) -> Mapping[str, Any] | None:
-    """Return a chain that no other transaction uses, and lock it; None if there is none.
+    """Return a chain that no other transaction uses, and lock it, or None.
 
     A chain whose row was changed by something else stays as it is. To continue it would be to sign that change.
     """

@@ -73,20 +73,20 @@ _CHAIN_COLUMNS: Final = ("id", "started_at", "first_number", "first_digest", "le
 _ANSWERED_COLUMNS: Final = (*SENT_COLUMNS, *ANSWER_COLUMNS)
 
 
-def started_digest(
+def digest_of_open(
     keys: JournalKeys, row: Mapping[str, Any], sent: Sequence[Mapping[str, Any]], *, key_id: str | None = None
 ) -> str:
     """Return the digests of an open operation: of what it shall do, and of its requests so far as they were sent."""
     asked = rows_digest(keys, "operation started", [[row[name] for name in IDENTITY_COLUMNS]], key_id=key_id)
-    return f"{asked}.{sent_digest(keys, sent, key_id=key_id)}"
+    return f"{asked}.{digest_of_requests(keys, sent, key_id=key_id)}"
 
 
-def sent_digest(keys: JournalKeys, sent: Sequence[Mapping[str, Any]], *, key_id: str | None = None) -> str:
+def digest_of_requests(keys: JournalKeys, sent: Sequence[Mapping[str, Any]], *, key_id: str | None = None) -> str:
     """Return the digest of requests so far as they were sent."""
     return rows_digest(keys, "sent", [[request[name] for name in SENT_COLUMNS] for request in sent], key_id=key_id)
 
 
-def closed_digest(
+def digest_of_outcome(
     keys: JournalKeys, row: Mapping[str, Any], sent: Sequence[Mapping[str, Any]], *, key_id: str | None = None
 ) -> str:
     """Return the digests of the outcome of an operation, and of all its requests.

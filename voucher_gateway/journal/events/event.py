@@ -67,12 +67,12 @@ class Event:
         kind: what happened. A later version of this library may write kinds that this one does not know.
         subject: the journal's id of the operation, the payment or the sale; the name of the account.
         account: the account; None if it is not about one account.
-        order: the shop's order number; None if there is none.
+        order: the shop's order number, or None.
         reference: the caller's reference of the operation.
         voucher_id: the vendor's id of the voucher, as far as it is known.
         money: the amount, if there is one.
         state: the state of the subject afterwards.
-        data: all that is told, by name.
+        data: all that the event says, by name.
         is_erased: whether the order and the data were erased later, for data protection or by a prune.
     """
 

@@ -45,7 +45,7 @@ class EventFeed:
     Args:
         database: the journal's.
         name: the name of the consumer: letters, digits and ``_ . -``, at most 64.
-        kinds: only events of these kinds; all if there is none.
+        kinds: only events of these kinds; all if none is named.
         start: where it begins if it has never been read.
         wait: how long to wait, in seconds, if another worker has the feed open.
 
@@ -139,7 +139,7 @@ class EventFeed:
         self._position = EventPosition.parse(event.cursor)
 
     def read(self) -> list[Event]:
-        """Return the next events, some hundred at most; an empty list if there is none.
+        """Return the next events, some hundred at most; an empty list at the end.
 
         Raises:
             InvalidRequest: if the feed is not open.

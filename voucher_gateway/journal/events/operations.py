@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.journal.events.append import append_event
-from voucher_gateway.journal.events.digests import closed_digest, started_digest
+from voucher_gateway.journal.events.digests import digest_of_open, digest_of_outcome
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.records import OperationRecord, OperationState
@@ -37,7 +37,7 @@ def append_started(
         at: when.
     """
     data = _describe(row, sent)
-    row_digest = started_digest(keys, row, sent)
+    row_digest = digest_of_open(keys, row, sent)
     _append(connection, keys, EventKind.OPERATION_STARTED, row, data, row_digest, at)
 
 
@@ -66,10 +66,10 @@ def append_closed(
         data |= {"amount": f"{money.amount:f}", "currency": money.currency}
     data["error"] = json.loads(row["error"])["error"] if row["error"] else None
     data["decided_by"] = row["decided_by"]
-    _append(connection, keys, kind, row, data, closed_digest(keys, row, sent), at)
+    _append(connection, keys, kind, row, data, digest_of_outcome(keys, row, sent), at)
 
 
-def closed_row(record: OperationRecord, voucher_id: str | None, written: Mapping[str, object]) -> dict[str, Any]:
+def row_after_close(record: OperationRecord, voucher_id: str | None, written: Mapping[str, object]) -> dict[str, Any]:
     """Return what an operation's row holds after it was closed, without reading it.
 
     Args:

@@ -49,7 +49,7 @@ class EventReader:
     Args:
         database: the journal's.
         after: the place after which it begins.
-        kinds: only events of these kinds; all if there is none.
+        kinds: only events of these kinds; all if none is named.
         order: only events of this order of the shop.
     """
 

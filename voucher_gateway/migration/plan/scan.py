@@ -231,7 +231,7 @@ class SourceScanner:
         """
         with self.codes, listing_of(self._source, dated=dated) as listing:
             self._listing = listing
-            for planned in self._map(self._plan_voucher, enumerate(self._wanted(listing), 1)):
+            for planned in self._map(self._plan_voucher, enumerate(self._iterate_vouchers(listing), 1)):
                 if planned.fingerprint is not None:
                     self.codes.add(planned.fingerprint)
                 yield planned
@@ -244,7 +244,7 @@ class SourceScanner:
         total = None if self._listing is None else self._listing.report.vendor_total
         return None if total is None else total - self._passed_over
 
-    def _wanted(self, listing: Listing[Voucher]) -> Iterator[Voucher | UnreadableEntry]:
+    def _iterate_vouchers(self, listing: Listing[Voucher]) -> Iterator[Voucher | UnreadableEntry]:
         """Yield the entries of the source that the plan has to have."""
         if not self._left_out:
             yield from listing.entries()

@@ -15,7 +15,13 @@ from voucher_gateway.migration.plan.plan_file import Plan
 from voucher_gateway.migration.run.context import ACTIVATE, CREATE, FREEZE, RETIRE, MigrationContext
 from voucher_gateway.migration.run.load import vouchers_not_loaded
 from voucher_gateway.migration.run.mover import CODE_TAKEN, RETIRING, TargetDiffers, VoucherMover
-from voucher_gateway.migration.run.progress import OnProgress, RunCounter, RunReport, noted_vouchers, totals_by_state
+from voucher_gateway.migration.run.progress import (
+    OnProgress,
+    RunCounter,
+    RunReport,
+    totals_by_state,
+    vouchers_for_attention,
+)
 from voucher_gateway.migration.run.rows import MoveResult, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.vendor_check import require_answers
@@ -61,7 +67,7 @@ def predict_run(
         left=counter.total,
         put_off=counter.put_off,
         vouchers=totals_by_state(state),
-        noted=noted_vouchers(state, counter),
+        noted=vouchers_for_attention(state, counter),
         stopped=None if error is None else "error",
         error=error,
     )

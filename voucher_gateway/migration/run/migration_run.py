@@ -21,9 +21,9 @@ from voucher_gateway.migration.run.progress import (
     log,
     log_end,
     log_result,
-    noted_vouchers,
     seconds_for,
     totals_by_state,
+    vouchers_for_attention,
 )
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.vendor_check import require_answers
@@ -170,7 +170,7 @@ class MigrationRun:
             voucher_ms=voucher_ms,
             rest_s=seconds_for(left, voucher_ms),
             vouchers=totals,
-            noted=noted_vouchers(state, counter),
+            noted=vouchers_for_attention(state, counter),
             in_doubt=in_doubt,
             stopped="error" if error is not None else stopped,
             error=error,

@@ -38,7 +38,7 @@ _CLAIMS_PER_WORKER: Final = 4
 
 
 class ResultLog(Protocol):
-    """Is told of results, before they are written and after."""
+    """Is called with results, before they are written and after."""
 
     def announce(self, results: Sequence[MoveResult]) -> None:
         """Keep results that are about to be written."""
@@ -91,7 +91,7 @@ class ProcessRun:
         context: what all moves of the plan share. Its event stops the run.
         state: the state of the plan.
         task: what is to be done.
-        result_log: is told of all results.
+        result_log: is called with all results.
     """
 
     def __init__(self, context: MigrationContext, state: MigrationState, task: RunTask, result_log: ResultLog) -> None:

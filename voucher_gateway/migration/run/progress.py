@@ -324,7 +324,7 @@ def run_details(
     return details
 
 
-def noted_vouchers(state: MigrationState, counter: RunCounter) -> tuple[ReportedVoucher, ...]:
+def vouchers_for_attention(state: MigrationState, counter: RunCounter) -> tuple[ReportedVoucher, ...]:
     """Return the vouchers with a reason to report: those of this run, and those that earlier runs have not moved."""
     noted = {voucher.number: voucher for voucher in counter.noted}
     for voucher in state.list_for_report(*NOT_MOVED, most=MOST_NOTED):

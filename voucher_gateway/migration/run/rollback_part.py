@@ -77,7 +77,7 @@ class RollbackPart:
         """Bring its vouchers back to the source.
 
         Args:
-            result_log: is told of all results.
+            result_log: is called with all results.
             on_tick: is called a few times a second, on this thread.
         """
         results: list[MoveResult] = []

@@ -19,7 +19,7 @@ from voucher_gateway.migration.verify.store import ListedVoucher
 from voucher_gateway.money import Money
 
 SHORTEST_SHIFT: Final = timedelta(seconds=1)
-"""A shorter shift is not told: an account stores ends in other steps than another."""
+"""A shorter shift is not reported: an account stores ends in other steps than another."""
 
 _TABLE: Final = """
 CREATE TABLE shifted (number INTEGER PRIMARY KEY, at_target INTEGER, shift TEXT, seconds INTEGER, currency TEXT,

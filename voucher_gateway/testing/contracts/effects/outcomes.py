@@ -174,7 +174,7 @@ class EffectsContract(SpendContract):
             require(ticket.reference, f"{result.where}: the ticket has no reference")
             require(ticket.sent_at, f"{result.where}: the ticket does not say when it was sent")
             if result.operation is not Operation.ISSUE:
-                # The id from a look-up that told of another voucher is all that the provider can know.
+                # The id from a look-up that found another voucher is all that the provider can know.
                 was_misled = result.fault == "wrong-voucher" and not result.changing
                 known = was_misled or ticket.voucher_id in (None, result.case.voucher_id)
                 require(known, f"{result.where}: the ticket names another voucher")

@@ -159,7 +159,7 @@ class ReservationsContract(SpendContract):
         subject = factory.voucher_with_reservation()
         vendor.advance(rules.time_to_live.total_seconds() + 61)
         with expect_error(
-            "the capture of a reservation that is over, by an instance that has heard nothing yet,", ReservationExpired
+            "the capture of a reservation that is over, by an instance that does not know it yet,", ReservationExpired
         ):
             vendor.provider().capture(_reservation_of(subject), reference=factory.reference())
 
