@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,23 @@ def test_a_journal_that_does_not_open_is_a_problem_and_the_accounts_are_tried_al
     told = run("--json", "doctor").object
     assert (told["ok"], told["journal"]["ok"]) == (True, False)
     assert told["journal"]["error"]["error"] == "DatabaseUnavailable"
+
+
+def test_a_journal_that_another_program_locks_is_said_to_be_locked_and_can_be_read(
+    run: Any, kept: RunningSimulator, tmp_path: Path
+) -> None:
+    run("redeem", "shop", CODE, "1.00", "EUR", "--reference", "a").done()
+    other_program = sqlite3.connect(tmp_path / "voucher-gateway.db", isolation_level=None)
+    other_program.execute("BEGIN IMMEDIATE")
+    with closing(other_program):
+        assert "redeem    a " in run("operations", "list").done().out
+        ran = run("doctor")
+        assert ran.code == 3
+        assert "Another program has locked the database. Wait until it ends" in ran.out
+        ran = run("redeem", "shop", CODE, "1.00", "EUR", "--reference", "b", "--timeout", "0.5")
+        assert ran.code == 3
+        assert "The database's answer: SQLITE_BUSY" in ran.err
+        assert "Another program has locked the database. Wait until it ends" in ran.err
 
 
 @pytest.mark.parametrize("key", [None, "short", "another-key-for-the-journal"], ids=["missing", "too short", "another"])

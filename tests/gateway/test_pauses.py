@@ -260,3 +260,19 @@ def test_another_process_obeys_a_pause_within_five_seconds(either_shop: Shop, co
         began = time.monotonic()
         assert process.stdout.readline() == "paused\n"
         assert time.monotonic() - began < 5
+
+
+def test_a_pause_on_a_locked_database_fails_in_time_and_says_what_was_not_recorded(either_shop: Shop) -> None:
+    gateway = either_shop.gateway
+    blocker = either_shop.another_gateway().journal
+    assert blocker is not None
+    with blocker.database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("LOCK TABLE voucher_gateway_pauses IN EXCLUSIVE MODE")
+        for call, what in ((gateway.pause_account, "the pause"), (gateway.resume_account, "the end of the pause")):
+            began = time.monotonic()
+            with pytest.raises(DatabaseUnavailable, match=f"{what} of the account shop could not be recorded: .*; try"):
+                call("shop")
+            assert time.monotonic() - began < 6
+    assert gateway.paused_accounts() == []
+    assert gateway.pause_account("shop").account == "shop"

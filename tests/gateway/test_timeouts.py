@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.support.leaks import note_call
 from tests.support.shop import Shop
@@ -142,27 +143,47 @@ def test_a_busy_journal_ends_the_call_in_time_and_nothing_is_sent(
     assert gateway.redeem("shop", code, TEN, reference="1001-a").money == TEN
 
 
-def test_a_busy_journal_ends_a_step_of_a_payment_and_of_a_sale_in_time(
-    either_shop: Shop, gateway: Gateway, code: str
-) -> None:
-    opened = gateway.payment("1001", total=TEN)
-    opened.add(code, account="shop")
-    opened.authorize()
-    payment = gateway.payment("1001", total=TEN)
-    sale = gateway.sale("1002-1", "shop", NewVoucher(initial=TEN))
-    sale.prepare()
-    blocker, sent = either_shop.another_gateway().journal, either_shop.changes()
+@contextmanager
+def locked_database(shop: Shop) -> Iterator[None]:
+    """Another process writes to the journal's database, and does not end."""
+    blocker = shop.another_gateway().journal
     assert blocker is not None
     with blocker.database.write() as connection:
         if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("LOCK TABLE voucher_gateway_payments, voucher_gateway_sales IN EXCLUSIVE MODE")
-        for step in (payment.capture, sale.fulfil):
-            with ends_soon(), pytest.raises(DatabaseUnavailable):
-                step(timeout=SHORT_S)
-    assert either_shop.changes() == sent
-    payment.capture()
-    sale.fulfil()
-    assert (payment.state, sale.state) == (PaymentState.CAPTURED, SaleState.FULFILLED)
+            for table in sa.inspect(connection).get_table_names():
+                connection.exec_driver_sql(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+        yield
+
+
+def test_payments_sales_and_checks_end_in_time_under_a_locked_database(
+    either_shop: Shop, gateway: Gateway, code: str
+) -> None:
+    new, gateway = NewVoucher(initial=TEN), either_shop.gateway
+    payment, authorized = gateway.payment("1001", total=TEN), gateway.payment("1002", total=TEN)
+    authorized.add(code, account="shop")
+    authorized.authorize()
+    sale = gateway.sale("1003-1", "shop", new)
+    gateway.check(either_shop.voucher()[1], caller="203.0.113.7")
+    fresh = either_shop.voucher()[1]
+    calls: list[Callable[..., object]] = [
+        partial(gateway.payment, "1004", total=TEN),
+        partial(payment.add, fresh, account="shop"),
+        partial(payment.add, fresh, account="shop", caller="203.0.113.7"),
+        authorized.capture,
+        authorized.cancel,
+        sale.prepare,
+        sale.fulfil,
+        partial(sale.revoke, "why"),
+        partial(gateway.check, fresh, caller="203.0.113.7"),
+    ]
+    with locked_database(either_shop):
+        for call in calls:
+            with ends_soon(), pytest.raises(DatabaseUnavailable) as refused:
+                call(timeout=SHORT_S)
+            assert refused.value.outcome == "not_executed"
+    assert either_shop.charges() == 0
+    authorized.capture(timeout=10)
+    assert (authorized.state, sale.fulfil().state) == (PaymentState.CAPTURED, SaleState.FULFILLED)
 
 
 def test_a_captured_payment_that_runs_out_of_time_is_completed_by_the_next_call(

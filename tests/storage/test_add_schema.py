@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -51,3 +52,14 @@ def test_a_schema_is_looked_up_once_for_each_object_and_its_forked_children(
     assert upgraded == ["journal", "snapshots"] * 2
     other.close()
     database.close()
+
+
+def test_an_open_needs_no_lock_where_the_tables_are_up_to_date(either_url: str) -> None:
+    blocker = Database(either_url, JOURNAL)
+    with blocker.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("LOCK TABLE voucher_gateway_schemas IN EXCLUSIVE MODE")
+        began = time.monotonic()
+        Database(either_url, JOURNAL).close()
+        assert time.monotonic() - began < 5
+    blocker.close()

@@ -88,7 +88,7 @@ def next_schema(folder: Path, head: str, *, oldest_writer: str) -> Schema:
 
 def upgrade_to(url: str, schema: Schema, *, additive_only: bool = True) -> None:
     with closing(Database(url, JOURNAL, upgrade="none")) as database:
-        upgrade_schema(schema, database.write, database.locks, additive_only=additive_only)
+        upgrade_schema(schema, database.read, database.write, database.locks, additive_only=additive_only)
 
 
 @attrs.frozen

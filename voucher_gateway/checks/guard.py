@@ -30,6 +30,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.call_deadline import seconds_within
 from voucher_gateway.checks.callers import normalize_caller
 from voucher_gateway.checks.schema import CHECKS, checks
 from voucher_gateway.config.check_limits import CheckLimits
@@ -44,6 +45,7 @@ from voucher_gateway.errors import (
 )
 from voucher_gateway.instants import format_instant, format_micros, now, parse_instant
 from voucher_gateway.journal.journal import Journal
+from voucher_gateway.storage.connections import BUSY_TIMEOUT_S
 from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway.storage.statements import PreparedStatement
 
@@ -58,6 +60,9 @@ _GUESSES: Final = (Declined, InvalidRequest, MalformedResponse)
 """Errors after which the caller may know more about the code than before."""
 
 _WARN_EVERY_S: Final = 60.0
+
+_SHORTEST_WAIT_S: Final = 0.5
+"""A check whose time is over waits that long for the database, to write what it really cost."""
 
 _DELETE_OLD: Final = PreparedStatement(
     sa.delete(checks).where(
@@ -193,7 +198,7 @@ class CheckGuard:
         with self._database.read() as connection:
             retry_at = self._find_retry_at(connection, digest, _clock(connection))
         if retry_at is None:
-            with self._database.write() as connection:
+            with self._database.write(wait_s=seconds_within(BUSY_TIMEOUT_S)) as connection:
                 lock_in_transaction(connection, CHECKS.subject)
                 at = _clock(connection)
                 self._delete_old(connection, at)
@@ -231,7 +236,7 @@ class CheckGuard:
     def _correct(self, statement: PreparedStatement, values: dict[str, Any]) -> None:
         """Write what a check really cost. If that fails it stays a guess, and the caller gets the answer."""
         try:
-            with self._database.write() as connection:
+            with self._database.write(wait_s=max(_SHORTEST_WAIT_S, seconds_within(BUSY_TIMEOUT_S))) as connection:
                 statement.execute(connection, values)
         except DatabaseUnavailable as error:
             log.warning("a check of a code stays counted as a guess: %s", error)

@@ -29,6 +29,9 @@ from voucher_gateway.work_class import WorkClass, use_work_class
 _MAX_SKEW_S: Final = 5
 """A larger difference between the vendor's clock and ours is a warning: reservations end by the vendor's clock."""
 
+_LONGEST_WAIT_S: Final = 3.0
+"""How long a diagnosis waits for others that write to the journal."""
+
 _MOST_THREADS: Final = 32
 """So many accounts are tested at the same time."""
 
@@ -197,7 +200,7 @@ def diagnose_journal(source: str | os.PathLike[str] | Mapping[str, Any] | Config
         with Gateway.from_config(config) as gateway:
             journal = gateway.journal
             assert journal is not None
-            with journal.database.write():
+            with journal.database.write(wait_s=_LONGEST_WAIT_S):
                 pass
             undecided = journal.iterate_operations(states=UNRESOLVED)
             warning = None if journal.database.path is None else mode_warning(journal.database.path)

@@ -35,6 +35,7 @@ class PauseVerbs(GatewayBase):
 
         Raises:
             ConfigurationError: if the account is not known, or without a journal.
+            DatabaseUnavailable: if the database is locked for three seconds, or cannot be written.
 
         Example:
             ```python

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
@@ -18,6 +19,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.call_deadline import seconds_within
 from voucher_gateway.errors import DatabaseUnavailable, InvalidRequest
 from voucher_gateway.fork_safety import register, renew_if_forked
 from voucher_gateway.instants import format_micros, parse_instant
@@ -36,6 +38,8 @@ READ_EVERY_S: Final = 2.0
 """How old the pauses can be that a process obeys, in seconds."""
 
 _LONGEST_READ_S: Final = 1.0
+_LONGEST_WRITE_S: Final = 3.0
+"""How long a pause waits for others that write. A person waits for it, and can repeat it."""
 _LONGEST: Final = timedelta(days=3650)
 _LONGEST_TEXT: Final = 200
 
@@ -107,8 +111,7 @@ class Pauses:
             DatabaseUnavailable: if it cannot be committed.
         """
         _check(duration, {"reason": reason, "by": by}, everything=everything)
-        with self._database.write() as connection:
-            lock_in_transaction(connection, "account pauses")
+        with self._write(f"the pause of the account {account}") as connection:
             at = read_clock(connection)
             pause = AccountPause(
                 account=account,
@@ -131,8 +134,7 @@ class Pauses:
         Raises:
             DatabaseUnavailable: if it cannot be committed.
         """
-        with self._database.write() as connection:
-            lock_in_transaction(connection, "account pauses")
+        with self._write(f"the end of the pause of the account {account}") as connection:
             was_paused = account in _read(connection)
             connection.execute(sa.delete(pauses).where(pauses.c.account == account))
             if was_paused:
@@ -140,6 +142,23 @@ class Pauses:
         self._refresh(at_once=True)
         log.warning("%s: resumed", account)
         return was_paused
+
+    @contextmanager
+    def _write(self, what: str) -> Iterator[Connection]:
+        """Give a connection for writing pauses.
+
+        Raises:
+            DatabaseUnavailable: if they cannot be committed. It says what was not recorded.
+        """
+        try:
+            with self._database.write(wait_s=seconds_within(_LONGEST_WRITE_S)) as connection:
+                lock_in_transaction(connection, "account pauses")
+                yield connection
+        except DatabaseUnavailable as error:
+            problem, code = error.message, error.vendor_code
+        else:
+            return
+        raise DatabaseUnavailable(f"{what} could not be recorded: {problem}; try again", vendor_code=code)
 
     def _refresh(self, *, at_once: bool = False) -> None:
         """Read the pauses again. One thread does so; the others go on with what is known.

@@ -87,7 +87,7 @@ def record_run(
         performed_by: the name of the person; by default the user of the operating system.
         **details: what was asked for; JSON values.
     """
-    upgrade_schema(SCHEMA, database.write, database.locks)
+    upgrade_schema(SCHEMA, database.read, database.write, database.locks)
     run_id, opened = secrets.token_hex(16), OpenRun(details)
     row = {
         "id": run_id,
@@ -123,7 +123,7 @@ def _write_end(database: Database, run_id: str, opened: OpenRun) -> None:
 
 def run_records(database: Database, plan_id: str) -> list[RunRecord]:
     """Return the records of a plan, the oldest first."""
-    upgrade_schema(SCHEMA, database.write, database.locks)
+    upgrade_schema(SCHEMA, database.read, database.write, database.locks)
     query = sa.select(runs).where(runs.c.plan_id == plan_id).order_by(runs.c.began_at, runs.c.id)
     with database.read() as connection:
         rows = [dict(row) for row in connection.execute(query).mappings()]

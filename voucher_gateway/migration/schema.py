@@ -173,7 +173,7 @@ def ids_of_moved_vouchers(database: Database, plan_id: str) -> Iterator[str]:
         database: the database of the journal.
         plan_id: the hash of the plan.
     """
-    upgrade_schema(SCHEMA, database.write, database.locks)
+    upgrade_schema(SCHEMA, database.read, database.write, database.locks)
     query = select(vouchers.c.number, vouchers.c.source_id).where(
         vouchers.c.plan_id == plan_id, vouchers.c.state.in_([RowState.MOVED.value, RowState.KEPT.value])
     )

@@ -83,7 +83,7 @@ class Database:
             return
         if self._upgrade != "none":
             with database_errors(self.safe_url):
-                upgrade_schema(schema, self.write, self.locks, additive_only=self._upgrade != "all")
+                upgrade_schema(schema, self.read, self.write, self.locks, additive_only=self._upgrade != "all")
         self._heads[schema.subject] = schema.head
 
     def require_writer(self, connection: Connection) -> None:

@@ -62,15 +62,17 @@ class Schema:
 
 def upgrade_schema(
     schema: Schema,
+    read: Callable[[], AbstractContextManager[Connection]],
     write: Callable[[], AbstractContextManager[Connection]],
     locks: Locks,
     *,
     additive_only: bool = True,
 ) -> None:
-    """Create the tables or upgrade them, if that is not done yet.
+    """Create the tables or upgrade them, if that is not done yet. If it is, no writer of another process is waited for.
 
     Args:
         schema: the tables.
+        read: gives a connection for reading.
         write: gives a connection in a transaction.
         locks: keep other processes from doing the same at the same time.
         additive_only: whether to refuse an upgrade after which processes of the version before could not write.
@@ -79,7 +81,7 @@ def upgrade_schema(
         ConfigurationError: if a later version of this library has changed the tables so that this one cannot write; or
             if the upgrade is not additive.
     """
-    with write() as connection:
+    with read() as connection:
         state = read_schema_state(schema, connection)
         if state.is_recorded and not state.needs_upgrade:
             return

@@ -56,5 +56,5 @@ def upgrade_journal(url: str, schemas: Sequence[Schema] = SCHEMAS) -> list[Schem
             names = set(sa.inspect(connection).get_table_names())
         for schema in schemas:
             if schema.version_table in names:
-                upgrade_schema(schema, database.write, database.locks, additive_only=False)
+                upgrade_schema(schema, database.read, database.write, database.locks, additive_only=False)
     return list_schema_states(url, schemas)

@@ -68,7 +68,7 @@ class MigrationState:
     """
 
     def __init__(self, database: Database, plan_id: str, header: PlanHeader, keys: JournalKeys) -> None:
-        upgrade_schema(SCHEMA, database.write, database.locks)
+        upgrade_schema(SCHEMA, database.read, database.write, database.locks)
         self.database = database
         self.plan_id = plan_id
         self.claimed: dict[int, VoucherRow] = {}
