@@ -125,7 +125,7 @@ def test_json_may_come_after_the_command_but_not_after_a_double_dash(run: Any, g
     assert run("balance", "shop", "JTL-7K2M-9QXD-4HTP", "--json").done().object["voucher_id"] == gift
     ran = run("balance", "shop", "--", "--json")
     assert ran.code == 1
-    assert ran.err.startswith("shop find: ")
+    assert ran.err.startswith("shop balance (step find): ")
 
 
 def test_wrong_usage_is_json_too(run: Any, shop: object) -> None:
