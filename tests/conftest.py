@@ -25,6 +25,7 @@ from tests.support.shop import Shop
 from tests.support.simulators import account_table, simulators
 from tests.support.statements import shared_compilations
 from tests.support.temporary_files import keep_temporary_files_in_memory
+from tests.support.waits import short_waits
 from voucher_gateway.simulator import RunningSimulator
 from voucher_gateway.testing.harness.canary import Canary, listen_to_logs
 
@@ -62,6 +63,13 @@ def _repetitions() -> Iterator[None]:
         remembered_protocols(),
         remembered_commands(),
     ):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _waits() -> Iterator[None]:
+    """Hardly any test is about the wait before a request is sent again."""
+    with short_waits():
         yield
 
 

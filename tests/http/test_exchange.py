@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from urllib3 import HTTPConnectionPool
 
+from tests.support.examples import examples
 from voucher_gateway.http import transport
 from voucher_gateway.http.deadlines import DeadlineAdapter, _DeadlineHTTPConnection
 from voucher_gateway.http.exchange import (
@@ -98,8 +99,12 @@ class Reading:
     can_be_used_again: bool
 
 
-def reading_of(pieces: Sequence[bytes], read: Callable[[Any, RequestDeadline], PlainReply]) -> Reading:
+def reading_of(
+    pieces: Sequence[bytes], read: Callable[[Any, RequestDeadline], PlainReply], *, is_closed: bool = False
+) -> Reading:
     """Read a reply that arrives in pieces, with nothing after it. A reply without an end is the end of the connection.
+
+    The reader waits for more until its time is over, unless the server closes the connection behind the reply.
 
     The pieces wait for the reader where that is possible, so that none arrives together with the next one.
     """
@@ -112,6 +117,8 @@ def reading_of(pieces: Sequence[bytes], read: Callable[[Any, RequestDeadline], P
         for piece in pieces:
             theirs.sendall(piece)
             time.sleep(0.001 if len(pieces) > 1 else 0)
+        if is_closed:
+            theirs.shutdown(socket.SHUT_WR)
 
     sender = threading.Thread(target=send)
     sender.start()
@@ -165,17 +172,26 @@ LINES = st.tuples(
 )
 
 
-@given(
-    st.sampled_from(
-        ["HTTP/1.1 200 OK", "HTTP/1.1 404", "HTTP/1.1 204 X", "HTTP/1.0 200 OK", "HTTP/1.1  200 OK", "HTTP/1.1 2000"]
-    ),
+FIRST_LINES = st.sampled_from(
+    ["HTTP/1.1 200 OK", "HTTP/1.1 404", "HTTP/1.1 204 X", "HTTP/1.0 200 OK", "HTTP/1.1  200 OK", "HTTP/1.1 2000"]
+)
+REPLY = st.builds(
+    lambda first, lines, body: f"{first}\r\n{''.join(map(''.join, lines))}\r\n{body}".encode("latin-1"),
+    FIRST_LINES,
     st.lists(LINES, max_size=4),
     st.sampled_from(["{}", "", "{}{}", "2\r\n{}\r\n0\r\n\r\n"]),
 )
-@settings(max_examples=60, deadline=None)
-def test_any_reply_is_read_as_http_client_reads_it(first: str, lines: list[tuple[str, ...]], body: str) -> None:
-    head = "".join("".join(line) for line in lines)
-    reply = f"{first}\r\n{head}\r\n{body}".encode("latin-1")
+
+
+@given(REPLY)
+@settings(max_examples=60)
+def test_any_reply_before_the_connection_is_closed_is_read_as_http_client_reads_it(reply: bytes) -> None:
+    assert reading_of([reply], directly, is_closed=True) == reading_of([reply], by_library, is_closed=True)
+
+
+@given(REPLY)
+@settings(max_examples=examples(60))  # many of them have no end, and take the whole time
+def test_any_reply_on_an_open_connection_is_read_as_http_client_reads_it(reply: bytes) -> None:
     assert reading_of([reply], directly) == reading_of([reply], by_library)
 
 

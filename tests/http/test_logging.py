@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.waits import FIRST_WAIT_S
+from voucher_gateway.http import retry
 from voucher_gateway.provider_api import BearerKey, ClientCredentials, Path, ProviderUnavailable, Request
 from voucher_gateway.setting_types import SecretSource
 
@@ -52,8 +54,9 @@ def answers(*replies: tuple[int, str]) -> Callable[[Asked], Answer]:
 
 
 def test_a_repeated_request_leaves_a_line_with_the_reason_and_the_wait(
-    serve: Serve, client_of: ClientOf, caplog: pytest.LogCaptureFixture
+    serve: Serve, client_of: ClientOf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(retry, "FIRST_WAIT_S", FIRST_WAIT_S)
     caplog.set_level(logging.DEBUG)
     server = serve(each=answers((503, ""), (200, "{}")))
     client_of(server, tries=2).read(LOOK_UP, lambda reply: reply.status)

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.waits import FIRST_WAIT_S
+from voucher_gateway.http import retry
 from voucher_gateway.http.retry import LONGEST_WAIT_S, backoff_seconds, retry_after_s
 from voucher_gateway.provider_api import (
     Intent,
@@ -37,6 +39,13 @@ def first(*answers: Answer) -> Callable[[Asked], Answer]:
     """Answers with these first, and then well."""
     left = iter(answers)
     return lambda _: next(left, GOOD)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def real_waits() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retry, "FIRST_WAIT_S", FIRST_WAIT_S)
+        yield
 
 
 @pytest.fixture
@@ -180,7 +189,7 @@ def test_a_read_is_tried_as_often_as_configured_and_waits_longer_from_try_to_try
 
 @given(st.integers(min_value=1, max_value=1000))
 def test_waits_grow_up_to_a_limit_and_are_drawn_anew(tries: int) -> None:
-    longest = min(LONGEST_WAIT_S, 0.2 * 2.0 ** (tries - 1))
+    longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (tries - 1))
     drawn = {backoff_seconds(tries) for _ in range(10)}
     assert len(drawn) > 1
     assert all(longest / 2 <= wait <= longest for wait in drawn)
