@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +26,9 @@ from tests.support.simulators import account_table, simulators
 from tests.support.statements import shared_compilations
 from tests.support.temporary_files import keep_temporary_files_in_memory
 from tests.support.waits import short_waits
+from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.simulator import RunningSimulator
+from voucher_gateway.storage.engine import Database
 from voucher_gateway.testing.harness.canary import Canary, listen_to_logs
 
 register_profiles()
@@ -97,14 +99,45 @@ def postgres_server() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    """The URL of an empty PostgreSQL database of this test's own."""
-    name = f"test_{next(_databases)}"
+@pytest.fixture(scope="session")
+def journal_template(postgres_server: str) -> str:
+    """The name of a PostgreSQL database with the tables of a journal, to be copied."""
+    name = "journal_template"
     with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} STRATEGY = FILE_COPY")  # half the time of the default
-        yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+        connection.execute(f"CREATE DATABASE {name} STRATEGY = FILE_COPY")
+    Database(_url_of(postgres_server, name), JOURNAL).close()
+    return name
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, journal_template: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database of this test's own. It has the tables of a journal, without an operation.
+
+    To copy them takes a fifth of the CPU that their statements take.
+    """
+    with _new_database(postgres_server, template=journal_template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database of this test's own."""
+    with _new_database(postgres_server, template="template1") as url:
+        yield url
+
+
+@contextmanager
+def _new_database(server: str, *, template: str) -> Iterator[str]:
+    name = f"test_{next(_databases)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        # FILE_COPY takes half the time of the default.
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY = FILE_COPY")
+        yield _url_of(server, name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _url_of(server: str, database: str) -> str:
+    return make_url(server).set(database=database).render_as_string(hide_password=False)
 
 
 @pytest.fixture
@@ -115,7 +148,7 @@ def sqlite_url(tmp_path: Path) -> str:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def either_url(request: pytest.FixtureRequest) -> str:
-    """The URL of an empty database, of each kind in turn."""
+    """The URL of a new database, of each kind in turn."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
@@ -11,6 +12,12 @@ from tests.support.schemas import table_differences
 from voucher_gateway.checks.guard import CheckGuard
 from voucher_gateway.checks.schema import CHECKS
 from voucher_gateway.storage.engine import Database
+
+
+@pytest.fixture
+def postgres_url(empty_postgres_url: str) -> str:
+    """The URL of a PostgreSQL database without other tables."""
+    return empty_postgres_url
 
 
 def test_the_newest_script_is_the_one_that_is_asked_for() -> None:

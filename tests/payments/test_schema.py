@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
@@ -13,6 +14,12 @@ from voucher_gateway.storage.engine import Database
 
 if TYPE_CHECKING:
     from tests.payments.conftest import PayingShop
+
+
+@pytest.fixture
+def postgres_url(empty_postgres_url: str) -> str:
+    """The URL of a PostgreSQL database without other tables."""
+    return empty_postgres_url
 
 
 def test_the_scripts_make_the_tables_that_the_code_expects(either_url: str) -> None:
