@@ -87,8 +87,7 @@ class RunningSimulator:
                 simulator.seed_history(options.history)
         self._server = Server(options.host, options.port, self._application.flask.wsgi_app, self._application.refusal)
         try:
-            control_app = ControlApi(self._application).flask.wsgi_app
-            self._control = Server("127.0.0.1", 0, control_app, control_refusal)
+            self._control = Server("127.0.0.1", 0, ControlApi(self._application).respond, control_refusal)
         except BaseException:
             self._server.close()
             raise
