@@ -33,6 +33,7 @@ _LOCAL: Final = ("listing", "references", "vouchers")
 _SAME_ON_EITHER_DATABASE: Final = (
     *(_TESTS / "execution" / f"test_{name}.py" for name in _EXECUTION),
     *(_TESTS / "providers" / "local" / f"test_{name}.py" for name in _LOCAL),
+    _TESTS / "migration" / "certificate" / "test_html.py",
     _TESTS / "reports",
 )
 """Tests there send the same statements to PostgreSQL as to SQLite. `make test` tries PostgreSQL where databases

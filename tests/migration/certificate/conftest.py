@@ -49,7 +49,7 @@ def pair(make_pair: Callable[..., VendorPair]) -> VendorPair:
 @pytest.fixture
 def eventful_move(make_pair: Callable[..., VendorPair], either_url: str) -> EventfulMove:
     """A purchase and a sale before the run, a creation that is cut off, and a purchase after the run."""
-    pair = make_pair(vouchers=60, url=either_url)
+    pair = make_pair(vouchers=24, url=either_url)
     pair.plan(KEEPING_CODES)
     before = Ledger(pair.source).vouchers()
     spent_before, sold, spent_after = Money("1.25", "EUR"), Money("7.77", "EUR"), Money("2.50", "EUR")
