@@ -359,6 +359,7 @@ payment.capture()
 """
 
 
+@pytest.mark.long
 def test_signals_tell_of_payments_and_sales(project: Project, shop: Shop) -> None:
     (project.folder / "receivers.py").write_text(RECEIVERS)
     (project.folder / "fail.txt").write_text("")
@@ -372,6 +373,7 @@ def test_signals_tell_of_payments_and_sales(project: Project, shop: Shop) -> Non
     assert "payment payment.captured 1003" in noted
 
 
+@pytest.mark.long
 def test_the_command_has_the_lists_of_events_as_well(project: Project, shop: Shop) -> None:
     project.run("-c", REDEEM.format(code=shop.voucher()[1]))
     assert "operation.succeeded" in project.manage("vouchers", "events", "list")

@@ -12,7 +12,16 @@ import pytest
 from tests.migration.run.vendor_pair import VendorPair
 from tests.support.examples import choose_size
 from tests.support.long import first
+from voucher_gateway.migration.run import changed_vouchers, context, vendor_check
 from voucher_gateway.simulator import RunningSimulator
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a call be repeated after milliseconds, as often as in real runs. Processes of their own keep real pauses."""
+    for module in (context, changed_vouchers, vendor_check):
+        pauses = [pause / 50 for pause in vars(module)["_PAUSES_S"]]
+        monkeypatch.setattr(module, "_PAUSES_S", tuple(pauses))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import attrs
 import pytest
 
 from tests.migration.run.vendor_pair import ANYTHING, SpendableValues, VendorPair
+from tests.support.examples import choose_size
 from tests.support.ledger import Ledger
 from tests.support.simulators import SimulatorAccount, make_gateway
 from voucher_gateway import Gateway
@@ -275,7 +276,7 @@ def test_a_vendor_that_asks_for_patience_gets_it(either_pair: VendorPair) -> Non
     either_pair.plan()
     before = SpendableValues.of(either_pair)
     for simulator in (either_pair.source, either_pair.target):
-        simulator.inject("rate-limit", times=10, retry_after_s=1)
+        simulator.inject("rate-limit", times=choose_size(quick=3, thorough=10), retry_after_s=1)
     assert set(either_pair.run().counts) == {RowState.MOVED}
     assert SpendableValues.of(either_pair).all == before.all
 
