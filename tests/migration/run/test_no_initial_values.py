@@ -10,7 +10,7 @@ import pytest
 
 from tests.migration.run.vendor_pair import VendorPair
 from voucher_gateway.migration import verify_plan
-from voucher_gateway.provider_api import Capabilities, Voucher
+from voucher_gateway.provider_api import Capabilities, Money, Voucher
 from voucher_gateway_jtl import JtlProvider, lists, mapping
 
 
@@ -44,3 +44,15 @@ def test_a_target_without_initial_values_gets_every_voucher(target_without_initi
     pair.move()
     report = verify_plan(pair.gateway, pair.path)
     assert report.differences == ()
+
+
+def test_a_voucher_without_initial_value_that_was_spent_whole_is_verified(
+    target_without_initial_values: VendorPair,
+) -> None:
+    pair = target_without_initial_values
+    before = pair.move()
+    code, (amount, currency) = next(iter(before.source.items()))
+    pair.gateway.redeem("target", code, Money(amount, currency), reference="till-1")
+    report = verify_plan(pair.gateway, pair.path)
+    assert report.differences == ()
+    assert report.totals[currency].used == Money(-amount, currency)

@@ -349,7 +349,7 @@ def ends_text(voucher: Any) -> str | None:
 
 
 def _currency(listed: ListedVoucher) -> str | None:
-    money = listed.remaining or listed.initial
+    money = listed.initial if listed.remaining is None else listed.remaining
     return None if money is None else money.currency
 
 
