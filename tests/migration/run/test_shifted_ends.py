@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Final
 
 import attrs
 import pytest
@@ -18,11 +19,13 @@ from voucher_gateway.migration import (
     Shift,
     ShiftedEnd,
     ShiftedEnds,
+    load_policy,
     read_vouchers,
     rollback_plan,
     verify_plan,
 )
 from voucher_gateway.money import Money
+from voucher_gateway.provider_api import Interval, NewVoucher, Validity
 
 
 def verified(pair: VendorPair) -> tuple[tuple[ShiftedEnds, ...], list[ShiftedEnd]]:
@@ -112,3 +115,38 @@ def test_a_voucher_without_an_end_that_gets_one_is_counted_without_a_length(
     new = [group for group in groups if group.shift is Shift.NEW_END]
     assert sum(group.count for group in new) == endless
     assert {(group.median_s, group.most_s) for group in new} == {(None, None)}
+
+
+EXPIRED_TOO: Final = load_policy({**ANYTHING.to_json(), "vouchers": {"expired": "carry"}})
+
+
+def issue_for_a_day(pair: VendorPair) -> str:
+    """Issue an active voucher at JTL that ends in a day, and return its id."""
+    new = NewVoucher(initial=Money(10, "EUR"), code="ENDS-IN-A-DAY", validity=Validity(1, Interval.DAYS))
+    id = pair.gateway.issue("source", new, reference="sale").id
+    return pair.gateway.activate("source", id, reference="sale").id
+
+
+def test_a_rollback_does_not_let_an_expired_voucher_begin_again(make_pair: Callable[..., VendorPair]) -> None:
+    pair = make_pair("jtl", "ticketing", 0)
+    id = issue_for_a_day(pair)
+    pair.source.clock.advance(2 * 86_400)
+    before = Ledger(pair.source).entry(id=id)["valid_until"]
+    summary = pair.plan(EXPIRED_TOO)
+    assert summary.totals.validity_restarts.count == 0
+    assert pair.run().counts == {RowState.MOVED: 1}
+    assert verify_plan(pair.gateway, pair.path).proved
+    assert rollback_plan(pair.gateway, pair.path).undone == 1
+    assert Ledger(pair.source).spendable() == {}
+    assert Ledger(pair.source).entry(id=id)["valid_until"] == before
+    assert verify_plan(pair.gateway, pair.path).proved
+
+
+def test_a_voucher_that_expires_after_the_plan_is_not_frozen(make_pair: Callable[..., VendorPair]) -> None:
+    pair = make_pair("jtl", "ticketing", 0)
+    issue_for_a_day(pair)
+    pair.plan()
+    pair.source.clock.advance(2 * 86_400)
+    (noted,) = pair.run().noted
+    assert (noted.state, noted.reason) == (RowState.CHANGED, "it has expired since it was planned")
+    assert Ledger(pair.source).spendable() == {}

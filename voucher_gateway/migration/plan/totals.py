@@ -124,7 +124,8 @@ def _month_name(month: tuple[int, int] | None) -> str:
 
 def would_restart(planned: PlannedVoucher) -> bool:
     """Return whether a move freezes the voucher, so that a return to the source activates it, and it has an end."""
-    return planned.valid_until is not None and planned.status not in (Status.INACTIVE, Status.PENDING)
+    is_frozen = planned.kind is not Kind.EXPIRED and planned.status not in (Status.INACTIVE, Status.PENDING)
+    return planned.valid_until is not None and is_frozen
 
 
 class TotalsBuilder:

@@ -27,7 +27,6 @@ from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.vendor_check import require_answers
 from voucher_gateway.migration.schema import RowState
 from voucher_gateway.models.requests import NewVoucher
-from voucher_gateway.models.voucher import Status
 
 
 def predict_run(
@@ -119,7 +118,7 @@ class PredictedMove(VoucherMover):
 
     def _freeze(self) -> None:
         context, row = self._context, self._row
-        if self._planned.status not in (Status.INACTIVE, Status.PENDING) and row.attempts > 1:
+        if self._needs_freeze() and row.attempts > 1:
             self._frozen = context.has_succeeded(context.source, Operation.DEACTIVATE, row, FREEZE)
 
     def _issue(self, new: NewVoucher) -> None:

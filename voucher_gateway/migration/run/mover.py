@@ -30,7 +30,7 @@ from voucher_gateway.errors import (
     VoucherNotFound,
 )
 from voucher_gateway.journal.records import OperationState
-from voucher_gateway.migration.plan.model import Step
+from voucher_gateway.migration.plan.model import Kind, Step
 from voucher_gateway.migration.plan.target_voucher import build_target_voucher
 from voucher_gateway.migration.run.context import ACTIVATE, CREATE, FREEZE, RETIRE, MigrationContext, VoucherReading
 from voucher_gateway.migration.run.record_check import CannotUndo
@@ -127,7 +127,7 @@ class VoucherMover:
 
     def _freeze(self) -> None:
         """Deactivate the source voucher. Look at it before: one that was used or deactivated since stays as it is."""
-        if self._planned.status in (Status.INACTIVE, Status.PENDING):
+        if not self._needs_freeze():
             return
         context, id = self._context, self._planned.source_id
         try:
@@ -141,6 +141,15 @@ class VoucherMover:
         except VoucherNotFound:
             raise SourceChanged("the source does not have it any more") from None
         self._frozen = True
+
+    def _needs_freeze(self) -> bool:
+        """Return whether the voucher could be spent at the source, so that it is deactivated.
+
+        One that had ended when it was planned cannot be. Some vendors would let it begin again after a rollback (JTL).
+        """
+        planned = self._planned
+        ended = planned.kind is Kind.EXPIRED and self._context.source_can.restarts_validity
+        return planned.status not in (Status.INACTIVE, Status.PENDING) and not ended
 
     def _reread_source(self) -> None:
         """Read the source voucher and check that it is as planned, unless its retirement has begun.

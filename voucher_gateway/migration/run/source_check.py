@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.plan.assess import is_stopped
 from voucher_gateway.migration.plan.code_index import fingerprint
@@ -9,6 +11,8 @@ from voucher_gateway.migration.plan.model import PlannedVoucher
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
 from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
+
+_EXPIRED: Final = "it has expired since it was planned"
 
 
 class SourceChanged(Exception):
@@ -73,6 +77,8 @@ class SourceCheck:
             raise SourceChanged(f"it is {_status_text(voucher.status)}, not {_status_text(planned.status)}")
         if voucher.valid_until != planned.valid_until:
             raise SourceChanged("its end of validity is not the planned one")
+        if self._has_expired_since_plan(planned):
+            raise SourceChanged(_EXPIRED)
 
     def _differences(self, seen: VoucherReading, planned: PlannedVoucher, *, frozen: bool) -> list[str]:
         voucher, differences = seen.voucher, []
@@ -89,7 +95,7 @@ class SourceCheck:
         if planned.fingerprint is not None and not self.same_code(voucher.code, planned):
             differences.append("it has another code")
         if self._has_expired_since_plan(planned):
-            differences.append("it has expired since it was planned")
+            differences.append(_EXPIRED)
         return differences
 
     def _has_expired_since_plan(self, planned: PlannedVoucher) -> bool:
