@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.forked_child import run_in_children
+from tests.support.leaks import note_call
 from tests.support.threads import run_numbered_threads
 from voucher_gateway import (
     AccountCache,
@@ -26,6 +27,7 @@ from voucher_gateway import (
 from voucher_gateway.config.account import AccountConfig, read_account_table
 from voucher_gateway.config.loader import load_config
 from voucher_gateway.simulator import RunningSimulator
+from voucher_gateway.testing.harness.canary import Canary
 from voucher_gateway_jtl import JtlProvider
 
 TEN = Money("10.00", "EUR")
@@ -346,3 +348,16 @@ def test_forked_children_find_accounts_of_their_own(tmp_path: Path) -> None:
         with with_lock._guard:  # as if a thread of the parent held it at the fork
             answers = run_in_children(lambda: (gateway.account("anna").name, gateway.account("berta").name), 2)
     assert answers == ["('anna', 'berta')"] * 2
+
+
+def test_a_tracker_of_errors_sees_no_secret_of_a_wrong_account_and_asks_for_no_other(
+    tenants: Tenants, canary: Canary
+) -> None:
+    tenants.tables["anna"] |= {"client_secret": canary.plant("SECRET-OF-TENANT-4711"), "read_timeout_s": "slow"}
+    config = load_config({}, accounts=tenants)
+    with Gateway(tenants) as gateway:
+        assert isinstance(note_call(canary, lambda: gateway.balance("anna", "A-CODE")), ConfigurationError)
+        assert tenants.asked == ["anna"]
+        assert isinstance(note_call(canary, lambda: list(config.iterate_accounts())), ConfigurationError)
+        tenants.error = RuntimeError("down")
+        assert isinstance(note_call(canary, lambda: gateway.find("A-CODE")), AccountsUnavailable)

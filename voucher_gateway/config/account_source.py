@@ -153,6 +153,18 @@ def _unavailable(error: Exception, when: str, account: str | None = None) -> Acc
 
 
 @hide_arguments
+def read_account(source: AccountSource, name: str) -> AccountConfig | None:
+    """Return the account of a name as a source describes it now; None if it has none.
+
+    Raises:
+        AccountsUnavailable: if the source raises an error.
+        ConfigurationError: with one line for each thing that is wrong.
+    """
+    content = ask_source(source, name)
+    return None if content is None else read_content(name, content)
+
+
+@hide_arguments
 def read_content(name: str, content: AccountContent) -> AccountConfig:
     """Return the account that a source described.
 

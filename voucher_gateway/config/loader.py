@@ -35,10 +35,9 @@ from voucher_gateway.config.account import AccountConfig, read_account_table
 from voucher_gateway.config.account_source import (
     AccountSource,
     FindAccount,
-    ask_source,
     load_account_source,
     names_of_source,
-    read_content,
+    read_account,
 )
 from voucher_gateway.config.check_limits import CheckLimits, read_check_limits
 from voucher_gateway.config.other_means import load_other_means
@@ -89,9 +88,9 @@ class Config:
         if self.account_source is None:
             return
         for name in names_of_source(self.account_source):
-            content = None if name in self.accounts else ask_source(self.account_source, name)
-            if content is not None:
-                yield read_content(name, content)
+            account = None if name in self.accounts else read_account(self.account_source, name)
+            if account is not None:
+                yield account
 
 
 def default_config_path() -> Path:

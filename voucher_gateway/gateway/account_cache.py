@@ -7,7 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -25,6 +25,7 @@ from voucher_gateway.config.account_source import (
 )
 from voucher_gateway.errors import AccountsUnavailable, ConfigurationError, InvalidRequest
 from voucher_gateway.gateway.account import Account
+from voucher_gateway.masking import hide_arguments
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.shared_limits import SharedLimits
 
@@ -85,6 +86,9 @@ class AccountCache(Mapping[str, Account]):
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
 
+    # What the source returns may hold a secret in plain text. And a tracker of errors that finds a mapping in a frame
+    # reads all of it: that would ask the source for each account.
+    @hide_arguments
     def __getitem__(self, name: str) -> Account:
         """Return an account.
 
@@ -108,6 +112,19 @@ class AccountCache(Mapping[str, Account]):
         cached.used_at = at
         return cached.account
 
+    @hide_arguments
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an account, or the default if there is none with this name; as ``cache[name]``."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    @hide_arguments
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    @hide_arguments
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names of all accounts. It asks the source for them, and for nothing else.
 
@@ -115,13 +132,12 @@ class AccountCache(Mapping[str, Account]):
             AccountsUnavailable: if the source raises an error.
             ConfigurationError: if the source cannot list its accounts.
         """
-        names = names_of_source(self._source)
-        yield from self.fixed
-        yield from (name for name in names if name not in self.fixed)
+        return iter(dict.fromkeys((*self.fixed, *names_of_source(self._source))))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    @hide_arguments
     def find_renamed(self, former: Collection[str]) -> dict[str, str]:
         """Return the accounts of the source that had one of these names: the new names by the former ones.
 

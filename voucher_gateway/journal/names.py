@@ -22,6 +22,7 @@ from voucher_gateway.journal.moves import rename_moves
 from voucher_gateway.journal.pruned_accounts import rename_pruned_accounts
 from voucher_gateway.journal.records import OperationTarget
 from voucher_gateway.journal.schema import accounts, adopted, moved, operations, pauses
+from voucher_gateway.masking import hide_arguments
 from voucher_gateway.outcome import Intent
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.storage.engine import Database
@@ -174,6 +175,7 @@ class AccountNames:
             raise _unknown_name(name, login, not_configured, later_names)
         return []
 
+    @hide_arguments  # a tracker of errors would read all accounts of a source
     def _find_configured(self, name: str) -> NamedAccount | None:
         candidates = (accounts.get(name) for accounts in (self._configured, *self._sources))
         return next(filter(None, candidates), None)
