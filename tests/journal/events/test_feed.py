@@ -175,7 +175,10 @@ def test_a_worker_whose_session_ended_cannot_commit_after_another_has_read(
     assert subjects_of(shop.gateway.event_feed("f")) == []
 
 
-@pytest.mark.parametrize("wrong", [{"name": ""}, {"name": "a b"}, {"name": "f", "start": "end"}, {"kinds": ["x"]}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"name": ""}, {"name": "a b"}, {"name": None}, {"name": b"x"}, {"name": "f", "start": "end"}, {"kinds": ["x"]}],
+)
 def test_wrong_arguments_are_refused(either_shop: Shop, wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
         either_shop.gateway.event_feed(**{"name": "f", **wrong})

@@ -91,6 +91,7 @@ def test_more_events_than_a_page_are_read_page_by_page(either_shop: Shop) -> Non
     ("options", "message"),
     [
         ({"after": "17"}, "after must be the cursor of an event"),
+        ({"after": 17}, "after must be the cursor of an event"),
         ({"after": "0-99999999999999999999"}, "after must be the cursor of an event"),
         ({"kinds": ["operation.suceeded"]}, "'operation.suceeded' is not a kind of event"),
         ({"limit": -1}, "limit is 0 or more"),

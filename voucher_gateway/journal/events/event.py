@@ -37,13 +37,13 @@ class EventPosition:
     event_id: int = 0
 
     @classmethod
-    def parse(cls, cursor: str) -> Self:
+    def parse(cls, cursor: object) -> Self:
         """Return the place that a cursor names.
 
         Raises:
             InvalidRequest: if it is not a cursor.
         """
-        match = _POSITION.fullmatch(cursor)
+        match = _POSITION.fullmatch(cursor) if isinstance(cursor, str) else None
         numbers = [] if match is None else [int(number) for number in match.groups()]
         if not numbers or max(numbers) > _GREATEST:
             raise InvalidRequest(

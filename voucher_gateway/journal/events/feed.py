@@ -62,7 +62,7 @@ class EventFeed:
         start: FeedStart = "beginning",
         wait: float = 0.0,
     ) -> None:
-        if not _NAME.fullmatch(name):
+        if not _is_name(name):
             rule = "letters, digits and _ . - (64 at most, a letter or digit first)"
             raise InvalidRequest(f"the name of a feed must be {rule}", field="name", rule=rule)
         if start not in ("beginning", "now"):
@@ -251,6 +251,10 @@ class EventFeed:
             )
         self._committed = position
         self._position = max(self._position, position)
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 def check_limit(limit: object) -> None:
