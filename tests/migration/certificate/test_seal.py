@@ -18,8 +18,8 @@ from voucher_gateway.migration.certificate.seal import (
     check_certificates,
     digest_of,
     identity_of,
-    sealed_html,
-    sealed_json,
+    seal_html,
+    seal_json,
 )
 
 KEYS = JournalKeys.of({"1": Secret("k" * 40)})
@@ -40,14 +40,14 @@ PAGE = "<!DOCTYPE html>\n<p>10.50 EUR</p>"
 @pytest.fixture
 def json_file(tmp_path: Path) -> Path:
     path = tmp_path / "certificate.json"
-    path.write_bytes(sealed_json(KEYS, CONTENT))
+    path.write_bytes(seal_json(KEYS, CONTENT))
     return path
 
 
 @pytest.fixture
 def html_file(tmp_path: Path) -> Path:
     path = tmp_path / "certificate.html"
-    path.write_bytes(sealed_html(KEYS, PAGE, identity_of(CONTENT)))
+    path.write_bytes(seal_html(KEYS, PAGE, identity_of(CONTENT)))
     return path
 
 
@@ -58,7 +58,7 @@ def folder(tmp_path: Path) -> Path:
     (path / "parts.csv").write_text("a,b\n1,2\n")
     hashes = {"parts.csv": hashlib.sha256((path / "parts.csv").read_bytes()).hexdigest()}
     names = {"certificate": digest_of(CONTENT), "plan": PLAN, "made_at": MADE_AT}
-    (path / SEAL_FILE).write_bytes(sealed_json(KEYS, {**names, "files": hashes}))
+    (path / SEAL_FILE).write_bytes(seal_json(KEYS, {**names, "files": hashes}))
     return path
 
 
@@ -192,13 +192,13 @@ def test_the_parts_of_one_certificate_are_recognised(json_file: Path, html_file:
 
 
 def test_a_page_of_one_plan_beside_the_json_of_another_is_refused(json_file: Path, html_file: Path) -> None:
-    json_file.write_bytes(sealed_json(KEYS, {**CONTENT, "plan": {"id": "b" * 64}}))
+    json_file.write_bytes(seal_json(KEYS, {**CONTENT, "plan": {"id": "b" * 64}}))
     with pytest.raises(ConfigurationError, match=f"is of the plan {'b' * 64}, and .* is of the plan {PLAN}"):
         check_certificates(KEYS, [html_file, json_file])
 
 
 def test_two_certificates_of_one_plan_are_not_taken_for_one(json_file: Path, html_file: Path) -> None:
-    json_file.write_bytes(sealed_json(KEYS, {**CONTENT, "made_at": "2026-02-01T10:00:00.000000Z"}))
+    json_file.write_bytes(seal_json(KEYS, {**CONTENT, "made_at": "2026-02-01T10:00:00.000000Z"}))
     with pytest.raises(ConfigurationError, match=r"two certificates of one plan: .* 2026-02-01T.* 2026-01-31T"):
         check_certificates(KEYS, [html_file, json_file])
 
@@ -215,6 +215,6 @@ def test_a_plan_in_a_page_cannot_be_changed(html_file: Path) -> None:
 
 
 def test_a_file_without_a_plan_is_refused(json_file: Path) -> None:
-    json_file.write_bytes(sealed_json(KEYS, {"amount": "10.50"}))
+    json_file.write_bytes(seal_json(KEYS, {"amount": "10.50"}))
     with pytest.raises(ConfigurationError, match="does not say of which plan it is"):
         check_certificate(KEYS, json_file)

@@ -140,7 +140,7 @@ def _print_certificate(output: Output, made: Certificate, paths: list[Path]) -> 
     from voucher_gateway.cli.commands.migrate_verify import print_shifted_ends, print_source
     from voucher_gateway.migration.certificate.files import certificate_content
     from voucher_gateway.migration.certificate.seal import digest_of
-    from voucher_gateway.migration.certificate.wording import verdict_sentences, verdict_title
+    from voucher_gateway.migration.certificate.sentences import verdict_sentences, verdict_title
 
     content = certificate_content(made)
     if output.as_json:

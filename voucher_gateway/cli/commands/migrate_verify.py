@@ -82,7 +82,7 @@ def print_verification(output: Output, verification: Verification, shifted: Sequ
         verification: the verification.
         shifted: each voucher with a shifted end, for JSON.
     """
-    from voucher_gateway.migration.certificate.wording import other_plan_sentence
+    from voucher_gateway.migration.certificate.sentences import other_plan_sentence
     from voucher_gateway.migration.verify.parts import summarize
 
     if output.as_json:

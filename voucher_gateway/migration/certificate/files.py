@@ -13,7 +13,7 @@ from voucher_gateway.html.document import display_instant
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.migration.certificate.csv_text import csv_blocks, text_cell
 from voucher_gateway.migration.certificate.model import Certificate
-from voucher_gateway.migration.certificate.seal import SEAL_FILE, identity_of, sealed_html, sealed_json
+from voucher_gateway.migration.certificate.seal import SEAL_FILE, identity_of, seal_html, seal_json
 from voucher_gateway.migration.run.record_text import result_text, work_text
 from voucher_gateway.money import Money
 from voucher_gateway.serialization import to_json
@@ -36,7 +36,7 @@ def write_json(keys: JournalKeys, certificate: Certificate, path: Path) -> None:
         ConfigurationError: if it cannot be written.
     """
     with report_write_errors(f"the certificate {path}"):
-        atomic_write(path, sealed_json(keys, certificate_content(certificate)))
+        atomic_write(path, seal_json(keys, certificate_content(certificate)))
 
 
 def write_html(keys: JournalKeys, certificate: Certificate, path: Path) -> None:
@@ -51,7 +51,7 @@ def write_html(keys: JournalKeys, certificate: Certificate, path: Path) -> None:
     identity = identity_of(certificate_content(certificate))
     page = certificate_page(certificate, identity.sha256)
     with report_write_errors(f"the certificate {path}"):
-        atomic_write(path, sealed_html(keys, render(page), identity))
+        atomic_write(path, seal_html(keys, render(page), identity))
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def write_tables(keys: JournalKeys, certificate: Certificate, folder: Path) -> N
     names = {"certificate": identity.sha256, "plan": identity.plan_id, "made_at": identity.made_at}
     sealed = {**names, "files": hashes}
     with report_write_errors(f"the certificate {folder / SEAL_FILE}"):
-        atomic_write(folder / SEAL_FILE, sealed_json(keys, sealed))
+        atomic_write(folder / SEAL_FILE, seal_json(keys, sealed))
 
 
 def _tables(certificate: Certificate) -> Iterator[tuple[str, Sequence[str], list[list[str]]]]:

@@ -14,7 +14,7 @@ from voucher_gateway.html.document import (
     display_instant,
 )
 from voucher_gateway.migration.certificate.model import Certificate, Verdict
-from voucher_gateway.migration.certificate.wording import (
+from voucher_gateway.migration.certificate.sentences import (
     PART_NAMES,
     SHIFT_NAMES,
     shift_text,
@@ -71,8 +71,8 @@ def _sections(certificate: Certificate) -> Iterable[Section]:
     if certificate.other_plans:
         yield _other_plans(certificate)
     if certificate.shifted_ends:
-        yield _shifted_ends(certificate)
-    yield from _lost(certificate)
+        yield _expiry_table(certificate)
+    yield from _loss_tables(certificate)
     if certificate.differences:
         yield _differences(certificate)
     if certificate.unreadable:
@@ -216,7 +216,7 @@ def _other_plans(certificate: Certificate) -> Table:
     )
 
 
-def _shifted_ends(certificate: Certificate) -> Table:
+def _expiry_table(certificate: Certificate) -> Table:
     rows = tuple(
         (
             ends.account,
@@ -240,7 +240,7 @@ def _shifted_ends(certificate: Certificate) -> Table:
     return Table("Ends of validity that are not as before", columns, rows, note=note)
 
 
-def _lost(certificate: Certificate) -> Iterable[Table]:
+def _loss_tables(certificate: Certificate) -> Iterable[Table]:
     if certificate.new_codes.count:
         yield _tally_table(
             "New codes",

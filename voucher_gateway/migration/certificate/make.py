@@ -80,7 +80,7 @@ def make_certificate(
             version=__version__,
             verdict=verdict,
             state=verification.state,
-            plan=_certified_plan(opened.summary),
+            plan=_describe_plan(opened.summary),
             currencies=summarize(verification.parts),
             parts=verification.parts,
             totals=verification.totals,
@@ -126,7 +126,7 @@ def _differences(verification: Verification, in_doubt: Collection[int]) -> Itera
             yield difference
 
 
-def _certified_plan(summary: PlanSummary) -> CertifiedPlan:
+def _describe_plan(summary: PlanSummary) -> CertifiedPlan:
     header, totals = summary.header, summary.totals
     return CertifiedPlan(
         id=summary.id,

@@ -107,14 +107,14 @@ def digest_of(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def sealed_json(keys: JournalKeys, content: Mapping[str, Any]) -> bytes:
+def seal_json(keys: JournalKeys, content: Mapping[str, Any]) -> bytes:
     """Return the bytes of a sealed JSON file."""
     seal = attrs.asdict(make_seal(keys, digest_of(content)))
     text = json.dumps({"certificate": content, "seal": seal}, ensure_ascii=False, indent=1)
     return text.encode("utf-8", "surrogatepass") + b"\n"
 
 
-def sealed_html(keys: JournalKeys, document: str, identity: CertificateIdentity) -> bytes:
+def seal_html(keys: JournalKeys, document: str, identity: CertificateIdentity) -> bytes:
     """Return the bytes of a sealed HTML file."""
     content = document.encode()
     if not content.endswith(b"\n"):

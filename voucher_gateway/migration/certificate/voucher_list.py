@@ -67,7 +67,7 @@ def write_voucher_list(plan: Plan, rows: Iterable[PartRow], file: BinaryIO | Non
         OSError: if the file cannot be written.
     """
     digest, count = hashlib.sha256(), _Count()
-    for block in csv_blocks(COLUMNS, count.counted(_with_plan(plan, rows))):
+    for block in csv_blocks(COLUMNS, count.count_lines(_with_plan(plan, rows))):
         digest.update(block)
         if file is not None:
             file.write(block)
@@ -88,7 +88,7 @@ class _Count:
         self._new_codes = 0
         self._minor: dict[str, int] = {}
 
-    def counted(self, vouchers: Iterable[tuple[PlannedVoucher | None, PartRow]]) -> Iterator[list[str]]:
+    def count_lines(self, vouchers: Iterable[tuple[PlannedVoucher | None, PartRow]]) -> Iterator[list[str]]:
         for planned, row in vouchers:
             self.rows += 1
             new_code = has_new_code(planned, row)

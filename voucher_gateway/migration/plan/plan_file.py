@@ -248,13 +248,13 @@ def _verify_hash(path: Path, file: IO[bytes]) -> tuple[str, str | None, int]:
         place += len(line)
     if not before or not held.endswith(b"\n"):
         raise ConfigurationError(f"{path}: the file is incomplete, or it is not a plan")
-    stored, seal = _parse_line(path, None, held, _stored_hash)
+    stored, seal = _parse_line(path, None, held, _read_hash)
     if stored != digest.hexdigest():
         raise ConfigurationError(f"{path}: the file was changed after it was made; do not edit a plan, make a new one")
     return stored, seal, totals_at
 
 
-def _stored_hash(value: Mapping[str, Any]) -> tuple[str, str | None]:
+def _read_hash(value: Mapping[str, Any]) -> tuple[str, str | None]:
     seal = value.get("seal")
     return str(value["sha256"]), None if seal is None else str(seal)
 

@@ -237,7 +237,7 @@ class SourceScanner:
                 yield planned
             self.codes.compare()
             self.report = _with_gone(listing.report, len(self._secrets.gone))
-            self.spoiled_codes = {} if self._spoiled is None else self._spoiled.found()
+            self.spoiled_codes = {} if self._spoiled is None else self._spoiled.counts()
 
     def expected_count(self) -> int | None:
         """Return how many vouchers the plan will have, as far as the vendor tells it; None if it does not."""

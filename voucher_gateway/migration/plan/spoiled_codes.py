@@ -49,7 +49,7 @@ class SpoiledCodes:
             self._counts[EXPONENT] += exponent
             self._lengths[len(text)] += digits
 
-    def found(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """Return how many codes look changed, by the way in which they do."""
         counts = {name: self._counts[name] for name in (EXPONENT, PATTERN) if self._counts[name]}
         lengths = +self._lengths
