@@ -36,7 +36,7 @@ keep_temporary_files_in_memory()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-outside", action="store_true", help="write tests/outside/recorded anew")
+    parser.addoption("--write-outside", action="store_true", help="write tests/outside/recorded again")
 
 
 def pytest_collection() -> None:
@@ -164,7 +164,7 @@ def at_once() -> Callable[[Callable[[], object], int], list[str]]:
 
 @pytest.fixture
 def start_vendor() -> Iterator[Callable[..., RunningSimulator]]:
-    """Start simulators by name with options, and close them at the end. None may have raised an error of its own."""
+    """Start simulators by name with options, and close them at the end. None may have raised an internal error."""
     with simulators() as start_simulator:
         yield start_simulator
 

@@ -1,4 +1,4 @@
-"""Secrets that are read anew each time, and base URLs in one normal form."""
+"""Secrets that are read again each time, and base URLs in one normal form."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_text_is_the_secret_itself() -> None:
     assert SecretSource.of(Secret(CANARY)).get().reveal() == CANARY
 
 
-def test_a_variable_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_is_read_again_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_SECRET", "before")
     source = SecretSource.of({"env": "SHOP_SECRET"})
     assert source.get().reveal() == "before"
@@ -39,7 +39,7 @@ def test_a_variable_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> N
     assert source.get().reveal() == "after"
 
 
-def test_a_file_is_read_anew_each_time(tmp_path: Path) -> None:
+def test_a_file_is_read_again_each_time(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text("before\n")
     source = SecretSource.of({"file": str(file)})

@@ -3,7 +3,7 @@
 * A redemption beside a vendor without latency, with its journal in SQLite: two requests and three commits.
 * A voucher that is moved by a migration, from JTL to the ticketing vendor: six requests.
 
-Each way runs in a process of its own (`cpu_worker`). Vendors answer from another process. What is compared is the CPU
+Each way runs in a separate process (`cpu_worker`). Vendors answer from another process. What is compared is the CPU
 time of the client's process: the median of the ratios of rounds that take turns. The earlier code comes from history by
 ``git archive``, and runs with the same Python and the same libraries; without the history these lines are left out.
 

@@ -1,4 +1,4 @@
-"""A vendor that only repeats itself: JTL's answers from ready bytes, in a process of its own.
+"""A vendor that only repeats itself: JTL's answers from ready bytes, in a separate process.
 
 So what a benchmark measures is the client, and not a simulator that thinks. Run by `serving`, or by hand::
 

@@ -1,4 +1,4 @@
-"""A server that thinks as little as it can: ready text, over kept connections, from a process of its own."""
+"""A server that thinks as little as it can: ready text, over kept connections, from a separate process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures the code that is first on its path, in a process of its own: this code or that of an earlier commit.
+"""Measures the code that is first on its path, in a separate process: this code or that of an earlier commit.
 
 It is told what to do, reads numbers of calls from its input, makes the calls, and writes the seconds of CPU that they
 took. It uses only what both commits have: the public door, and `seconds` of their own `bench_migration`.

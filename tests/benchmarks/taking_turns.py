@@ -45,7 +45,7 @@ def _seconds(way: Callable[[], object], calls: int, clock: Callable[[], float]) 
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """Keep this thread, and the processes that it starts meanwhile, on one core, where the system can.
+    """Keep this thread, and the processes that it starts in the meantime, on one core, where the system can.
 
     A client and its server on two cores wake each other for each answer. What that takes is up to the scheduler, and
     was seen to be from nothing to more than all else that a short statement takes, for each connection another. On one

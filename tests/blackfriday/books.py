@@ -67,7 +67,7 @@ class Reality:
 
     @property
     def by_voucher(self) -> dict[tuple[str, str], Decimal]:
-        """What each voucher has paid; a voucher that was issued meanwhile has paid less than nothing."""
+        """What each voucher has paid; a voucher that was issued in between has paid less than nothing."""
         issued = {(voucher.account, voucher.id): voucher.amount for voucher in self.vouchers}
         remaining = {(entry["account"], entry["id"]): Decimal(entry["remaining"]) for entry in self.ledger}
         return {voucher: issued.get(voucher, ZERO) - amount for voucher, amount in remaining.items()}

@@ -180,7 +180,7 @@ def _own_ledger(url: str) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def open_places(journal: str, own: str) -> Iterator[Places]:
-    """Start the simulators and the card processor, each as a process of its own."""
+    """Start the simulators and the card processor, each as a separate process."""
     with ExitStack() as stack:
         started = {name: stack.enter_context(_simulator(kind.name)) for name, kind in PROVIDERS.items()}
         processor = stack.enter_context(card_processor())

@@ -65,7 +65,7 @@ def test_another_policy_for_a_plan_that_is_begun_is_refused(accounts: dict[str, 
     assert count_changes(accounts["events"]) == before
 
 
-def test_a_plan_of_which_nothing_was_begun_is_made_anew(accounts: dict[str, RunningSimulator], run: Run) -> None:
+def test_a_plan_of_which_nothing_was_begun_is_made_again(accounts: dict[str, RunningSimulator], run: Run) -> None:
     assert run("import", "events", write_file("GIFT-0001")).code == 1  # the strictest policy refuses all of it
     ran = run(
         "--json", "import", "events", write_file("GIFT-0001", "GIFT-0002"), "--policy", write_policy(LOSING)

@@ -1,4 +1,4 @@
-"""What a command in a process of its own prints when its outcome is unknown."""
+"""What a command in a separate process prints when its outcome is unknown."""
 
 from __future__ import annotations
 

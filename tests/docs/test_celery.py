@@ -1,4 +1,4 @@
-"""The recipe of docs/celery.md, run by a real worker with processes of its own and a broker of files."""
+"""The recipe of docs/celery.md, run by a real worker with its own processes and a broker of files."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ are read as those of the command-line page, which has a test of its own. Comment
 * ``<!-- wait: SECONDS -->`` waits.
 * ``<!-- outage: ACCOUNT begins -->`` lets a vendor answer no request until ``<!-- outage: ACCOUNT ends -->``, and
   ``<!-- outage: ACCOUNT errors -->`` lets it answer each with an error.
-* ``<!-- killed: ACCOUNT NAME METHOD /path -->`` runs the next ```python block in a process of its own. The fault lets
+* ``<!-- killed: ACCOUNT NAME METHOD /path -->`` runs the next ```python block in a separate process. The fault lets
   its request hang, and then the process is killed.
 * ``<!-- log -->`` makes the next ```text block the lines of the log since the last such block, as console output.
 

@@ -201,7 +201,7 @@ class Till(InMemory):
 
 
 class Slate(InMemory):
-    """Has a value that can be wiped out and written anew; what remains moves along with it."""
+    """Has a value that can be wiped out and written again; what remains moves along with it."""
 
     name = "slate"
     declared = capabilities(writes_value=True)

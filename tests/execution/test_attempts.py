@@ -120,7 +120,7 @@ def test_a_live_worker_is_not_disturbed(shop: Shop) -> None:
 
 
 def test_one_worker_that_comes_too_late_does_not_make_another_look_dead(shop: Shop) -> None:
-    """Two threads begin the same attempt anew; the loser's end must not hide the winner from a third."""
+    """Two threads begin the same attempt again; the loser's end must not hide the winner from a third."""
     locks = shop.journal.database.locks
     with locks.mark_active("an-operation"):
         with locks.mark_active("an-operation"):

@@ -113,7 +113,7 @@ Script = Callable[[Visit], None]
 
 
 class Server:
-    """Lets a script play on every connection, each in a thread of its own.
+    """Lets a script play on every connection, each in a separate thread.
 
     Attributes:
         heard: the requests that arrived whole.

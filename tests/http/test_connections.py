@@ -86,7 +86,7 @@ def test_as_many_connections_are_kept_as_there_are_workers(serve: Serve, client_
     assert (len(server.heard), len(server.visits)) == (18, 6)
 
 
-def test_a_closed_client_starts_anew(serve: Serve, client_of: ClientOf) -> None:
+def test_a_closed_client_starts_again(serve: Serve, client_of: ClientOf) -> None:
     server = serve(each=echo)
     client = client_of(server)
     client.read(look(), Response.json)

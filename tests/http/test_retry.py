@@ -188,7 +188,7 @@ def test_a_read_is_tried_as_often_as_configured_and_waits_longer_from_try_to_try
 
 
 @given(st.integers(min_value=1, max_value=1000))
-def test_waits_grow_up_to_a_limit_and_are_drawn_anew(tries: int) -> None:
+def test_waits_grow_up_to_a_limit_and_are_drawn_again(tries: int) -> None:
     longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (tries - 1))
     drawn = {backoff_seconds(tries) for _ in range(10)}
     assert len(drawn) > 1

@@ -167,7 +167,7 @@ def postgres_journal(postgres_server: str) -> Iterator[Journal]:
 
 
 def test_a_page_is_read_when_it_is_needed(journal: Journal) -> None:
-    """Memory holds one page, and no transaction is open: what is written meanwhile counts."""
+    """Memory holds one page, and no transaction is open: what is written in between counts."""
     found = journal.search(OperationFilter())
     newest = [next(found) for _ in range(100)]
     with journal.database.write() as connection:

@@ -78,7 +78,7 @@ def test_no_survivor_of_deletions_is_lost_and_none_comes_again(data: st.DataObje
 
 
 @given(size=sizes, count=st.integers(1, len(NAMES) - 1))
-def test_the_list_begins_anew_when_the_last_entry_is_gone(size: int, count: int) -> None:
+def test_the_list_begins_again_when_the_last_entry_is_gone(size: int, count: int) -> None:
     left = [name for name in NAMES if name != NAMES[count - 1]]
     entries = resumed(stopped_after(count, NAMES, size), left, size)
     assert list(entries) == left

@@ -1,4 +1,4 @@
-"""What callers do, and `recover`: take over, look, and begin anew where nothing moved."""
+"""What callers do, and `recover`: take over, look, and begin again where nothing moved."""
 
 from __future__ import annotations
 

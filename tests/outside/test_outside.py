@@ -1,6 +1,6 @@
 """What shops, scripts and stored files rely on is as the files in ``recorded/`` say.
 
-Whoever changes it on purpose writes the files anew with ``pytest tests/outside --write-outside`` and commits them.
+Whoever changes it on purpose writes the files again with ``pytest tests/outside --write-outside`` and commits them.
 """
 
 from __future__ import annotations

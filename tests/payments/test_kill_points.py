@@ -18,7 +18,7 @@ OVER_S = 32 * 60
 
 
 class _Case:
-    """A payment of 60.00 by 20.00 of JTL, 10.00 of ticketing and 30.00 of the card inside, in a process of its own."""
+    """A payment of 60.00 by 20.00 of JTL, 10.00 of ticketing and 30.00 of the card inside, in a separate process."""
 
     def __init__(self, shop: PayingShop, order: str) -> None:
         self.shop = shop

@@ -68,7 +68,7 @@ class RepeatableCall:
 
 
 class TwoVendorShop:
-    """Two simulators, one journal, and a gateway that is made anew now and then."""
+    """Two simulators, one journal, and a gateway that is made again from time to time."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -135,7 +135,7 @@ class TwoVendorShop:
         return self.attempt(call)
 
     def attempt(self, call: RepeatableCall) -> Any:
-        """Make a call, anew or again; return its result, or None."""
+        """Make a new or an earlier call; return its result, or None."""
         before = self.remaining(call.voucher)
         try:
             return call.make(self.gateways[call.vendor])

@@ -129,7 +129,7 @@ def downgrade():
 
 
 class OwnTables(abc.ABC):
-    """A shop's own tables in a database. Every command is a process of its own.
+    """A shop's own tables in a database. Every command is a separate process.
 
     Args:
         folder: where the shop's program is written.

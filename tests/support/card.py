@@ -1,4 +1,4 @@
-"""The pretended card processor of `docs/examples`, running as a process of its own."""
+"""The pretended card processor of `docs/examples`, running as a separate process."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def kept(charge: dict[str, Any]) -> Decimal:
 
 @contextmanager
 def card_processor() -> Iterator[RunningProcessor]:
-    """Run the processor as a process of its own."""
+    """Run the processor as a separate process."""
     command = [sys.executable, "-m", "card_processor"]
     with subprocess.Popen(command, cwd=EXAMPLES, stdout=subprocess.PIPE, text=True) as process:
         try:

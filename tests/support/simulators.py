@@ -32,7 +32,7 @@ _LOGIN_KEYS_OF: Final = {
 def simulators() -> Iterator[Callable[..., RunningSimulator]]:
     """Give a function that starts a simulator by its name or class, with options.
 
-    At the end all of them are closed, and a simulator that raised an error of its own fails the test.
+    At the end all of them are closed, and a simulator that raised an internal error fails the test.
     """
     running: list[RunningSimulator] = []
     with ExitStack() as stack:

@@ -113,7 +113,7 @@ def test_an_open_plan_is_read_as_often_as_is_wanted_and_even_side_by_side(tmp_pa
 
 
 def test_a_plan_is_read_once_when_it_is_opened(plan: Path) -> None:
-    """What was checked is what is read, even if another plan takes the name of the file meanwhile."""
+    """What was checked is what is read, even if another plan takes the name of the file in between."""
     with open_plan(plan) as opened:
         numbers = [one.number for one in opened.vouchers()]
         write(plan, [])

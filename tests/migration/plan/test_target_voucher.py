@@ -35,7 +35,7 @@ def test_a_validity_that_has_not_begun_goes_along(status: Status) -> None:
 
 
 @pytest.mark.parametrize("status", [Status.ACTIVE, None])
-def test_a_validity_that_may_have_begun_does_not_begin_anew(status: Status | None) -> None:
+def test_a_validity_that_may_have_begun_does_not_begin_again(status: Status | None) -> None:
     assert asked_for(status=status, validity=Validity(3, Interval.YEARS)).validity is None
 
 

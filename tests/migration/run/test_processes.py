@@ -53,7 +53,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
 
 
 def run_report(pair: VendorPair, **options: Any) -> RunReport:
-    """Run the plan in a process of its own, which has one thread, and return the report."""
+    """Run the plan in a separate process, which has one thread, and return the report."""
     report: RunReport = run_in_fresh_process(pair.accounts, pair.url, pair.path, **options)
     return report
 

@@ -114,7 +114,7 @@ def test_a_voucher_that_changed_is_not_frozen_so_that_its_validity_does_not_begi
     assert pair.gateway.get("source", source_id).valid_until == voucher.valid_until
 
 
-def test_a_changed_voucher_is_planned_anew_after_the_plan(pair: VendorPair, tmp_path: Path) -> None:
+def test_a_changed_voucher_is_planned_again_after_the_plan(pair: VendorPair, tmp_path: Path) -> None:
     pair.plan()
     source_id, value = max(carried(pair).items(), key=lambda one: one[1].amount)
     code = Ledger(pair.source).codes()[source_id]

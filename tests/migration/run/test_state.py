@@ -158,7 +158,7 @@ def test_what_was_given_back_can_be_claimed_again(sqlite_url: str) -> None:
     database.close()
 
 
-def test_what_a_dead_process_had_claimed_is_claimed_anew(
+def test_what_a_dead_process_had_claimed_is_claimed_again(
     either_url: str, at_once: Callable[[Callable[[], object], int], list[str]]
 ) -> None:
     database = Database(either_url, JOURNAL)

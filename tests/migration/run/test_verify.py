@@ -251,7 +251,7 @@ def test_a_plan_that_was_never_run_has_nothing_to_roll_back(pair: VendorPair) ->
     assert pair.changes() == 0
 
 
-def test_a_pilot_can_be_rolled_back_and_planned_anew(pair: VendorPair) -> None:
+def test_a_pilot_can_be_rolled_back_and_planned_again(pair: VendorPair) -> None:
     pair.plan()
     before = SpendableValues.of(pair)
     pair.run(limit=3)

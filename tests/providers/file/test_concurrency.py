@@ -1,4 +1,4 @@
-"""Several writers and readers of one file, and people who edit it meanwhile."""
+"""Several writers and readers of one file, and people who edit it at the same time."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_file_that_was_replaced_while_we_waited_is_the_one_that_is_written(
     assert [voucher.id for voucher in provider.vouchers()] == ["v-2"]
 
 
-def test_a_file_that_was_edited_is_read_anew(open_file: Open, either_name: str, tmp_path: Path) -> None:
+def test_a_file_that_was_edited_is_read_again(open_file: Open, either_name: str, tmp_path: Path) -> None:
     provider = open_file(either_name, COMPLETE_FILES[either_name] * 1)
     assert provider.find("GIFT-0001").id == "v-1"
     (tmp_path / either_name).write_bytes(

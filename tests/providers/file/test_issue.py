@@ -151,7 +151,7 @@ def test_a_last_line_that_was_cut_off_goes_with_the_next_writing(
     assert "is removed" in caplog.text
 
 
-def test_a_header_that_was_cut_off_is_written_anew(open_file: Open, new: New) -> None:
+def test_a_header_that_was_cut_off_is_written_again(open_file: Open, new: New) -> None:
     provider = open_file("v.csv", b'"id","code","pi', reveal=True)
     assert list(provider.vouchers()) == []
     provider.issue(new(id="v-1"), reference="r-1")

@@ -23,7 +23,7 @@ from voucher_gateway_jtl import PRODUCTION, JtlProvider, JtlSettings
 
 @pytest.fixture
 def start_jtl() -> Iterator[Callable[..., RunningSimulator]]:
-    """Start JTL simulators with options, and close them at the end. None may have raised an error of its own."""
+    """Start JTL simulators with options, and close them at the end. None may have raised an internal error."""
     with simulators() as start_simulator:
         yield partial(start_simulator, "jtl")
 

@@ -1,4 +1,4 @@
-"""Listing many vouchers: every one once, whatever happens meanwhile."""
+"""Listing many vouchers: each one once, whatever happens at the same time."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def test_a_voucher_issued_active_is_valid_from_then_on(either_till: Till) -> Non
     assert voucher.valid_until == datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
-def test_a_second_activation_does_not_start_the_validity_anew(either_till: Till) -> None:
+def test_a_second_activation_does_not_start_the_validity_again(either_till: Till) -> None:
     voucher = either_till.issue(validity=Validity(1, Interval.DAYS))
     either_till.clock.advance(hours=3)
     either_till.provider.deactivate(voucher.id, reference="a")

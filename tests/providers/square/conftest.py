@@ -33,7 +33,7 @@ def request_checker(square_document: VendorDocument) -> RequestChecker:
 
 @pytest.fixture
 def start_square() -> Iterator[Callable[..., VendorClient]]:
-    """Start simulators with any options, and close them with the test. None may have raised an error of its own."""
+    """Start simulators with any options, and close them with the test. None may have raised an internal error."""
     with _square_clients() as start_client:
         yield start_client
 

@@ -88,7 +88,7 @@ def request_checker(ticketing_document: VendorDocument) -> RequestChecker:
 
 @pytest.fixture
 def start_ticketing() -> Iterator[Callable[..., VendorClient]]:
-    """Start simulators with any options, and close them with the test. None may have raised an error of its own."""
+    """Start simulators with any options, and close them with the test. None may have raised an internal error."""
     with _ticketing_clients() as start_client:
         yield start_client
 

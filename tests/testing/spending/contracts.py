@@ -1,4 +1,4 @@
-"""The contract of every broken provider; run by `test_broken_providers.py` in a process of its own."""
+"""The contract of every broken provider; run by `test_broken_providers.py` in a separate process."""
 
 from __future__ import annotations
 

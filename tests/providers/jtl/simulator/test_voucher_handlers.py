@@ -204,7 +204,7 @@ def test_validity_follows_the_calendar(
     assert voucher["valid_until"].startswith(end)
 
 
-def test_activation_starts_the_validity_anew_and_deactivation_ends_it(caller: Caller, jtl: RunningSimulator) -> None:
+def test_activation_starts_the_validity_again_and_deactivation_ends_it(caller: Caller, jtl: RunningSimulator) -> None:
     path = f"/vouchers/{caller.issue(status='inactive')['id']}/status"
     first = caller.call("PATCH", path, {"status": "active", "comment": "paid"}).json()
     jtl.clock.advance(86_400)
