@@ -295,9 +295,16 @@ def _post(url: str, token: str, body: object) -> None:
 # The pages of the command line and of Celery have tests of their own. What a maintainer types for a release needs a
 # release. The architecture and the glossary have no code.
 NOT_RUN_HERE: Final = ("architecture.md", "celery.md", "command-line.md", "glossary.md", "releasing.md", "servers.md")
+# Its commands make pages with charts, which takes seconds. tests/cli runs each of them.
+RUN_BY_TEST_ALL: Final = ("run-book.md",)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.name not in NOT_RUN_HERE], ids=lambda page: page.stem)
+def list_pages() -> list[Any]:
+    pages = [page for page in PAGES if page.name not in NOT_RUN_HERE]
+    return [pytest.param(page, marks=pytest.mark.long) if page.name in RUN_BY_TEST_ALL else page for page in pages]
+
+
+@pytest.mark.parametrize("page", list_pages(), ids=lambda page: page.stem)
 def test_the_examples_of_a_page_do_what_they_say(
     page: Path, vendors: dict[str, RunningSimulator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
