@@ -11,6 +11,7 @@ import attrs
 import pytest
 import sqlalchemy as sa
 
+from tests.migration.run.test_crash_points import prepared
 from tests.migration.run.vendor_pair import ANYTHING, SpendableValues, VendorPair
 from tests.support.ledger import Ledger
 from tests.support.long import first
@@ -20,13 +21,16 @@ from voucher_gateway.migration import (
     PlannedVoucher,
     Retire,
     RowState,
+    Verdict,
     VerificationProgress,
+    make_certificate,
     read_vouchers,
     rollback_plan,
     run_plan,
     status_of,
     verify_plan,
 )
+from voucher_gateway.migration.run import context
 from voucher_gateway.migration.schema import vouchers
 from voucher_gateway.provider_api import ConfigurationError, Money, VoucherChanges
 
@@ -270,3 +274,35 @@ def test_a_verification_tells_how_far_it_is(make_pair: Callable[..., VendorPair]
     assert last["read at source"] == (150, 150)
     assert last["compared"] == (carried_count, carried_count)
     assert list(last) == ["read at target", "read at source", "compared"]
+
+
+def test_a_voucher_whose_move_was_undone_is_not_moved_and_not_spendable_twice(
+    make_pair: Callable[..., VendorPair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ticketing vendor deletes no voucher: what was created there is stopped, and stays."""
+    monkeypatch.setattr(context, "_PAUSES_S", (0.01,))
+    pair = prepared(make_pair, "jtl", "ticketing", None)
+    pair.target.inject("error-before", "GET */vouchers/*", times=0)
+    pair.run(workers=1)
+    pair.target.clear_faults()
+    changed = next(read_vouchers(pair.path)).source_id
+    pair.gateway.provider("source").activate(changed, reference="by-hand")
+    report = pair.run(workers=1)
+    assert report.counts == {RowState.CHANGED: 1, RowState.MOVED: 1}
+    verification = verify_plan(pair.gateway, pair.path)
+    assert {difference.kind for difference in verification.differences} == {
+        DifferenceKind.NOT_MOVED,
+        DifferenceKind.TOTAL,
+    }
+    assert make_certificate(pair.gateway, pair.path).verdict is Verdict.PARTIAL
+
+
+def test_a_voucher_that_was_spent_at_the_target_and_is_spendable_at_the_source_is_spendable_twice(
+    make_pair: Callable[..., VendorPair],
+) -> None:
+    pair = prepared(make_pair, "jtl", "ticketing", None)
+    pair.run(workers=1)
+    pair.gateway.redeem("target", "CODE-OF-THE-FIRST", Money("10.53", "EUR"), reference="till")
+    pair.gateway.provider("source").activate(next(read_vouchers(pair.path)).source_id, reference="by-hand")
+    kinds = {difference.kind for difference in verify_plan(pair.gateway, pair.path).differences}
+    assert DifferenceKind.SPENDABLE_TWICE in kinds

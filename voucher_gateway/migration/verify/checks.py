@@ -157,6 +157,11 @@ class _VoucherChecks:
         self, planned: PlannedVoucher, at_target: list[ListedVoucher], listed: ListedVoucher | None
     ) -> _Problems:
         """Check a voucher that should be at the target."""
+        if listed is not None and self._was_undone(planned, at_target, listed):
+            for voucher in at_target:
+                self._store.note_unspendable("target", voucher.id)
+            yield DifferenceKind.NOT_MOVED, "it is still at the source; at the target it was created and stopped again"
+            return
         if not at_target:
             yield self._not_there(planned, listed)
         elif len(at_target) > 1:
@@ -177,6 +182,24 @@ class _VoucherChecks:
         resting = Money.zero(value_of(planned).currency) if self._empties else planned.remaining
         if at_target and listed.remaining != resting:
             yield DifferenceKind.SOURCE, f"it has {listed.remaining} at the source, and should have {resting}"
+
+    def _was_undone(self, planned: PlannedVoucher, at_target: list[ListedVoucher], listed: ListedVoucher) -> bool:
+        """Return whether a voucher can be spent at the source only, and the target has it stopped and unused.
+
+        So a run leaves it that has undone its move at a target that cannot delete vouchers.
+        """
+        destination = planned.destination
+        meant_active = destination is not None and destination.active is not False
+        return (
+            bool(at_target)
+            and meant_active
+            and not self._context.leaves_source
+            and _has_spendable_value(listed, self._source_now)
+            and all(
+                voucher.remaining == value_of(planned) and not is_spendable_now(voucher, self._target_now)
+                for voucher in at_target
+            )
+        )
 
     def check_moved_by_another(self, move: OtherMove, listed: ListedVoucher | None, *, rolled_back: bool) -> _Problems:
         """Check a voucher that another plan moves or has moved. After a rollback of this plan, that is as it should be.
