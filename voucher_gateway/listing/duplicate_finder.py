@@ -80,15 +80,15 @@ class DuplicateFinder:
         Raises:
             OSError: if the temporary file cannot be read.
         """
-        found: set[int] = set()
+        repeated: set[int] = set()
         for digests in self._parts():
             if len(set(digests)) < len(digests):
                 known: set[int] = set()
                 for digest in digests:
                     if digest in known:
-                        found.add(digest)
+                        repeated.add(digest)
                     known.add(digest)
-        return found
+        return repeated
 
     def _parts(self) -> Iterator[Sequence[int]]:
         """Yield all digests in parts, so that equal ones are in one part."""
