@@ -65,6 +65,8 @@ def test_after_a_pilot_the_certificate_says_that_a_part_was_not_moved(run: Run, 
     made = run("migrate", "certificate", str(plan))
     assert made.code == 5
     assert "a part was not moved" in made.out
+    assert "\nDifferences\n" in made.out
+    assert "it is still at the source" in made.out
 
 
 def test_a_move_whose_journal_was_lost_is_not_certified_as_complete(run: Run, moved: Path) -> None:

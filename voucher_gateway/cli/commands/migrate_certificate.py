@@ -137,7 +137,7 @@ def _check(session: CliContext, paths: list[Path], plan: Path | None) -> None:
 
 
 def _print_certificate(output: Output, made: Certificate, paths: list[Path]) -> None:
-    from voucher_gateway.cli.commands.migrate_verify import print_shifted_ends, print_source
+    from voucher_gateway.cli.commands.migrate_verify import print_differences, print_shifted_ends, print_source
     from voucher_gateway.migration.certificate.files import certificate_content
     from voucher_gateway.migration.certificate.seal import digest_of
     from voucher_gateway.migration.certificate.sentences import verdict_sentences, verdict_title
@@ -149,6 +149,7 @@ def _print_certificate(output: Output, made: Certificate, paths: list[Path]) -> 
     output.show(f"{verdict_title(made)}.", *verdict_sentences(made))
     print_source(output, made.currencies, made.parts, list(made.totals.values()))
     print_shifted_ends(output, made.shifted_ends)
+    print_differences(output, made.differences)
     output.show("")
     if made.new_codes.count:
         output.show(

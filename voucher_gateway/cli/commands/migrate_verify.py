@@ -18,6 +18,7 @@ from voucher_gateway.cli.tables import TableColumn, count_text, print_rows
 
 if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
+    from voucher_gateway.migration.verify.checks import Difference
     from voucher_gateway.migration.verify.parts import CurrencySummary, PartTotal
     from voucher_gateway.migration.verify.shifted_ends import ShiftedEnd, ShiftedEnds
     from voucher_gateway.migration.verify.verify import Total, Verification
@@ -104,9 +105,14 @@ def print_verification(output: Output, verification: Verification, shifted: Sequ
     if verification.unreadable:
         output.show("", "Vouchers that cannot be read")
         print_rows(output, verification.unreadable, _UNREADABLE)
-    if verification.differences:
-        output.show("")
-        print_rows(output, verification.differences, _DIFFERENCES)
+    print_differences(output, verification.differences)
+
+
+def print_differences(output: Output, differences: Sequence[Difference]) -> None:
+    """Print the differences between the plan and the accounts; nothing if there are none."""
+    if differences:
+        output.show("", "Differences")
+        print_rows(output, differences, _DIFFERENCES)
 
 
 def print_source(
