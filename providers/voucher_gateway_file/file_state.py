@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
-from voucher_gateway_file.records import LONGEST
+_CHUNK: Final = 1 << 16
+"""The number of bytes that are read at once."""
 
 
 class FileState:
@@ -50,6 +51,6 @@ def _new_digest() -> hashlib.blake2b:
 
 def _update_digest(digest: hashlib.blake2b, file: BinaryIO, start: int, end: int) -> None:
     """Add some bytes of a file to a digest."""
-    while start < end and (chunk := os.pread(file.fileno(), min(end - start, LONGEST), start)):
+    while start < end and (chunk := os.pread(file.fileno(), min(end - start, _CHUNK), start)):
         digest.update(chunk)
         start += len(chunk)

@@ -70,8 +70,8 @@ class PlaceMap:
 
     def _make(self, size: int) -> None:
         self._bits = size - 1
-        self._digests = array("Q", bytes(8 * size))
-        self._places = array("I", bytes(4 * size))
+        self._digests = array("Q", (0,)) * size
+        self._places = array("I", (0,)) * size
         self._count = 0
 
     def _grow(self) -> None:

@@ -62,7 +62,7 @@ class DigestSet:
 
     def _make(self, size: int) -> None:
         self._bits = size - 1
-        self._slots = array("Q", bytes(8 * size))
+        self._slots = array("Q", (0,)) * size
 
     def _grow(self) -> None:
         old = self._slots
