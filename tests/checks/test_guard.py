@@ -245,7 +245,7 @@ def test_the_answer_is_not_lost_if_its_cost_cannot_be_written(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def refuse() -> None:
+    def refuse(**_: object) -> None:
         raise DatabaseUnavailable("the disk is full")
 
     with guard.attempt(CALLER):
@@ -258,7 +258,7 @@ def test_the_answer_is_not_lost_if_its_cost_cannot_be_written(
 def test_no_code_is_looked_up_uncounted(
     guard: CheckGuard, clock: Clock, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse() -> None:
+    def refuse(**_: object) -> None:
         raise DatabaseUnavailable("the disk is full")
 
     monkeypatch.setattr(journal.database, "write", refuse)

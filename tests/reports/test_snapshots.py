@@ -268,11 +268,12 @@ def test_snapshots_are_not_kept_in_memory() -> None:
         Snapshots("sqlite:///:memory:")
 
 
-def test_the_scripts_make_the_tables_that_the_code_knows(either_url: str) -> None:
+@pytest.mark.parametrize("url", ["sqlite_url", "empty_postgres_url"])
+def test_the_scripts_make_the_tables_that_the_code_knows(url: str, request: pytest.FixtureRequest) -> None:
     config = Config()
     config.set_main_option("script_location", str(SNAPSHOTS.scripts))
     assert ScriptDirectory.from_config(config).get_current_head() == SNAPSHOTS.head
-    database = Database(either_url, SNAPSHOTS)
+    database = Database(request.getfixturevalue(url), SNAPSHOTS)
     try:
         with database.read() as connection:
             assert table_differences(connection, SNAPSHOTS) == []

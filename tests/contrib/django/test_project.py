@@ -174,7 +174,7 @@ close_gateway()
 def test_the_command_runs_voucher_gateway_with_the_settings(project: Project) -> None:
     assert "jtl" in project.manage("vouchers", "accounts")
     assert "redeem" in project.manage("vouchers", "redeem", "--help")
-    assert "no account" in project.manage("vouchers", "balance", "nowhere", "X", code=2)
+    assert "unknown account" in project.manage("vouchers", "balance", "nowhere", "X", code=2)
 
 
 @pytest.mark.long
