@@ -78,7 +78,7 @@ def test_a_change_that_was_sent_is_unknown_and_the_same_reference_tells_its_outc
 
 def test_a_change_that_was_not_sent_is_not_executed(either_shop: Shop, gateway: Gateway, code: str) -> None:
     either_shop.running.inject("hang", "POST */reservations", times=1)
-    with ends_soon(), pytest.raises(ProviderUnavailable, match="nothing was taken|before it could be sent"):
+    with ends_soon(), pytest.raises(ProviderUnavailable, match=r"nothing was taken|before it could be sent"):
         gateway.redeem("shop", code, TEN, reference="1001-a", timeout=SHORT_S)
     assert either_shop.charges() == 0
     either_shop.running.clear_faults()
