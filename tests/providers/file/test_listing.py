@@ -145,7 +145,7 @@ def test_a_last_line_that_was_cut_off_is_left_out_and_said(
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_memory_grows_by_some_ten_bytes_a_voucher(open_file: Open, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicate_finder, "_RUN", 500)  # digests above this number are on the disk
-    taken: list[int] = []
+    taken: list[tuple[int, int]] = []
     for count in (5_000, 5_000, 15_000):  # the first time, what is kept once is made
         lines = _lines(count)
         if form == "csv":
