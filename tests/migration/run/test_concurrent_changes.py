@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,13 +19,15 @@ import sqlalchemy as sa
 from tests.migration.run.test_crash_points import prepared
 from tests.migration.run.vendor_pair import ANYTHING, SpendableValues, VendorPair
 from tests.support.ledger import Ledger
+from tests.support.simulators import SimulatorAccount, make_gateway
 from voucher_gateway.execution.attempts import RequestRecorder
 from voucher_gateway.journal.schema import moved
-from voucher_gateway.migration import PlanState, RowState, rollback_plan, run_plan, status_of
+from voucher_gateway.migration import PlanState, RowState, make_plan, rollback_plan, run_plan, status_of
 from voucher_gateway.migration.plan.plan_file import read_summary
 from voucher_gateway.migration.run import context, runner
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.load import load_vouchers
+from voucher_gateway.migration.run.mover import VoucherMover
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.schema import RUNNABLE, vouchers
 from voucher_gateway.provider_api import (
@@ -240,3 +247,35 @@ def test_a_voucher_that_expires_before_the_run_does_not_come_to_life_again(
     (noted,) = pair.run().noted
     assert (noted.state, noted.reason) == (RowState.CHANGED, "it has expired since it was planned")
     assert FIRST not in SpendableValues.of(pair).target
+
+
+def test_two_plans_of_two_names_of_a_login_do_not_double_a_voucher(
+    make_pair: Callable[..., VendorPair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The target gives new codes, so that it cannot refuse the second voucher."""
+    pair = prepared(make_pair, "ticketing", "pretix", None)
+    accounts = (*pair.accounts, SimulatorAccount("second name", pair.source.announcement, former_names=()))
+    both_plans_have_read = threading.Barrier(4)
+    create = VoucherMover._create
+
+    def create_after_reading(mover: VoucherMover) -> None:
+        with suppress(threading.BrokenBarrierError):
+            both_plans_have_read.wait(0.5)
+        create(mover)
+
+    monkeypatch.setattr(VoucherMover, "_create", create_after_reading)
+    with make_gateway(accounts, pair.url) as gateway:
+        plans = [pair.path.with_name(f"{name}.plan") for name in ("source", "second name")]
+        for path in plans:
+            make_plan(gateway, path.stem, "target", path, policy=ANYTHING)
+        before = sum_of_values(pair)
+        with ThreadPoolExecutor(2) as threads:
+            reports = list(threads.map(partial(run_plan, gateway), plans))
+    assert sum_of_values(pair) == before
+    assert sum((Counter(report.counts) for report in reports), Counter()) == {RowState.MOVED: 2, RowState.CHANGED: 2}
+
+
+def sum_of_values(pair: VendorPair) -> Decimal:
+    """What can be spent at both vendors, whatever its code."""
+    values = SpendableValues.of(pair)
+    return sum((amount for side in (values.source, values.target) for amount, _ in side.values()), Decimal(0))

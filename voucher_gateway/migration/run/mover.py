@@ -86,7 +86,8 @@ class VoucherMover:
         if row.undo_target_state is not None:  # the worker died during the undo
             return self.undo(row.undo_target_state, row.reason.partition(_NOT_UNDONE)[0])
         try:
-            return self._run_steps()
+            with self._state.lock_source_voucher(self._planned.source_id):
+                return self._run_steps()
         except SourceChanged as change:
             return self.undo(RowState.CHANGED, str(change))
         except TargetDiffers as difference:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -33,6 +33,9 @@ from voucher_gateway.money import Money
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway.storage.schema_upgrade import upgrade_schema
+
+VOUCHER_WAIT_S: Final = 10.0
+"""How long a move waits for the move of the same voucher by another plan, in seconds."""
 
 _BATCH: Final = 500
 """The largest number of vouchers that one statement names."""
@@ -130,6 +133,19 @@ class MigrationState:
             if not free:
                 raise OperationInProgress(message)
             yield
+
+    def lock_source_voucher(self, voucher_id: str) -> AbstractContextManager[None]:
+        """Hold a voucher of the source against the moves of all plans.
+
+        A plan claims vouchers by the name of its account. The configuration may have two names for one login, and each
+        may have a plan: the second one must find what the first one has done.
+
+        Raises:
+            OperationInProgress: if another plan moves it, and does not end in time.
+        """
+        source = self.header.source
+        name = f"migration-voucher\0{source.provider}\0{source.host}\0{voucher_id}"
+        return self.database.locks.hold(name, wait_s=VOUCHER_WAIT_S)
 
     # --- claiming ---
 
