@@ -142,7 +142,8 @@ def test_there_are_as_many_chains_as_transactions_at_once(postgres_url: str) -> 
     assert report.differences == ()
     assert report.events == 120
     assert count is not None
-    assert report.chains == count <= 6
+    # A transaction that looks for a free chain may find each one locked, though all were never locked at one moment.
+    assert report.chains == count <= 2 * 6
 
 
 def append_some(journal: Journal, thread: int) -> None:

@@ -160,6 +160,8 @@ def _until_settled(migration: Migration) -> None:
             break
         for vendor in vendors:
             vendor.running.clear_faults()
+    for vendor in vendors:
+        vendor.running.clear_faults()  # a run that ended well may not have met all of them
     in_doubt = migration.check_but_for_doubts()
     assert done.returncode == (IN_DOUBT if in_doubt else 0), done.stdout + done.stderr
     if not in_doubt:

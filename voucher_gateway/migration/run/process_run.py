@@ -146,6 +146,7 @@ class ProcessRun:
                 self._check_for_pause()
                 if on_tick is not None:
                     on_tick()
+        self._check_for_pause()  # a plan that was paused gives no more vouchers, as one without any does
 
     # --- claiming and moving ---
 
