@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -13,6 +15,7 @@ from voucher_gateway import Money, NewVoucher
 from voucher_gateway.instants import now
 from voucher_gateway.journal.names import rename_account
 from voucher_gateway.journal.schema import chains, events, facts, holds, operations, pruned, pruned_accounts, requests
+from voucher_gateway.storage.engine import Database
 from voucher_gateway.upkeep.forget import forget
 from voucher_gateway.upkeep.prune import prune
 
@@ -124,6 +127,25 @@ def test_the_rest_of_a_row_under_another_account_is_found(shop: Shop) -> None:
         first, second = connection.scalars(sa.select(pruned_accounts.c.id).order_by(pruned_accounts.c.id))
         connection.execute(sa.update(pruned).where(pruned.c.account_id == second).values(account_id=first))
     assert not shop.gateway.verify_journal().is_clean
+
+
+def test_a_rest_whose_account_and_seal_were_removed_is_found(shop: Shop) -> None:
+    prune(shop.journal, now() + timedelta(days=2))
+    write_without_foreign_keys(shop.journal.database, "UPDATE voucher_gateway_pruned SET account_id = 999, seal = ''")
+    assert {difference.table for difference in shop.gateway.verify_journal().differences} == {"pruned"}
+
+
+def write_without_foreign_keys(database: Database, statement: str) -> None:
+    """Change rows as somebody who owns the database can."""
+    if database.path is not None:
+        with closing(sqlite3.connect(database.path)) as own, own:  # SQLite checks them only where it is told to
+            own.execute(statement)
+        return
+    with database.write() as connection:
+        connection.execute(
+            sa.text("ALTER TABLE voucher_gateway_pruned DROP CONSTRAINT fk_voucher_gateway_pruned_account_id")
+        )
+        connection.execute(sa.text(statement))
 
 
 def test_a_renamed_account_of_removed_rows_is_clean_and_a_changed_one_stays_changed(shop: Shop) -> None:

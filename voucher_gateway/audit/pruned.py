@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable
 from typing import Final
 
@@ -10,6 +9,7 @@ import sqlalchemy as sa
 
 from voucher_gateway.audit.known_keys import KnownKeys
 from voucher_gateway.audit.report import DifferenceLog, RowChange
+from voucher_gateway.journal.events.digests import is_same_digest
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.pruned import read_pruned_count, seal_of
 from voucher_gateway.journal.pruned_accounts import has_own_seal
@@ -46,7 +46,7 @@ def verify_pruned(journal: Journal, log: DifferenceLog, report_progress: Callabl
                 key_id = row["key_id"]
                 is_known = key_id is not None and known.require(connection, key_id)
                 seal = seal_of(journal.keys, row, key_id) if is_known else ""
-                if not hmac.compare_digest(seal.encode(), str(row["seal"]).encode("utf-8", "surrogatepass")):
+                if not (is_known and is_same_digest(seal, row["seal"])):
                     sentence = f"what is left of a removed {row['verb']} of {row['month']} is not as it was written"
                     log.add(RowChange.CHANGED, "pruned", row["digest"], sentence)
         if rows:
