@@ -78,7 +78,7 @@ def test_an_export_that_somebody_changed_is_told(accounts: dict[str, RunningSimu
     ran = run("export", "shop", "out.jsonl", "--reveal")
     assert ran.code == 5
     assert "full" in ran.out
-    assert "EUR does not add up: before 67.54 EUR, at target 17.54 EUR" in ran.out
+    assert "EUR does not add up: before 67.54 EUR, issued at the target 17.54 EUR, used there since" in ran.out
 
 
 def test_as_json_an_export_says_what_it_carried_and_what_came_of_it(

@@ -166,6 +166,7 @@ def test_a_reservation_for_another_order_stands_until_it_is_to_be_replaced(run: 
     refused = run("redeem", *held, "--reference", "b", "--order", "1002")
     assert refused.code == 1
     assert "(VoucherHeld)\nNothing moved.\nCapture or release that reservation first" in refused.err
+    assert "If a redemption in doubt holds it, `voucher-gateway recover` comes first." in refused.err
     own = run("reserve", *held, "--reference", "c", "--order", "1001", "--if-held", "refuse")
     assert own.code == 1
     run("redeem", *held, "--reference", "b", "--order", "1002", "--if-held", "replace").done()

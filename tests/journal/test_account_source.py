@@ -153,15 +153,19 @@ def test_recover_completes_payments_and_sales_of_an_account_that_was_renamed_sin
     assert payment.legs[0].account == "clara"
 
 
+def redeem_in_doubt(shop: Shop, gateway: Gateway, account: str) -> None:
+    """Redeem a new voucher of an account; the answer is lost."""
+    code = issue(gateway, account)
+    shop.running.inject("commit-then-drop", CHARGE)
+    with pytest.raises(OutcomeUnknown):
+        gateway.redeem(account, code, TEN, reference="r-1")
+
+
 def test_recover_leaves_what_the_source_cannot_tell(
     either_shop: Shop, open_process: Callable[[], Gateway], tenants: Tenants
 ) -> None:
-    gateway = open_process()
     for name in ("anna", "berta"):
-        code = issue(gateway, name)
-        either_shop.running.inject("commit-then-drop", CHARGE)
-        with pytest.raises(OutcomeUnknown):
-            gateway.redeem(name, code, TEN, reference="r-1")
+        redeem_in_doubt(either_shop, open_process(), name)
     rename_anna(tenants)
     tenants.broken = {"clara"}
     states = {resolution.account: resolution.state for resolution in open_process().recover(everything=True)}
@@ -174,12 +178,8 @@ def test_recover_leaves_what_the_source_cannot_tell(
 def test_recover_goes_on_with_other_accounts_if_the_source_fails_for_one(
     either_shop: Shop, open_process: Callable[[], Gateway], tenants: Tenants
 ) -> None:
-    gateway = open_process()
     for name in ("anna", "berta"):
-        code = issue(gateway, name)
-        either_shop.running.inject("commit-then-drop", CHARGE)
-        with pytest.raises(OutcomeUnknown):
-            gateway.redeem(name, code, TEN, reference="r-1")
+        redeem_in_doubt(either_shop, open_process(), name)
     tenants.broken = {"anna"}
     other = open_process()
     resolutions = {resolution.account: resolution for resolution in other.recover(everything=True)}

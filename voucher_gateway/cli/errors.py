@@ -150,6 +150,7 @@ _ADVICE: Final[Mapping[type[Exception], str]] = {
     errors.VoucherInactive: ("`voucher-gateway activate` makes it spendable, unless it was moved to another account."),
     errors.VoucherHeld: (
         "Capture or release that reservation first, or reserve with --if-held replace, which ends it."
+        " If a redemption in doubt holds it, `voucher-gateway recover` comes first."
     ),
     errors.VoucherMoved: ("Use it where it is now; `voucher-gateway migrate rollback` brings vouchers back."),
     errors.ReservationExpired: "Reserve again, under a new reference.",

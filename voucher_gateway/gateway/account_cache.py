@@ -148,9 +148,9 @@ class AccountCache(Mapping[str, Account]):
             AccountsUnavailable: if the source raises an error when it lists its accounts.
             ConfigurationError: if it cannot list them.
         """
-        found: dict[str, str] = {}
+        new_names: dict[str, str] = {}
         for name in names_of_source(self._source):
-            if len(found) == len(former):
+            if len(new_names) == len(former):
                 break
             try:
                 content = ask_source(self._source, name)
@@ -158,8 +158,8 @@ class AccountCache(Mapping[str, Account]):
                 continue
             names = content.former_names if isinstance(content, AccountConfig) else (content or {}).get("former_names")
             if isinstance(names, list | tuple):
-                found |= {old: name for old in names if old in former}
-        return found
+                new_names |= {old: name for old in names if old in former}
+        return new_names
 
     @property
     def loaded(self) -> tuple[Account, ...]:

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 import attrs
 
@@ -87,6 +88,15 @@ class DifferenceKind(enum.StrEnum):
     TOTAL = "total"
 
 
+_SUM_NAMES: Final[Mapping[str, str]] = {
+    "at_target": "issued at the target",
+    "used": "used there since",
+    "left": "remaining there",
+    "at_source": "still at the source",
+}
+"""What the sums of a `Total` are called in a sentence."""
+
+
 @attrs.frozen(kw_only=True)
 class Difference:
     """A difference between what was planned and what was read.
@@ -108,7 +118,7 @@ class Difference:
     @classmethod
     def of_total(cls, currency: str, sums: Mapping[str, Money]) -> Difference:
         """Return the difference of a currency whose sums do not add up."""
-        sums_text = ", ".join(f"{name.replace('_', ' ')} {money}" for name, money in sums.items())
+        sums_text = ", ".join(f"{_SUM_NAMES.get(name, name)} {money}" for name, money in sums.items())
         return cls(kind=DifferenceKind.TOTAL, explanation=f"{currency} does not add up: {sums_text}")
 
 
