@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -31,6 +32,9 @@ from voucher_gateway.simulator import RunningSimulator
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.testing.harness.canary import Canary, listen_to_logs
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts us in the background ignores Ctrl-C for us and our children. Many tests press it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 register_profiles()
 keep_temporary_files_in_memory()
 
