@@ -22,7 +22,7 @@ from voucher_gateway.capabilities import (
     native,
 )
 from voucher_gateway.cli.capability_texts import describe_payments
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.rules.codes import CodeRules
 from voucher_gateway.rules.payments import RefundLink, ReservationRules, RestAfterCapture
 

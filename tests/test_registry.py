@@ -12,7 +12,8 @@ import pytest
 
 from voucher_gateway import registry
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.provider import INTERFACE, OLDEST_INTERFACE, VoucherProvider
+from voucher_gateway.provider.declaration import INTERFACE, OLDEST_INTERFACE
+from voucher_gateway.provider.provider import VoucherProvider
 
 GOOD = """
     import attrs
@@ -24,7 +25,7 @@ GOOD = """
         native,
     )
     from voucher_gateway.rules.codes import CodeRules
-    from voucher_gateway.provider import VoucherProvider
+    from voucher_gateway.provider.provider import VoucherProvider
 
     @attrs.frozen
     class Settings:
@@ -236,7 +237,7 @@ def test_an_interface_that_is_no_number_is_refused(install: Install, version: st
 
 def test_everything_that_a_class_fails_to_declare_is_named(install: Install) -> None:
     body = "settings_type = int; interface_version = 1"
-    bare = f"from voucher_gateway.provider import VoucherProvider\nclass Bare(VoucherProvider): {body}"
+    bare = f"from voucher_gateway.provider.provider import VoucherProvider\nclass Bare(VoucherProvider): {body}"
     install("bare-vouchers", "acme_bare", bare, bare="acme_bare:Bare")
 
     message = refusal("bare")

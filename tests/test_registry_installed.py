@@ -16,7 +16,7 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from voucher_gateway.provider import INTERFACE
+from voucher_gateway.provider.declaration import INTERFACE
 
 Told = dict[tuple[str, str], dict[str, Any]]
 

@@ -101,6 +101,7 @@ from voucher_gateway.journal.moves import VoucherMove as VoucherMove
 from voucher_gateway.journal.records import OperationKey as OperationKey
 from voucher_gateway.journal.records import OperationRecord as OperationRecord
 from voucher_gateway.journal.records import OperationState as OperationState
+from voucher_gateway.limits.shared_limits import AccountPause as AccountPause
 from voucher_gateway.listing.listing import Listing as Listing
 from voucher_gateway.listing.page import ListingReport as ListingReport
 from voucher_gateway.listing.unreadable import UnreadableEntry as UnreadableEntry
@@ -156,7 +157,7 @@ from voucher_gateway.payments.states import OtherState as OtherState
 from voucher_gateway.payments.states import PartState as PartState
 from voucher_gateway.payments.states import PaymentState as PaymentState
 from voucher_gateway.payments.states import RefundState as RefundState
-from voucher_gateway.provider import VoucherProvider as VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider as VoucherProvider
 from voucher_gateway.reconciliation.findings import Finding as Finding
 from voucher_gateway.reconciliation.findings import FindingKind as FindingKind
 from voucher_gateway.reconciliation.findings import Reconciliation as Reconciliation
@@ -173,7 +174,6 @@ from voucher_gateway.sales.records import RevocationMethod as RevocationMethod
 from voucher_gateway.sales.records import SaleRecord as SaleRecord
 from voucher_gateway.sales.records import SaleState as SaleState
 from voucher_gateway.sales.sale import Sale as Sale
-from voucher_gateway.shared_limits import AccountPause as AccountPause
 from voucher_gateway.upkeep.archive import ArchiveSummary as ArchiveSummary
 from voucher_gateway.upkeep.forget import ForgetSummary as ForgetSummary
 from voucher_gateway.upkeep.prune import PruneSummary as PruneSummary

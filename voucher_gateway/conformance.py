@@ -18,7 +18,8 @@ import cattrs
 
 from voucher_gateway import registry
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.provider import INTERFACE, VoucherProvider
+from voucher_gateway.provider.declaration import INTERFACE
+from voucher_gateway.provider.provider import VoucherProvider
 
 SUITE: Final = 1
 """The version of the contract suite. It changes when a promise is added, changed or removed."""

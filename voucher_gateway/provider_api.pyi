@@ -1,5 +1,3 @@
-from voucher_gateway import fork_safety as fork_safety
-from voucher_gateway.call_options import use_call_options as use_call_options
 from voucher_gateway.capabilities import UNSUPPORTED as UNSUPPORTED
 from voucher_gateway.capabilities import AccountCheck as AccountCheck
 from voucher_gateway.capabilities import Capabilities as Capabilities
@@ -78,6 +76,7 @@ from voucher_gateway.instants import format_seconds as format_seconds
 from voucher_gateway.instants import now as now
 from voucher_gateway.instants import parse_instant as parse_instant
 from voucher_gateway.instants import require_aware as require_aware
+from voucher_gateway.limits.shared_limits import SharedLimits as SharedLimits
 from voucher_gateway.listing.cursors import CursorListing as CursorListing
 from voucher_gateway.listing.cursors import CursorPage as CursorPage
 from voucher_gateway.listing.cursors import follow_cursors as follow_cursors
@@ -132,10 +131,12 @@ from voucher_gateway.outcome import Effect as Effect
 from voucher_gateway.outcome import Intent as Intent
 from voucher_gateway.outcome import Outcome as Outcome
 from voucher_gateway.outcome import resolve_by_reference as resolve_by_reference
-from voucher_gateway.provider import INTERFACE as INTERFACE
-from voucher_gateway.provider import SourceForm as SourceForm
-from voucher_gateway.provider import ValueReading as ValueReading
-from voucher_gateway.provider import VoucherProvider as VoucherProvider
+from voucher_gateway.process import fork_safety as fork_safety
+from voucher_gateway.provider.call_options import use_call_options as use_call_options
+from voucher_gateway.provider.declaration import INTERFACE as INTERFACE
+from voucher_gateway.provider.provider import VoucherProvider as VoucherProvider
+from voucher_gateway.provider.readings import SourceForm as SourceForm
+from voucher_gateway.provider.readings import ValueReading as ValueReading
 from voucher_gateway.request_hooks import has_before_send_hook as has_before_send_hook
 from voucher_gateway.request_hooks import notify_before_send as notify_before_send
 from voucher_gateway.rules.amounts import AmountKind as AmountKind
@@ -149,7 +150,6 @@ from voucher_gateway.setting_types import DatabaseUrl as DatabaseUrl
 from voucher_gateway.setting_types import SecretSource as SecretSource
 from voucher_gateway.setting_types import parse_base_url as parse_base_url
 from voucher_gateway.setting_types import secret_source as secret_source
-from voucher_gateway.shared_limits import SharedLimits as SharedLimits
 from voucher_gateway.wire.amounts import AmountFormat as AmountFormat
 from voucher_gateway.wire.amounts import DecimalText as DecimalText
 from voucher_gateway.wire.amounts import FixedScale as FixedScale

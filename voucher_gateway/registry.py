@@ -16,7 +16,8 @@ import attrs
 
 from voucher_gateway.capabilities import Capabilities
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.provider import INTERFACE, OLDEST_INTERFACE, VoucherProvider
+from voucher_gateway.provider.declaration import INTERFACE, OLDEST_INTERFACE
+from voucher_gateway.provider.provider import VoucherProvider
 
 GROUP: Final = "voucher_gateway.providers"
 """The entry-point group in which a distribution names its provider classes."""

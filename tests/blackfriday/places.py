@@ -22,7 +22,7 @@ from voucher_gateway import Gateway, Money, NewVoucher
 from voucher_gateway.emulation.registry import RISKS
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.journal.journal import open_journal
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.setting_types import DatabaseUrl, SecretSource
 from voucher_gateway.testing.harness.vendor import select_settings, settings_for
 from voucher_gateway_jtl import JtlProvider

@@ -12,7 +12,7 @@ from typing import Final
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.emulation.registry import RISKS, with_emulations
 from voucher_gateway.journal.records import OperationState
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.reconciliation.reconcile import reconcile
 from voucher_gateway.testing import SimulatedVendor
 from voucher_gateway.testing.harness.crash import CrashHarness, JournalledCall

@@ -23,7 +23,7 @@ import json, sys, threading, time
 from tests.support.simulators import make_journal_keys, make_provider
 from voucher_gateway import Gateway, VoucherGatewayError
 from voucher_gateway.journal.journal import open_journal
-from voucher_gateway.work_class import WorkClass, use_work_class
+from voucher_gateway.limits.work_class import WorkClass, use_work_class
 
 announcement, url, keys, code, kind, seconds, rate, burst, threads = json.loads(sys.argv[1])
 provider = make_provider(announcement, "shop", requests_per_second=rate, burst=burst, total_timeout_s=30.0)

@@ -35,8 +35,8 @@ from voucher_gateway import (
     SaleState,
     VoucherChanges,
 )
-from voucher_gateway.call_deadline import seconds_left, use_call_deadline
 from voucher_gateway.journal.records import OperationKey
+from voucher_gateway.limits.call_deadline import seconds_left, use_call_deadline
 from voucher_gateway.testing.harness.canary import Canary
 
 TEN = Money("10.00", "EUR")

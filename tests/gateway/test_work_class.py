@@ -12,11 +12,11 @@ from tests.support.shop import Shop
 from voucher_gateway import Gateway, Money, NewVoucher, ProviderUnavailable, VoucherGatewayError
 from voucher_gateway.gateway.diagnosis import diagnose_accounts
 from voucher_gateway.iteration import ordered_map
+from voucher_gateway.limits.work_class import WorkClass, current_work_class, use_work_class
 from voucher_gateway.migration.transfer import export_vouchers
 from voucher_gateway.provider_api import Listing, Page
 from voucher_gateway.reconciliation.reconcile import reconcile
 from voucher_gateway.reports import read_liability
-from voucher_gateway.work_class import WorkClass, current_work_class, use_work_class
 
 HASTY: dict[str, Any] = {"read_timeout_s": 0.2, "total_timeout_s": 0.2, "batch_timeout_s": 20.0}
 SLOW_S = 0.4

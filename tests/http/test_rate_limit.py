@@ -17,9 +17,9 @@ from voucher_gateway.http.rate_limit import LocalPermits, RateLimit
 from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.journal.permits import Permits
 from voucher_gateway.journal.schema import JOURNAL, rates
-from voucher_gateway.shared_limits import Backlog, PermitStore
+from voucher_gateway.limits.shared_limits import Backlog, PermitStore
+from voucher_gateway.limits.work_class import WorkClass
 from voucher_gateway.storage.engine import Database
-from voucher_gateway.work_class import WorkClass
 
 MakeStore = Callable[[], PermitStore]
 

@@ -9,10 +9,10 @@ import pytest
 
 from voucher_gateway.errors import ProviderUnavailable
 from voucher_gateway.http.rate_limit import LocalPermits
+from voucher_gateway.limits.shared_limits import AccountPause, Backlog, SharedLimits
+from voucher_gateway.limits.work_class import WorkClass, use_work_class
 from voucher_gateway.provider_api import Intent, OutcomeUnknown, Path, Request, Response
 from voucher_gateway.request_hooks import use_resolution
-from voucher_gateway.shared_limits import AccountPause, Backlog, SharedLimits
-from voucher_gateway.work_class import WorkClass, use_work_class
 
 if TYPE_CHECKING:
     from tests.http.conftest import Answer, Asked, ClientOf, Serve, Visit

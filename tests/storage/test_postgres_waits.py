@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 
 from tests.support.shop import Shop
 from voucher_gateway import DatabaseUnavailable
-from voucher_gateway.call_deadline import use_call_deadline
+from voucher_gateway.limits.call_deadline import use_call_deadline
 from voucher_gateway.storage.postgres_waits import SHORTEST_WAIT_S, connect
 
 

@@ -11,9 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, Final, ParamSpec, TypeVar
 
-from voucher_gateway import fork_safety
-from voucher_gateway.call_deadline import seconds_left, use_call_deadline
 from voucher_gateway.errors import InvalidRequest, ProviderUnavailable, VoucherGatewayError
+from voucher_gateway.limits.call_deadline import seconds_left, use_call_deadline
+from voucher_gateway.process import fork_safety
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -30,7 +30,6 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.call_deadline import seconds_within
 from voucher_gateway.checks.callers import normalize_caller
 from voucher_gateway.checks.schema import CHECKS, checks
 from voucher_gateway.config.check_limits import CheckLimits
@@ -45,6 +44,7 @@ from voucher_gateway.errors import (
 )
 from voucher_gateway.instants import format_instant, format_micros, now, parse_instant
 from voucher_gateway.journal.journal import Journal
+from voucher_gateway.limits.call_deadline import seconds_within
 from voucher_gateway.storage.connections import BUSY_TIMEOUT_S
 from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway.storage.statements import PreparedStatement

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rich.text import Text
 
-from voucher_gateway.call_deadline import use_call_deadline
-from voucher_gateway.call_options import parse_options
 from voucher_gateway.capabilities import Operation, OptionValue
 from voucher_gateway.cli.context import LOOK, CliContext
 from voucher_gateway.cli.errors import resolve_command
 from voucher_gateway.cli.output import Output, printable
 from voucher_gateway.cli.tables import details, fields_of, text_of
+from voucher_gateway.limits.call_deadline import use_call_deadline
 from voucher_gateway.models.results import Redemption, Refund
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.outcome import Result
+from voucher_gateway.provider.call_options import parse_options
 
 if TYPE_CHECKING:
     from voucher_gateway.gateway.gateway import Gateway

@@ -15,15 +15,15 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import attrs
 
-from voucher_gateway.call_deadline import check_wait
 from voucher_gateway.capabilities import Operation, OptionValue
 from voucher_gateway.commands.steps import StepRunner
+from voucher_gateway.limits.call_deadline import check_wait
 from voucher_gateway.masking import Code
 from voucher_gateway.models.requests import nfc, nfc_or_none, require_name
 from voucher_gateway.models.results import RefundLimit
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Result
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 R = TypeVar("R", bound=Result)
 C = TypeVar("C", bound="Command[Any]")

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.outcome import Intent
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -13,7 +13,7 @@ from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.results import Redemption, Refund, RefundLimit, Release, Reservation
 from voucher_gateway.money import Money, positive
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 IfHeld: TypeAlias = Literal["refuse", "replace-own", "replace"]
 """What a reservation may do to our other reservations on a voucher, where the vendor keeps only the latest."""

@@ -17,7 +17,7 @@ from voucher_gateway.models.requests import NewVoucher, VoucherChanges
 from voucher_gateway.models.results import Deletion, TopUp
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money, positive
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 _COMPARED_APART: Final = ("id", "code", "pin", "initial")
 """Fields that are compared on their own, or that are secret: a digest of a PIN of four digits would reveal it."""

@@ -12,7 +12,7 @@ import attrs
 from voucher_gateway import registry
 from voucher_gateway.config.provider_settings import ConfigProblems, Where, did_you_mean, read_settings, toml_type_name
 from voucher_gateway.config.variables import is_variable, read_any, read_array
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.registry import InstalledProvider
 from voucher_gateway.rules.codes import CodeNormalization
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.call_deadline import is_finite_number
 from voucher_gateway.config.provider_settings import ConfigProblems, read_settings, toml_type_name
 from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.limits.call_deadline import is_finite_number
 
 _MAX_CALLER_GUESSES: Final = 1000
 """Each check reads the rows of its caller, up to ten for a guess."""

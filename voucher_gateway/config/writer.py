@@ -20,7 +20,7 @@ from voucher_gateway.atomic_file import OWNER_ONLY
 from voucher_gateway.config.loader import load_config
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.masking import Pin, Secret, hide_arguments
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.setting_types import SecretSource
 
 _WIDTH: Final = 100

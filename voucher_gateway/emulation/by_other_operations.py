@@ -26,7 +26,7 @@ from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.models.requests import VoucherChanges
 from voucher_gateway.models.results import Redemption, Refund, Release, Reservation, convert_result
 from voucher_gateway.models.voucher import Voucher
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 
 def redeem_by_capture(command: RedeemVoucher, steps: StepRunner, provider: VoucherProvider) -> Redemption:

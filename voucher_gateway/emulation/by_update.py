@@ -24,7 +24,8 @@ from voucher_gateway.errors import (
 from voucher_gateway.models.results import Redemption, Refund, TopUp
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Intent
-from voucher_gateway.provider import ValueReading, VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
+from voucher_gateway.provider.readings import ValueReading
 
 
 def redeem_by_update(command: RedeemVoucher, steps: StepRunner, provider: VoucherProvider) -> Redemption:

@@ -24,7 +24,7 @@ from voucher_gateway.emulation.by_other_operations import (
 )
 from voucher_gateway.emulation.by_update import redeem_by_update, refund_by_update, top_up_by_update
 from voucher_gateway.errors import MissingScope, UnsupportedOperation
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 
 @attrs.frozen(kw_only=True)

@@ -38,7 +38,7 @@ from voucher_gateway.journal.resolution_queries import note_changed_reference
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.results import Redemption, Reservation, TopUp
 from voucher_gateway.outcome import OTHER_VOUCHER, Effect, Intent, Result, voucher_id_of
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.request_hooks import WatchedStep, use_before_send_hook, watch_step
 
 log: Final = logging.getLogger("voucher_gateway.execution")

@@ -39,7 +39,7 @@ from voucher_gateway.journal.records import (
 )
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.outcome import Effect, Result
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 log: Final = logging.getLogger("voucher_gateway.recovery")
 

@@ -10,14 +10,14 @@ from typing import Final, cast
 
 import attrs
 
-from voucher_gateway import fork_safety
-from voucher_gateway.call_deadline import seconds_within
-from voucher_gateway.call_options import use_call_options
 from voucher_gateway.commands.command import Command, R
 from voucher_gateway.commands.steps import CommandStep, Strategy, T
 from voucher_gateway.errors import OperationInProgress, OutcomeUnknown, VoucherGatewayError
+from voucher_gateway.limits.call_deadline import seconds_within
 from voucher_gateway.models.requests import NewVoucher
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.process import fork_safety
+from voucher_gateway.provider.call_options import use_call_options
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.request_hooks import watch_step
 
 log: Final = logging.getLogger("voucher_gateway.execution")

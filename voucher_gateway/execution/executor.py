@@ -9,8 +9,6 @@ from typing import Any, Final, cast
 
 import attrs
 
-from voucher_gateway.call_deadline import moment_within
-from voucher_gateway.call_options import use_call_options
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.commands.command import Command, R
 from voucher_gateway.commands.steps import Strategy
@@ -50,10 +48,12 @@ from voucher_gateway.journal.records import (
     OperationTarget,
     RequestResult,
 )
+from voucher_gateway.limits.call_deadline import moment_within
 from voucher_gateway.models.results import ValueResult
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.outcome import Effect, Result
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.call_options import use_call_options
+from voucher_gateway.provider.provider import VoucherProvider
 
 log: Final = logging.getLogger("voucher_gateway.execution")
 

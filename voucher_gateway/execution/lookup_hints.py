@@ -17,7 +17,7 @@ from voucher_gateway.journal.records import OperationRecord, OperationState, Req
 from voucher_gateway.models.results import History, Movement
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import REFERENCE_MARGIN
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 _TAKING: Final = (Operation.REDEEM.value, Operation.CAPTURE.value)
 _ADDING: Final = (Operation.TOP_UP.value, Operation.REFUND.value)

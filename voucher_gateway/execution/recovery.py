@@ -21,7 +21,7 @@ from voucher_gateway.journal.records import (
     RequestRecord,
 )
 from voucher_gateway.outcome import Effect, Intent, Leftover, Result
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_resolution
 
 log: Final = logging.getLogger("voucher_gateway.recovery")

@@ -45,7 +45,7 @@ from voucher_gateway.models.results import (
 )
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.outcome import OTHER_VOUCHER, Effect, Intent, Outcome, Result
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_resolution
 
 log: Final = logging.getLogger("voucher_gateway.recovery")

@@ -13,7 +13,7 @@ from voucher_gateway.instants import now
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.records import RequestRecord
 from voucher_gateway.outcome import Effect, Intent
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 _FIRST_STEP: Final = ".1"
 

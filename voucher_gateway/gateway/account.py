@@ -8,7 +8,6 @@ from typing import Any
 
 import attrs
 
-from voucher_gateway.call_options import check_options
 from voucher_gateway.capabilities import Capabilities, Operation
 from voucher_gateway.commands.command import Command, run_natively
 from voucher_gateway.commands.steps import Strategy
@@ -18,7 +17,8 @@ from voucher_gateway.emulation.registry import EMULATIONS, find_emulation, unsup
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import Code
 from voucher_gateway.models.requests import require_no_secret
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.call_options import check_options
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.rules.amounts import AmountKind
 from voucher_gateway.rules.codes import CodeNormalization, normalize_code
 

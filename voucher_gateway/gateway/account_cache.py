@@ -11,8 +11,6 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway import fork_safety
-from voucher_gateway.call_deadline import is_finite_number
 from voucher_gateway.config.account import AccountConfig
 from voucher_gateway.config.account_source import (
     AccountContent,
@@ -25,9 +23,11 @@ from voucher_gateway.config.account_source import (
 )
 from voucher_gateway.errors import AccountsUnavailable, ConfigurationError, InvalidRequest
 from voucher_gateway.gateway.account import Account
+from voucher_gateway.limits.call_deadline import is_finite_number
+from voucher_gateway.limits.shared_limits import SharedLimits
 from voucher_gateway.masking import hide_arguments
-from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.shared_limits import SharedLimits
+from voucher_gateway.process import fork_safety
+from voucher_gateway.provider.provider import VoucherProvider
 
 log: Final = logging.getLogger("voucher_gateway.config")
 

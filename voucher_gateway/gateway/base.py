@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast
 
 import attrs
 
-from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.capabilities import Capabilities, Operation, OptionValue
 from voucher_gateway.commands.command import Command
 from voucher_gateway.commands.steps import Strategy
@@ -25,11 +24,12 @@ from voucher_gateway.gateway.partial import (
     redeem_whole,
     takes_what_is_left,
 )
+from voucher_gateway.limits.call_deadline import use_call_deadline
+from voucher_gateway.limits.shared_limits import SharedLimits
 from voucher_gateway.masking import Code, hide_arguments
 from voucher_gateway.outcome import Result
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.request_hooks import NEW_VERBS, use_completion
-from voucher_gateway.shared_limits import SharedLimits
 from voucher_gateway.telemetry.calls import observe_call
 
 if TYPE_CHECKING:

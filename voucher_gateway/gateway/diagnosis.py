@@ -21,10 +21,10 @@ from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import format_seconds
 from voucher_gateway.journal.records import UNRESOLVED
 from voucher_gateway.journal.resolution_queries import fact_name, list_changed_reference_facts
-from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.shared_limits import AccountPause
+from voucher_gateway.limits.shared_limits import AccountPause
+from voucher_gateway.limits.work_class import WorkClass, use_work_class
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.storage.files import mode_warning
-from voucher_gateway.work_class import WorkClass, use_work_class
 
 _MAX_SKEW_S: Final = 5
 """A larger difference between the vendor's clock and ours is a warning: reservations end by the vendor's clock."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, Ticket
 from voucher_gateway.gateway.base import GatewayBase, R
+from voucher_gateway.limits.call_deadline import use_call_deadline
 from voucher_gateway.masking import Code
 from voucher_gateway.models.results import (
     Redemption,

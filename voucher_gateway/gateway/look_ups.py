@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import attrs
 
-from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.checks.check import CodeCheck, is_usable, judge_code
 from voucher_gateway.errors import IntegrityMismatch
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.base import GatewayBase
 from voucher_gateway.gateway.find import FindResult, accounts_to_check, find_in_accounts
+from voucher_gateway.limits.call_deadline import use_call_deadline
+from voucher_gateway.limits.work_class import WorkClass, use_work_class
 from voucher_gateway.listing.listing import Listing
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.presentation import Presentation
@@ -23,7 +24,6 @@ from voucher_gateway.models.results import (
 )
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.telemetry.calls import observe_call
-from voucher_gateway.work_class import WorkClass, use_work_class
 
 
 class LookUpVerbs(GatewayBase):

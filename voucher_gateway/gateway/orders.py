@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.account_cache import AccountCache
 from voucher_gateway.gateway.journal_verbs import JournalVerbs
@@ -14,10 +13,11 @@ from voucher_gateway.gateway.look_ups import LookUpVerbs
 from voucher_gateway.gateway.value_verbs import ValueVerbs
 from voucher_gateway.gateway.voucher_changes import VoucherChangeVerbs
 from voucher_gateway.instants import require_aware
+from voucher_gateway.limits.call_deadline import use_call_deadline
+from voucher_gateway.limits.work_class import WorkClass, use_work_class
 from voucher_gateway.masking import Code, Pin, hide_refused_arguments
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.money import Money
-from voucher_gateway.work_class import WorkClass, use_work_class
 
 if TYPE_CHECKING:
     # A journal needs SQLAlchemy, which takes longer to import than everything else. What needs it is imported late.

@@ -23,7 +23,7 @@ from voucher_gateway.gateway.account import Account
 from voucher_gateway.models.requests import MAX_REFERENCE_LENGTH
 from voucher_gateway.models.results import Redemption, Refund
 from voucher_gateway.money import Money
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 
 def takes_what_is_left(account: Account) -> bool:

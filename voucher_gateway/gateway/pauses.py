@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from voucher_gateway.gateway.base import GatewayBase
-from voucher_gateway.shared_limits import AccountPause
+from voucher_gateway.limits.shared_limits import AccountPause
 
 
 class PauseVerbs(GatewayBase):

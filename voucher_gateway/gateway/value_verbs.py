@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.commands.value import CaptureReservation, IfHeld, RedeemVoucher, ReleaseReservation, ReserveValue
 from voucher_gateway.emulation.by_other_operations import refund_by_top_up
 from voucher_gateway.errors import InvalidRequest
@@ -24,6 +23,7 @@ from voucher_gateway.gateway.refunds import (
     refund_command_after_move,
     refundable_amount,
 )
+from voucher_gateway.limits.call_deadline import use_call_deadline
 from voucher_gateway.masking import Code, Pin, hide_refused_arguments
 from voucher_gateway.models.requests import nfc
 from voucher_gateway.models.results import (

@@ -24,8 +24,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from voucher_gateway.fork_safety import call_after_fork, renew_if_forked
 from voucher_gateway.html.document import MINUS, Chart, escape_unprintable, set_digit_gaps
+from voucher_gateway.process.fork_safety import call_after_fork, renew_if_forked
 
 _SIZE_INCHES: Final = (8.6, 3.1)
 _MAX_LABEL_WIDTH: Final = 18

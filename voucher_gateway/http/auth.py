@@ -19,10 +19,10 @@ from urllib.parse import urlencode
 
 import attrs
 
-from voucher_gateway import fork_safety
 from voucher_gateway.errors import AuthenticationFailed, ConfigurationError, MalformedResponse, ProviderUnavailable
 from voucher_gateway.http.messages import Response
 from voucher_gateway.masking import Masked, Secret, hide_frames
+from voucher_gateway.process import fork_safety
 from voucher_gateway.setting_types import SecretSource
 
 log: Final = logging.getLogger("voucher_gateway.http")

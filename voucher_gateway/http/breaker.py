@@ -21,12 +21,12 @@ from contextlib import contextmanager
 from datetime import UTC
 from typing import Final
 
-from voucher_gateway import fork_safety
-from voucher_gateway.call_deadline import seconds_within
 from voucher_gateway.errors import AccountPaused, ProviderUnavailable
 from voucher_gateway.http.outcome_table import TransportFailure
+from voucher_gateway.limits.call_deadline import seconds_within
+from voucher_gateway.limits.shared_limits import AccountPause, PauseSource
+from voucher_gateway.process import fork_safety
 from voucher_gateway.request_hooks import NEW_VERBS, is_resolving
-from voucher_gateway.shared_limits import AccountPause, PauseSource
 
 log: Final = logging.getLogger("voucher_gateway.http")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import attrs
 
-from voucher_gateway.call_deadline import call_deadline, moment_within
 from voucher_gateway.http.rate_limit import LocalPermits, RateLimit
 from voucher_gateway.http.settings import HttpSettings
+from voucher_gateway.limits.call_deadline import call_deadline, moment_within
+from voucher_gateway.limits.work_class import WorkClass, current_work_class
 from voucher_gateway.request_hooks import wait_for_rate_limit
-from voucher_gateway.work_class import WorkClass, current_work_class
 
 
 @attrs.define

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from voucher_gateway.call_deadline import moment_within
 from voucher_gateway.capabilities import KeyRules
 from voucher_gateway.errors import (
     AccessDenied,
@@ -41,6 +40,9 @@ from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.http.transport import USER_AGENT, Transport, TransportError
 from voucher_gateway.http.urls import register_base_url
 from voucher_gateway.instants import now
+from voucher_gateway.limits.call_deadline import moment_within
+from voucher_gateway.limits.shared_limits import SharedLimits
+from voucher_gateway.limits.work_class import current_work_class
 from voucher_gateway.masking import ErrorContext, Secret, drop_frames
 from voucher_gateway.outcome import Effect, Intent, require_voucher
 from voucher_gateway.request_hooks import (
@@ -50,10 +52,8 @@ from voucher_gateway.request_hooks import (
     notify_before_send,
 )
 from voucher_gateway.setting_types import SecretSource
-from voucher_gateway.shared_limits import SharedLimits
 from voucher_gateway.telemetry.calls import note_request, note_try
 from voucher_gateway.telemetry.tracing import request_span
-from voucher_gateway.work_class import current_work_class
 
 T = TypeVar("T")
 

@@ -28,9 +28,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.wait import wait_for_read
 
-from voucher_gateway.fork_safety import call_after_fork
 from voucher_gateway.http.request_deadline import DeadlineExceeded, RequestDeadline, current_deadline
 from voucher_gateway.http.resolver import look_up
+from voucher_gateway.process.fork_safety import call_after_fork
 
 # A time-out of zero would mean "do not wait", and raise another error.
 _MOMENT_S: Final = 0.001

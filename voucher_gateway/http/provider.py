@@ -13,9 +13,9 @@ from voucher_gateway.http.client import HttpClient
 from voucher_gateway.http.messages import Request, Response
 from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.instants import now
+from voucher_gateway.limits.shared_limits import SharedLimits
 from voucher_gateway.masking import ErrorContext, drop_frames
-from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.shared_limits import SharedLimits
+from voucher_gateway.provider.provider import VoucherProvider
 
 T = TypeVar("T")
 

@@ -20,10 +20,10 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway import fork_safety
 from voucher_gateway.errors import ProviderUnavailable
-from voucher_gateway.shared_limits import Backlog, PermitStore
-from voucher_gateway.work_class import WorkClass
+from voucher_gateway.limits.shared_limits import Backlog, PermitStore
+from voucher_gateway.limits.work_class import WorkClass
+from voucher_gateway.process import fork_safety
 
 _MICROSECONDS: Final = 1_000_000
 _SHARES: Final = {WorkClass.RECOVER: 0.75, WorkClass.RECONCILE: 0.5, WorkClass.MIGRATE: 0.25}

@@ -15,7 +15,7 @@ from typing import Final
 
 from urllib3.util.connection import allowed_gai_family
 
-from voucher_gateway.fork_safety import call_after_fork
+from voucher_gateway.process.fork_safety import call_after_fork
 
 LOOK_UP_WAIT_S: Final = 1.0
 """How long a fork waits for the look-ups of other threads, in seconds.

@@ -6,10 +6,10 @@ from typing import Any
 
 import attrs
 
-from voucher_gateway.call_deadline import is_finite_number
 from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.limits.call_deadline import is_finite_number
+from voucher_gateway.limits.work_class import WorkClass
 from voucher_gateway.setting_types import parse_base_url
-from voucher_gateway.work_class import WorkClass
 
 
 def _seconds(_: object, __: attrs.Attribute[Any], value: float) -> None:

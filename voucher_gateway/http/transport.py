@@ -21,7 +21,6 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import select_proxy
 from urllib3.util import Retry, parse_url
 
-from voucher_gateway import fork_safety
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.http.deadlines import DeadlineAdapter
 from voucher_gateway.http.exchange import (
@@ -36,9 +35,10 @@ from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.outcome_table import TransportFailure
 from voucher_gateway.http.request_deadline import DeadlineExceeded, RequestDeadline, request_deadline
 from voucher_gateway.http.settings import HttpSettings, ReplyLimits
+from voucher_gateway.limits.work_class import current_work_class
 from voucher_gateway.masking import drop_frames
+from voucher_gateway.process import fork_safety
 from voucher_gateway.setting_types import is_this_machine
-from voucher_gateway.work_class import current_work_class
 
 USER_AGENT: Final = "voucher-gateway"
 

@@ -15,7 +15,7 @@ from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable, Inva
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.restore_guard import RESTORED
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.storage.files import make_private
 
 log: Final = logging.getLogger("voucher_gateway.journal")

@@ -14,7 +14,6 @@ from typing import Any, Final
 import attrs
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.call_deadline import seconds_within
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal import rows
@@ -37,6 +36,7 @@ from voucher_gateway.journal.records import (
 )
 from voucher_gateway.journal.refunds import check_refund
 from voucher_gateway.journal.schema import JOURNAL
+from voucher_gateway.limits.call_deadline import seconds_within
 from voucher_gateway.masking import hide_arguments
 from voucher_gateway.models.results import RefundLimit, Release
 from voucher_gateway.outcome import Intent, Result

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from voucher_gateway.call_deadline import seconds_within
 from voucher_gateway.instants import parse_instant
 from voucher_gateway.journal import queries, rows, search
 from voucher_gateway.journal.holds import Hold, Holds
@@ -38,6 +37,7 @@ from voucher_gateway.journal.refunds import RefundSums, refund_sums
 from voucher_gateway.journal.restore_guard import RESTORED_AT, RestoreGuard
 from voucher_gateway.journal.schema import facts
 from voucher_gateway.journal.search import OperationFilter
+from voucher_gateway.limits.call_deadline import seconds_within
 from voucher_gateway.masking import Code
 from voucher_gateway.models.results import RefundLimit
 from voucher_gateway.models.voucher import Voucher

@@ -24,7 +24,7 @@ from voucher_gateway.journal.records import OperationTarget
 from voucher_gateway.journal.schema import accounts, adopted, moved, operations, pauses
 from voucher_gateway.masking import hide_arguments
 from voucher_gateway.outcome import Intent
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway.storage.statements import PreparedStatement

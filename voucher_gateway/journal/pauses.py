@@ -19,15 +19,15 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.call_deadline import seconds_within
 from voucher_gateway.errors import DatabaseUnavailable, InvalidRequest
-from voucher_gateway.fork_safety import register, renew_if_forked
 from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.schema import pauses
-from voucher_gateway.shared_limits import AccountPause
+from voucher_gateway.limits.call_deadline import seconds_within
+from voucher_gateway.limits.shared_limits import AccountPause
+from voucher_gateway.process.fork_safety import register, renew_if_forked
 from voucher_gateway.storage.clock import read_clock
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import lock_in_transaction

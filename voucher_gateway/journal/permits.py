@@ -13,9 +13,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from voucher_gateway.call_deadline import seconds_within
 from voucher_gateway.journal.schema import rates
-from voucher_gateway.shared_limits import Backlog
+from voucher_gateway.limits.call_deadline import seconds_within
+from voucher_gateway.limits.shared_limits import Backlog
 from voucher_gateway.storage.connections import BUSY_TIMEOUT_S
 from voucher_gateway.storage.engine import Database
 

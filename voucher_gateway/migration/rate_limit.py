@@ -6,8 +6,8 @@ import threading
 from collections.abc import Mapping
 
 from voucher_gateway.http.rate_limit import LocalPermits, RateLimit
-from voucher_gateway.shared_limits import PermitStore
-from voucher_gateway.work_class import current_work_class
+from voucher_gateway.limits.shared_limits import PermitStore
+from voucher_gateway.limits.work_class import current_work_class
 
 
 class Rates:

@@ -17,6 +17,7 @@ import attrs
 
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.limits.work_class import WorkClass, use_work_class
 from voucher_gateway.migration.file_accounts import (
     FILE_SUFFIXES,
     FileFormat,
@@ -36,8 +37,7 @@ from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.verify.checks import Difference
 from voucher_gateway.migration.verify.compare import SourceChange, changes_since_plan, compare_masked_file
 from voucher_gateway.migration.verify.verify import verify_plan
-from voucher_gateway.provider import SourceForm
-from voucher_gateway.work_class import WorkClass, use_work_class
+from voucher_gateway.provider.readings import SourceForm
 
 WORKERS: Final = 8
 """The default number of vouchers that are read or written at a time."""

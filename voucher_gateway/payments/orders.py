@@ -7,13 +7,13 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from voucher_gateway.call_deadline import check_wait, seconds_within
 from voucher_gateway.errors import InvalidRequest, PaymentConflict
 from voucher_gateway.instants import now
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.keys import new_id
 from voucher_gateway.journal.pruned import PAYMENT, require_name_not_pruned
 from voucher_gateway.journal.sealer import require_cryptography
+from voucher_gateway.limits.call_deadline import check_wait, seconds_within
 from voucher_gateway.models.requests import nfc, require_name
 from voucher_gateway.money import Money, positive
 from voucher_gateway.payments.allocation import AllocationName, AllocationOrder

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.errors import PaymentConflict
+from voucher_gateway.limits.call_deadline import use_call_deadline
 from voucher_gateway.masking import Code, Pin, hide_refused_arguments
 from voucher_gateway.models.requests import require_no_secret
 from voucher_gateway.models.voucher import Voucher

@@ -11,7 +11,7 @@ from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.results import Balance, Redemption, Refund, Release, Reservation
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

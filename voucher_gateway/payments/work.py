@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import attrs
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.call_deadline import seconds_within
 from voucher_gateway.errors import ConfigurationError, OperationInProgress, VoucherGatewayError
 from voucher_gateway.instants import now
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.fence import EpochFence, use_fence
+from voucher_gateway.limits.call_deadline import seconds_within
 from voucher_gateway.payments.events import KIND_OF_STATE, UNCOVERED, append_payment_event
 from voucher_gateway.payments.means import OtherMeans
 from voucher_gateway.payments.records import PaymentLeg, PaymentRecord

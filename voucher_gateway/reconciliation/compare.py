@@ -9,7 +9,7 @@ from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.models.results import History, Movement
 from voucher_gateway.models.voucher import MovementState
 from voucher_gateway.money import Money
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.reconciliation.findings import Finding, FindingKind
 
 

@@ -19,9 +19,10 @@ from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.leftovers import iterate_leftovers
 from voucher_gateway.journal.records import UNRESOLVED, OperationRecord, OperationState
 from voucher_gateway.journal.search import OperationFilter, iterate_operations, operation_ids_sent_since
+from voucher_gateway.limits.work_class import WorkClass, use_work_class
 from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.models.results import History
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.reconciliation.compare import (
     OperationWithNames,
     compare_voucher,
@@ -29,7 +30,6 @@ from voucher_gateway.reconciliation.compare import (
     foreign_movements,
 )
 from voucher_gateway.reconciliation.findings import Finding, FindingKind, Reconciliation
-from voucher_gateway.work_class import WorkClass, use_work_class
 
 OnProgress = Callable[[int, int], None]
 """Is called with the number of vouchers that were looked at, and with the number of all."""

@@ -18,7 +18,7 @@ from voucher_gateway.listing.page import ListingReport
 from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 WORKERS: Final = 8
 """The number of threads, if each voucher has to be read by itself."""

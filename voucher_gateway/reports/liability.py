@@ -11,12 +11,12 @@ import attrs
 
 from voucher_gateway.capabilities import Expiry
 from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.limits.work_class import WorkClass, use_work_class
 from voucher_gateway.listing.page import ListingReport
 from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
 from voucher_gateway.reports.balances import BalanceReader, VoucherBalance
 from voucher_gateway.reports.snapshots import Snapshot, Snapshots
-from voucher_gateway.work_class import WorkClass, use_work_class
 
 NO_END: Final = "no end"
 """The expiry of a voucher without an end of validity."""

@@ -12,6 +12,7 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import Declined, InvalidRequest, MalformedResponse, UnsupportedOperation, VoucherNotFound
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.iteration import ordered_map
+from voucher_gateway.limits.work_class import WorkClass, use_work_class
 from voucher_gateway.models.results import History, Movement
 from voucher_gateway.models.voucher import MovementState
 from voucher_gateway.money import Money
@@ -26,7 +27,6 @@ from voucher_gateway.reports.movements import (
 )
 from voucher_gateway.reports.roll_forward import MOST_NAMED, CurrencyRollForward, Line, RollForward, Unexplained
 from voucher_gateway.reports.snapshots import Snapshot, Snapshots, to_second
-from voucher_gateway.work_class import WorkClass, use_work_class
 
 
 @attrs.frozen

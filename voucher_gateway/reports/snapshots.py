@@ -17,14 +17,14 @@ from voucher_gateway.errors import DatabaseUnavailable, InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import format_instant
 from voucher_gateway.iteration import batched
+from voucher_gateway.limits.work_class import WorkClass, use_work_class
 from voucher_gateway.masking import hide_init_arguments
 from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.reports.balances import BalanceReader, VoucherBalance
 from voucher_gateway.reports.schema import SNAPSHOTS, balances, snapshots
 from voucher_gateway.storage.engine import Database
-from voucher_gateway.work_class import WorkClass, use_work_class
 
 log: Final = logging.getLogger("voucher_gateway.reports")
 

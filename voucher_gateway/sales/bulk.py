@@ -8,11 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from voucher_gateway.errors import InvalidRequest, UnsupportedOperation
+from voucher_gateway.limits.work_class import WorkClass, use_work_class
 from voucher_gateway.models.requests import NewVoucher, nfc
 from voucher_gateway.sales.desk import SalesDesk
 from voucher_gateway.sales.records import STOPPED
 from voucher_gateway.sales.sale import Sale
-from voucher_gateway.work_class import WorkClass, use_work_class
 
 MAX_BATCH_SIZE: Final = 1_000_000
 """The largest batch."""

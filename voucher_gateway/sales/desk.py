@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.call_deadline import check_wait
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.emulation.registry import unsupported_error
 from voucher_gateway.errors import (
@@ -25,6 +24,7 @@ from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import new_id
 from voucher_gateway.journal.pruned import SALE, require_name_not_pruned
+from voucher_gateway.limits.call_deadline import check_wait
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.requests import NewVoucher, nfc, require_name, require_no_secret
 from voucher_gateway.rules.amounts import AmountKind

@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, Self
 
-from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.errors import (
     DatabaseUnavailable,
     InvalidRequest,
@@ -16,6 +15,7 @@ from voucher_gateway.errors import (
     VoucherGatewayError,
 )
 from voucher_gateway.instants import format_micros, now
+from voucher_gateway.limits.call_deadline import use_call_deadline
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.money import Money
 from voucher_gateway.sales.codes import SaleCodes

@@ -11,7 +11,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.provider import INTERFACE
+from voucher_gateway.provider.declaration import INTERFACE
 from voucher_gateway.scaffold.names import Naming
 
 _SUFFIX: Final = ".jinja"

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from voucher_gateway.errors import DatabaseUnavailable, VoucherGatewayError
-from voucher_gateway.fork_safety import is_forked, renew_if_forked
+from voucher_gateway.process.fork_safety import is_forked, renew_if_forked
 from voucher_gateway.storage.files import DatabaseFile
 from voucher_gateway.storage.fork import track_sqlite, was_forked_mid_transaction
 from voucher_gateway.storage.statements import call_driver, execute_on_sqlite, keep_sqlite_driver, sqlite_driver

@@ -16,8 +16,8 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable
-from voucher_gateway.fork_safety import register, renew_if_forked
 from voucher_gateway.masking import hide_init_arguments
+from voucher_gateway.process.fork_safety import register, renew_if_forked
 from voucher_gateway.storage.connections import BUSY_TIMEOUT_S, SharedConnection, database_errors, pooled_transaction
 from voucher_gateway.storage.files import DatabaseFile
 from voucher_gateway.storage.fork import track_session

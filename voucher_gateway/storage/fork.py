@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-from voucher_gateway.fork_safety import call_after_fork
+from voucher_gateway.process.fork_safety import call_after_fork
 from voucher_gateway.storage.files import is_path_descriptor
 
 FORK_WAIT_S: Final = 5.0

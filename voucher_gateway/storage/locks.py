@@ -23,9 +23,9 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from voucher_gateway.call_deadline import moment_within, seconds_within
 from voucher_gateway.errors import DatabaseUnavailable, OperationInProgress
-from voucher_gateway.fork_safety import call_after_fork, renew_if_forked
+from voucher_gateway.limits.call_deadline import moment_within, seconds_within
+from voucher_gateway.process.fork_safety import call_after_fork, renew_if_forked
 from voucher_gateway.storage.connections import database_errors
 
 log: Final = logging.getLogger("voucher_gateway.storage")

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import psycopg
 
-from voucher_gateway.call_deadline import seconds_left
+from voucher_gateway.limits.call_deadline import seconds_left
 
 SHORTEST_WAIT_S: Final = 3.0
 """How long the server may take for one statement, also if the time of the call is over. It may record an outcome."""

@@ -16,7 +16,7 @@ from voucher_gateway.masking import Code
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.rules.codes import CodeRules
 from voucher_gateway.simulator import RunningSimulator, Simulator, load
 from voucher_gateway.testing.harness.fault_injection import UNDOCUMENTED

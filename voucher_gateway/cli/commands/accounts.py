@@ -15,7 +15,7 @@ from voucher_gateway.cli.tables import TableColumn, print_rows
 
 if TYPE_CHECKING:
     from voucher_gateway.config.account import AccountConfig
-    from voucher_gateway.shared_limits import AccountPause
+    from voucher_gateway.limits.shared_limits import AccountPause
 
 
 def init(

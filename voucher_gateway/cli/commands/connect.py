@@ -16,7 +16,7 @@ from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.masking import Secret
 
 if TYPE_CHECKING:
-    from voucher_gateway.provider import VoucherProvider
+    from voucher_gateway.provider.provider import VoucherProvider
 
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 

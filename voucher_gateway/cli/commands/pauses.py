@@ -14,7 +14,7 @@ from voucher_gateway.cli.tables import minute_of
 
 if TYPE_CHECKING:
     from voucher_gateway.config.loader import Config
-    from voucher_gateway.shared_limits import AccountPause
+    from voucher_gateway.limits.shared_limits import AccountPause
 
 
 def pause(

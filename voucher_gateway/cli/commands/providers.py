@@ -23,7 +23,7 @@ from voucher_gateway.rules.codes import CodeRules
 if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
     from voucher_gateway.conformance import Conformance
-    from voucher_gateway.provider import VoucherProvider
+    from voucher_gateway.provider.provider import VoucherProvider
     from voucher_gateway.registry import InstalledProvider
 
 _NONE = "no contract run"

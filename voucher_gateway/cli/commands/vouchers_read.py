@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import attrs
 import typer
 
-from voucher_gateway.call_deadline import use_call_deadline
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.arguments import parse_code, parse_filters, parse_instant_option, parse_pin, require_code
 from voucher_gateway.cli.context import DECLINED, NOT_DONE, cli_context_of
@@ -23,6 +22,7 @@ from voucher_gateway.cli.tables import (
     voucher_columns,
 )
 from voucher_gateway.errors import InvalidRequest
+from voucher_gateway.limits.call_deadline import use_call_deadline
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Status, Voucher
 

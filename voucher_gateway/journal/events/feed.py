@@ -13,12 +13,12 @@ from typing import Any, Final, Literal, Self, TypeAlias
 
 import sqlalchemy as sa
 
-from voucher_gateway.call_deadline import check_wait
 from voucher_gateway.errors import InvalidRequest, OperationInProgress
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.events.event import Event, EventPosition
 from voucher_gateway.journal.events.reader import PAGE, POLL_S, read_end, read_events
 from voucher_gateway.journal.schema import cursors
+from voucher_gateway.limits.call_deadline import check_wait
 from voucher_gateway.storage.engine import Database
 
 log: Final = logging.getLogger("voucher_gateway.events")

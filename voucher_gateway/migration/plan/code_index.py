@@ -17,7 +17,7 @@ from voucher_gateway.listing.digest_set import DigestSet
 from voucher_gateway.listing.duplicate_finder import DuplicateFinder
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.rate_limit import Rates
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 FINGERPRINT_SCOPE: Final = "move"
 """Replaces provider and host, so that fingerprints can be compared between vendors."""

@@ -11,6 +11,7 @@ from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.limits.work_class import WorkClass, use_work_class
 from voucher_gateway.migration.plan.assess import Target
 from voucher_gateway.migration.plan.estimate import Estimate, own_time, requests_of
 from voucher_gateway.migration.plan.measure import commit_time_of, load_of
@@ -22,8 +23,7 @@ from voucher_gateway.migration.plan.route import MigrationRoute, choose_route
 from voucher_gateway.migration.plan.scan import IdSet, SourceScanner
 from voucher_gateway.migration.plan.totals import TotalsBuilder
 from voucher_gateway.migration.schema import ids_of_moved_vouchers
-from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.work_class import WorkClass, use_work_class
+from voucher_gateway.provider.provider import VoucherProvider
 
 
 @use_work_class(WorkClass.MIGRATE)

@@ -16,7 +16,7 @@ from voucher_gateway.errors import DatabaseUnavailable
 from voucher_gateway.migration.plan.estimate import AccountLoad
 from voucher_gateway.migration.schema import SCHEMA
 from voucher_gateway.models.requests import VoucherQuery
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.storage.engine import Database
 
 _PROBES: Final = 3

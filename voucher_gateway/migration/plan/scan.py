@@ -27,7 +27,7 @@ from voucher_gateway.migration.plan.spoiled_codes import SpoiledCodes
 from voucher_gateway.migration.rate_limit import Rates
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 _TWICE: Final = "the source has its code twice"
 _MOVED: Final = "another plan moves it, or has moved it"

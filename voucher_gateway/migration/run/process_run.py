@@ -20,6 +20,7 @@ from voucher_gateway.errors import (
     DatabaseUnavailable,
     VoucherGatewayError,
 )
+from voucher_gateway.limits.work_class import WorkClass, use_work_class
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.mover import VoucherMover
 from voucher_gateway.migration.run.progress import log, log_result
@@ -27,7 +28,6 @@ from voucher_gateway.migration.run.rows import MoveResult, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.schema import PlanState, RowState
 from voucher_gateway.request_hooks import use_rate_limiter
-from voucher_gateway.work_class import WorkClass, use_work_class
 
 TICK_S: Final = 0.25
 """Results are written, a pause is noticed and progress is reported this often."""

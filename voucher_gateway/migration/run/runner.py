@@ -10,6 +10,7 @@ from typing import Final
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import now
+from voucher_gateway.limits.work_class import WorkClass, use_work_class
 from voucher_gateway.migration.plan.losses import require_accepted_risks
 from voucher_gateway.migration.plan.plan_file import Plan, open_plan
 from voucher_gateway.migration.run.context import MigrationContext
@@ -21,7 +22,6 @@ from voucher_gateway.migration.run.progress import OnProgress, RunReport, run_de
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run_records import record_run
 from voucher_gateway.migration.schema import RUNNABLE, PlanState, Work
-from voucher_gateway.work_class import WorkClass, use_work_class
 
 _ROLLED_BACK: Final = "this plan was rolled back and cannot be run again; make a new plan"
 _ONE_PROCESS: Final = (

@@ -10,7 +10,7 @@ from typing import Final
 
 from voucher_gateway.errors import ProviderUnavailable, RateLimited
 from voucher_gateway.migration.run.context import MigrationContext
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 _PATIENCE_S: Final = 15.0
 _PAUSES_S: Final = (0.2, 1.0)

@@ -18,7 +18,7 @@ from voucher_gateway.migration.plan.plan_file import Plan
 from voucher_gateway.migration.run.context import journal_of
 from voucher_gateway.migration.verify.checks import Difference, DifferenceKind
 from voucher_gateway.models.voucher import Status, Voucher
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 _ADDED: Final = "it did not exist when the plan was made"
 

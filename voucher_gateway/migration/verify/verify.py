@@ -17,6 +17,7 @@ import attrs
 
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import format_micros
+from voucher_gateway.limits.work_class import WorkClass, use_work_class
 from voucher_gateway.migration.plan.plan_file import Plan, open_plan
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.state import MigrationState
@@ -30,7 +31,6 @@ from voucher_gateway.migration.verify.readers import read_source, read_target
 from voucher_gateway.migration.verify.shifted_ends import ShiftedEnd, ShiftedEnds, ShiftedEndStore
 from voucher_gateway.migration.verify.store import UnreadableVoucher, VerificationStore
 from voucher_gateway.money import Money
-from voucher_gateway.work_class import WorkClass, use_work_class
 
 _MOST_UNREADABLE: Final = 1000
 

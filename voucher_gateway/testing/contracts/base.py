@@ -9,7 +9,7 @@ import pytest
 
 from voucher_gateway.conformance import Level
 from voucher_gateway.models.voucher import Status
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
 from voucher_gateway.testing.promises.promise import Promise

@@ -12,7 +12,7 @@ import attrs
 from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.outcome import Intent
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
 from voucher_gateway.testing.promises.checks import PromiseViolation, require

@@ -27,7 +27,7 @@ from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.transport import Transport
 from voucher_gateway.journal.journal import Journal, open_journal
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.testing.harness.calls import AccountClient

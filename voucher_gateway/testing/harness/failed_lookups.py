@@ -11,7 +11,7 @@ import attrs
 
 from voucher_gateway.masking import Code
 from voucher_gateway.outcome import Intent, Outcome
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 
 _FAULTS: Final = ("error-before", "unauthorized", "not-json", "truncate")

@@ -17,7 +17,7 @@ from voucher_gateway.capabilities import Operation, RepeatSafety
 from voucher_gateway.errors import OutcomeUnknown, Ticket, VoucherGatewayError
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Intent, Outcome
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.harness.calls import BeforeSendRecorder, changing_requests, native_changes
 from voucher_gateway.testing.harness.cases import OperationCase, make_case
 from voucher_gateway.testing.harness.failed_lookups import FailedLookup, with_failing_lookups

@@ -14,7 +14,7 @@ from voucher_gateway.instants import parse_instant
 from voucher_gateway.masking import Code
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.promises.checks import require
 

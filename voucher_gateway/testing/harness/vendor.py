@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 import attrs
 
 from voucher_gateway.config.provider_settings import ConfigProblems, read_settings
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 
 
 def account_table(

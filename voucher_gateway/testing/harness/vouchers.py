@@ -21,7 +21,7 @@ from voucher_gateway.models.requests import NewVoucher, VoucherChanges
 from voucher_gateway.models.results import Redemption, Reservation
 from voucher_gateway.models.voucher import Interval, Status, Validity, Voucher
 from voucher_gateway.money import Money, exponent
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.harness.ledger import LedgerSnapshot
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.promises.checks import MissingTestData, fail, require

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from voucher_gateway.errors import VoucherGatewayError
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.testing.promises import PROMISES
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import AccessDenied, MalformedResponse, NotExecuted, VoucherGatewayError
 from voucher_gateway.models.voucher import Voucher
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.calls import native_changes
 from voucher_gateway.testing.harness.cases import OperationCase, make_case

@@ -10,7 +10,7 @@ from typing import Final
 
 from voucher_gateway.capabilities import Operation, RepeatSafety
 from voucher_gateway.errors import VoucherGatewayError
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway.testing.contracts.effects.outcomes import EffectsContract
 from voucher_gateway.testing.contracts.effects.references import MONEY

@@ -14,7 +14,7 @@ from voucher_gateway.errors import Ticket, VoucherGatewayError
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Intent, voucher_id_of
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway.testing.contracts.base import SpendContract
 from voucher_gateway.testing.harness.calls import (

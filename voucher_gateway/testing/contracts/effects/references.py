@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from voucher_gateway.capabilities import Operation, RepeatSafety
 from voucher_gateway.errors import Declined, DuplicateCode, InvalidRequest, ReferenceConflict
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import SpendContract
 from voucher_gateway.testing.harness.calls import expect_error, native_changes
 from voucher_gateway.testing.harness.cases import ORDER, OperationCase, make_case

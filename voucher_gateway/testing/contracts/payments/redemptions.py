@@ -20,7 +20,7 @@ from voucher_gateway.masking import Pin
 from voucher_gateway.models.results import Redemption, Reservation
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import SpendContract
 from voucher_gateway.testing.contracts.vouchers.changes import other_currency
 from voucher_gateway.testing.harness.calls import expect_error, expect_no_request

@@ -10,7 +10,7 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import AlreadyRefunded, InsufficientValue, InvalidRequest, Rejected, UnsupportedOperation
 from voucher_gateway.models.results import Redemption, Refund
 from voucher_gateway.money import Money
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import SpendContract
 from voucher_gateway.testing.harness.calls import BeforeSendRecorder, expect_error, expect_no_request, native_changes
 from voucher_gateway.testing.harness.cases import make_case

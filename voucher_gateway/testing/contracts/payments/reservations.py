@@ -21,7 +21,7 @@ from voucher_gateway.errors import (
     VoucherNotFound,
 )
 from voucher_gateway.models.results import Reservation
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import SpendContract
 from voucher_gateway.testing.contracts.payments.redemptions import check_taken_amount, check_tax
 from voucher_gateway.testing.harness.calls import expect_error, expect_no_request

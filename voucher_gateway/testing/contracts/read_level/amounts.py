@@ -16,7 +16,7 @@ from voucher_gateway.errors import InvalidRequest, MalformedResponse, VoucherGat
 from voucher_gateway.models.results import Balance
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money, exponent
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import ExpectedVoucher, can, check_money, ledger_vouchers, readings
 from voucher_gateway.testing.harness.reply_changes import each_leaf, one_word

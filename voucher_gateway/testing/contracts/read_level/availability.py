@@ -21,7 +21,7 @@ from voucher_gateway.errors import (
 )
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.results import History
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import (

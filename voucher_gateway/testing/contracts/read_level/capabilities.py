@@ -15,7 +15,8 @@ from voucher_gateway.errors import AccessDenied, ConfigurationError, Unsupported
 from voucher_gateway.models.requests import NewVoucher, VoucherChanges, VoucherQuery
 from voucher_gateway.models.results import Redemption, Reservation
 from voucher_gateway.money import Money
-from voucher_gateway.provider import INTERFACE, VoucherProvider
+from voucher_gateway.provider.declaration import INTERFACE
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.registry import declares_interface
 from voucher_gateway.rules.amounts import AmountRules
 from voucher_gateway.setting_types import SecretSource

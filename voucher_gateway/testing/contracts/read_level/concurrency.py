@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import Final
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import can, check_money, check_voucher, ledger_vouchers
 from voucher_gateway.testing.harness.vendor import VendorUnderTest

@@ -13,7 +13,7 @@ from voucher_gateway.errors import ConfigurationError, InvalidRequest, Unsupport
 from voucher_gateway.instants import now
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Status, Voucher
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import by_id, check_voucher, ledger_vouchers
 from voucher_gateway.testing.harness.vendor import IMPATIENT, PAGE_SIZE, VendorUnderTest, select_settings

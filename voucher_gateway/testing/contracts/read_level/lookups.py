@@ -16,7 +16,7 @@ from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.presentation import Presentation
 from voucher_gateway.models.results import History, Movement
 from voucher_gateway.models.voucher import MovementKind, MovementState, Status, Voucher
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import (
     ExpectedVoucher,

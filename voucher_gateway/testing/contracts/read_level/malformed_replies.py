@@ -11,7 +11,7 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import MalformedResponse, VoucherGatewayError, VoucherNotFound
 from voucher_gateway.models.results import Balance
 from voucher_gateway.models.voucher import Medium, Status, Voucher
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import (
     ExpectedVoucher,

@@ -19,7 +19,7 @@ from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import SpendContract
 from voucher_gateway.testing.contracts.payments.redemptions import spend_calls
 from voucher_gateway.testing.contracts.vouchers.changes import other_currency

@@ -12,7 +12,7 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import MalformedResponse
 from voucher_gateway.instants import parse_instant
 from voucher_gateway.models.results import History
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.contracts.read_level.amounts import calls_of
 from voucher_gateway.testing.harness.ledger import can, ledger_vouchers, readings

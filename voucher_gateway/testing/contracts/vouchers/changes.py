@@ -21,7 +21,7 @@ from voucher_gateway.errors import (
 from voucher_gateway.models.requests import VoucherChanges
 from voucher_gateway.models.voucher import Interval, Status, Validity
 from voucher_gateway.money import Money
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import SpendContract
 from voucher_gateway.testing.harness.calls import expect_error
 from voucher_gateway.testing.harness.ledger import GONE, VALUE

@@ -19,7 +19,7 @@ from voucher_gateway.masking import Code
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import Interval, Medium, Status, Validity, Voucher
 from voucher_gateway.money import Money, exponent
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.rules.codes import CodeRules
 from voucher_gateway.testing.contracts.base import SpendContract
 from voucher_gateway.testing.harness.calls import CaughtError, expect_error, expect_no_request

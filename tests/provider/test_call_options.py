@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from voucher_gateway.call_options import check_options, current_options, parse_options, use_call_options
 from voucher_gateway.capabilities import Operation, OptionRule, OptionType, OptionValue
 from voucher_gateway.errors import InvalidRequest, Ticket
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Intent, option_notes
+from voucher_gateway.provider.call_options import check_options, current_options, parse_options, use_call_options
 
 RULES = (
     OptionRule(name="location", operations=frozenset({Operation.REDEEM, Operation.ISSUE}), max_length=8),

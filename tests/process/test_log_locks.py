@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.forked_child import run_in_child
-from voucher_gateway import log_locks
+from voucher_gateway.process import log_locks
 
 LOG = logging.getLogger("tests.log_locks")
 

@@ -16,9 +16,9 @@ import weakref
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from voucher_gateway.log_locks import hold_log_handlers, release_log_handlers
+from voucher_gateway.process.log_locks import hold_log_handlers, release_log_handlers
 
-log: Final = logging.getLogger(__name__)
+log: Final = logging.getLogger("voucher_gateway.fork_safety")
 
 
 class Renewable(Protocol):

@@ -27,7 +27,8 @@ from voucher_gateway.models.results import Balance, Redemption, Reservation
 from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect, Intent
-from voucher_gateway.provider import ValueReading, VoucherProvider
+from voucher_gateway.provider.provider import VoucherProvider
+from voucher_gateway.provider.readings import ValueReading
 from voucher_gateway.rules.codes import CodeRules
 
 EUR = Money("10.53", "EUR")

@@ -6,14 +6,12 @@ import abc
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
-import attrs
-
-from voucher_gateway.call_options import current_options
-from voucher_gateway.capabilities import AccountCheck, Capabilities, Operation, RepeatSafety, Support
+from voucher_gateway.capabilities import AccountCheck, Capabilities, Operation, Support
 from voucher_gateway.errors import ConfigurationError, MalformedResponse, UnsupportedOperation
 from voucher_gateway.instants import now
+from voucher_gateway.limits.shared_limits import SharedLimits
 from voucher_gateway.masking import Code, Pin, Secret
 from voucher_gateway.models.presentation import Presentation
 from voucher_gateway.models.requests import NewVoucher, VoucherChanges, VoucherQuery
@@ -21,52 +19,12 @@ from voucher_gateway.models.results import Balance, Deletion, History, Redemptio
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect, Intent, Outcome, option_notes, part_notes
-from voucher_gateway.shared_limits import SharedLimits
+from voucher_gateway.provider.call_options import current_options
+from voucher_gateway.provider.declaration import INTERFACE, check_declaration
+from voucher_gateway.provider.readings import SourceForm, ValueReading
 
 if TYPE_CHECKING:
     from voucher_gateway.listing.listing import Listing
-
-INTERFACE: Final = 1
-"""The version of this interface. A provider declares the one that it was built for."""
-
-OLDEST_INTERFACE: Final = 1
-"""The oldest version for which a provider may be built. A version is accepted for one release after it was replaced."""
-
-_ALWAYS: Final = frozenset({Operation.FIND, Operation.GET})
-
-
-@attrs.frozen(kw_only=True)
-class ValueReading:
-    """A voucher's value as it can be read and overwritten, for emulations.
-
-    Attributes:
-        voucher_id: the voucher.
-        value: the value that can be overwritten.
-        remaining: what is left to spend.
-        valid_until: the end of validity.
-        passthrough: the other data that the provider must write back unchanged.
-        code: the code that the reading shows, where the vendor shows it: an emulation compares it with the caller's.
-    """
-
-    voucher_id: str
-    value: Money
-    remaining: Money
-    valid_until: datetime | None = None
-    passthrough: Any = attrs.field(default=None, repr=False)
-    code: Code | None = attrs.field(default=None, repr=False)
-
-
-@attrs.frozen(kw_only=True)
-class SourceForm:
-    """How the data of an account is read, if it is not the reply of a vendor but a file of the user.
-
-    Attributes:
-        sentences: what a person has to confirm about it.
-        settings: the settings of the account by which it is read in the same way again.
-    """
-
-    sentences: tuple[str, ...] = ()
-    settings: Mapping[str, object] = attrs.field(factory=dict, hash=False)
 
 
 class VoucherProvider(abc.ABC):
@@ -98,7 +56,7 @@ class VoucherProvider(abc.ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if hasattr(cls, "declared"):  # inherited too: a subclass may override more
-            _check_declaration(cls)
+            check_declaration(cls, VoucherProvider)
 
     def __init__(self, account: str, settings: Any) -> None:
         """Make the provider for one account.
@@ -414,34 +372,3 @@ class VoucherProvider(abc.ABC):
             account=self.account,
             operation=operation.value,
         )
-
-
-def _check_declaration(cls: type[VoucherProvider]) -> None:
-    """Refuse a class whose declaration and methods differ, when it is defined."""
-    wrong = []
-    for operation in Operation:
-        overridden = getattr(cls, operation.value) is not getattr(VoucherProvider, operation.value)
-        claimed = cls.declared.of(operation).support is Support.NATIVE
-        if operation in _ALWAYS:
-            if not claimed:
-                wrong.append(f"{operation.value} must be declared native")
-        elif claimed and not overridden and operation is not Operation.BALANCE:  # which calls find
-            wrong.append(f"{operation.value} is declared native but not overridden")
-        elif overridden and not claimed:
-            wrong.append(f"{operation.value} is overridden but not declared native")
-    for name, claimed in (
-        ("read_value", cls.declared.can_overwrite_value),
-        ("write_value", cls.declared.can_overwrite_value),
-        ("resolve", bool(cls.declared.resolvable)),
-    ):
-        overridden = getattr(cls, name) is not getattr(VoucherProvider, name)
-        declaration = "resolvable" if name == "resolve" else "can_overwrite_value"
-        if claimed and not overridden:
-            wrong.append(f"{declaration} is declared but {name} is not overridden")
-        elif overridden and not claimed:
-            wrong.append(f"{name} is overridden but {declaration} is not declared")
-    keyed = [name.value for name, how in cls.declared.operations.items() if how.repeat is RepeatSafety.VENDOR_KEY]
-    if keyed and cls.declared.keys is None:
-        wrong.append(f"{keyed[0]} is declared to have a vendor key but keys=KeyRules(...) is missing")
-    if wrong:
-        raise ConfigurationError(f"provider {cls.__name__}: " + "; ".join(wrong))

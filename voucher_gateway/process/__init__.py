@@ -1,0 +1,1 @@
+"""What belongs to one process: what a forked child renews, and the locks of log handlers."""

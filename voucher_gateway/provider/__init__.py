@@ -1,0 +1,1 @@
+"""The one interface to every vendor, which each provider implements."""
