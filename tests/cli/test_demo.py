@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from voucher_gateway.cli.commands import demo_script
-from voucher_gateway.cli.commands.demo_runner import Demo
+from voucher_gateway.cli.commands.demo import script
+from voucher_gateway.cli.commands.demo.runner import Demo
 from voucher_gateway.provider_api import Money
 
 
@@ -54,7 +54,7 @@ def test_the_demo_pays_an_order_with_vouchers_of_both_vendors_and_a_card(run: An
 
 
 def test_the_demo_without_the_extra_for_payments_says_so(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voucher_gateway.cli.commands.demo.find_spec", {}.get)
+    monkeypatch.setattr("voucher_gateway.cli.commands.demo.demo.find_spec", {}.get)
     out = run("demo").done().out
     assert "With voucher-gateway[payments], the demo also pays an order" in out
     assert "gateway.payment(" not in out
@@ -84,7 +84,7 @@ def test_every_call_of_the_script_is_shown_as_it_stands(run: Any) -> None:
     shown = [event["call"] for event in run("--json", "demo").done().objects if "call" in event]
     calls = [
         ast.unparse(node)
-        for step in demo_script.STEPS + demo_script.PAYMENT_STEPS
+        for step in script.STEPS + script.PAYMENT_STEPS
         for node in ast.walk(ast.parse(inspect.getsource(step)))
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(("gateway.", "Gateway."))
     ]

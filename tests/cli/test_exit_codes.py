@@ -166,7 +166,7 @@ def test_our_bug_is_70_in_one_line_without_the_payload(
     assert "Traceback" not in ran.err
     monkeypatch.setenv("VOUCHER_GATEWAY_DEBUG", "1")
     debugged = run("balance", "shop", CODE)
-    assert "voucher_gateway/cli/commands/vouchers_read.py" in debugged.err
+    assert "voucher_gateway/cli/commands/vouchers/read.py" in debugged.err
     assert CODE not in ran.err + debugged.err
     assert run("--json", "balance", "shop", CODE).error["error"] == "InternalError"
 

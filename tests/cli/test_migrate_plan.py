@@ -12,7 +12,7 @@ import requests
 
 from tests.cli.conftest import Configure, Run
 from voucher_gateway.cli.arguments import parse_length
-from voucher_gateway.cli.commands.migrate_plan import rates_from
+from voucher_gateway.cli.commands.migrate.plan import rates_from
 from voucher_gateway.migration import read_summary, read_vouchers
 from voucher_gateway.provider_api import InvalidRequest
 from voucher_gateway.simulator import RunningSimulator

@@ -22,116 +22,128 @@ Panels = Mapping[str, Mapping[str, tuple[str, str]]]
 
 _OPERATIONS: Final[Panels] = {
     "Commands": {
-        "list": ("operations:list_operations", "List the operations of the journal, the newest first."),
-        "show": ("operations:show_operation", "Show one operation: its outcome, its attempts and its result."),
-        "decide": ("decide:decide", "Record what a person found out about an operation that stays unknown."),
-        "backup": ("operations:backup", "Copy an SQLite journal into a file, while it is in use."),
+        "list": ("journal.operations:list_operations", "List the operations of the journal, the newest first."),
+        "show": ("journal.operations:show_operation", "Show one operation: its outcome, its attempts and its result."),
+        "decide": ("journal.decide:decide", "Record what a person found out about an operation that stays unknown."),
+        "backup": ("journal.operations:backup", "Copy an SQLite journal into a file, while it is in use."),
     }
 }
 _JOURNAL: Final[Panels] = {
     "Commands": {
-        "prune": ("journal:prune", "Remove the details of operations, payments and sales that are over and old."),
-        "archive": ("journal:archive", "Write what a prune would remove into a new file."),
-        "forget": ("journal:forget", "Erase what the journal has of one order, for data protection."),
-        "status": ("journal:status", "Show how large the journal is, how far it reaches back, and its schemas."),
-        "upgrade": ("journal:upgrade", "Upgrade the tables of the journal to this version, or say what is due."),
+        "prune": (
+            "journal.upkeep:prune",
+            "Remove the details of operations, payments and sales that are over and old.",
+        ),
+        "archive": ("journal.upkeep:archive", "Write what a prune would remove into a new file."),
+        "forget": ("journal.upkeep:forget", "Erase what the journal has of one order, for data protection."),
+        "status": ("journal.upkeep:status", "Show how large the journal is, how far it reaches back, and its schemas."),
+        "upgrade": ("journal.upkeep:upgrade", "Upgrade the tables of the journal to this version, or say what is due."),
     }
 }
 _AUDIT: Final[Panels] = {
     "Commands": {
         "verify": (
-            "audit:verify",
+            "journal.audit:verify",
             "Find rows of the journal that were changed, removed or inserted by something else than this library.",
         ),
         "anchor": (
-            "audit:anchor",
+            "journal.audit:anchor",
             "Print one line that shows later whether the journal was replaced by an older copy.",
         ),
     }
 }
 _PAYMENTS: Final[Panels] = {
     "Commands": {
-        "list": ("payments:list_payments", "List the payments of orders, the newest first."),
-        "show": ("payments:show_payment", "Show the payment of an order: its legs, its refunds and its operations."),
+        "list": ("orders.payments:list_payments", "List the payments of orders, the newest first."),
+        "show": (
+            "orders.payments:show_payment",
+            "Show the payment of an order: its legs, its refunds and its operations.",
+        ),
         "resume": (
-            "payments:resume",
+            "orders.payments:resume",
             "Continue what was begun with a payment: an authorization, a capture, a cancellation or a refund.",
         ),
-        "cancel": ("payments:cancel", "Cancel a payment: release what is held, and give back what was taken."),
-        "refund": ("payments:refund", "Give an amount of a captured payment back, or go on with that."),
+        "cancel": ("orders.payments:cancel", "Cancel a payment: release what is held, and give back what was taken."),
+        "refund": ("orders.payments:refund", "Give an amount of a captured payment back, or go on with that."),
     }
 }
 _MIGRATE: Final[Panels] = {
     "Commands": {
         "plan": (
-            "migrate_plan:plan",
+            "migrate.plan:plan",
             "Plan how the vouchers of SOURCE go to TARGET, and say what becomes of each.",
         ),
         "run": (
-            "migrate_run:run",
+            "migrate.run:run",
             "Carry a plan out, or go on where it was broken off: killed at any moment, nothing is moved twice or lost.",
         ),
         "status": (
-            "migrate_status:status",
+            "migrate.status:status",
             "Say how far a plan is: what stands where, in money, what is in doubt, and who works on it now.",
         ),
         "pause": (
-            "migrate_status:pause",
+            "migrate.status:pause",
             "Stop all processes that work on a plan, on every machine, after the vouchers that are in progress.",
         ),
         "verify": (
-            "migrate_verify:verify",
+            "migrate.verify:verify",
             "Read both sides again and prove it, without asking the run's own records.",
         ),
         "certificate": (
-            "migrate_certificate:certificate",
+            "migrate.certificate:certificate",
             "Certify a migration for people who sign: the whole source, the target, the difference, and who did what.",
         ),
         "codes": (
-            "migrate_codes:codes",
+            "migrate.codes:codes",
             "List the vouchers that were moved under another code, for letters to their owners.",
         ),
         "rollback": (
-            "migrate_run:rollback",
+            "migrate.run:rollback",
             "Bring back to the source what was moved, and list what cannot be brought back and why: spent since, say.",
         ),
     }
 }
 _SELL: Final[Panels] = {
     "Commands": {
-        "prepare": ("sell:prepare", "Open the sale of a voucher, and issue the voucher inactive."),
-        "fulfil": ("sell:fulfil", "Make the voucher of a sale spendable, after the payment."),
+        "prepare": ("orders.sell:prepare", "Open the sale of a voucher, and issue the voucher inactive."),
+        "fulfil": ("orders.sell:fulfil", "Make the voucher of a sale spendable, after the payment."),
         "delivered": (
-            "sell:delivered",
+            "orders.sell:delivered",
             "Say that the buyer has the code, or that the printer has all codes of a batch.",
         ),
         "revoke": (
-            "sell:revoke",
+            "orders.sell:revoke",
             "Stop the voucher of a sale from being spent, and say what was spent until then: the shop's loss.",
         ),
-        "restore": ("sell:restore", "Take a revocation back, such as after a chargeback that the shop won."),
-        "show": ("sell:show", "Show a sale: how far it is, why it waits, and its code until that was delivered."),
-        "list": ("sell:list_sales", "List the sales, the newest first."),
+        "restore": ("orders.sell:restore", "Take a revocation back, such as after a chargeback that the shop won."),
+        "show": (
+            "orders.sell:show",
+            "Show a sale: how far it is, why it waits, and its code until that was delivered.",
+        ),
+        "list": ("orders.sell:list_sales", "List the sales, the newest first."),
         "batch": (
-            "sell_batch:batch",
+            "orders.sell_batch:batch",
             "Make COUNT equal vouchers, such as for a printer, and write their codes into a file.",
         ),
     }
 }
 _ACCOUNTS: Final[Panels] = {
     "Commands": {
-        "list": ("accounts:accounts", "List the accounts of the configuration, with their providers and logins."),
+        "list": (
+            "accounts.accounts:accounts",
+            "List the accounts of the configuration, with their providers and logins.",
+        ),
         "pause": (
-            "pauses:pause",
+            "accounts.pauses:pause",
             "Pause an account: within 5 seconds, no process with this journal begins anything new at its vendor.",
         ),
-        "resume": ("pauses:resume", "End the pause of an account."),
+        "resume": ("accounts.pauses:resume", "End the pause of an account."),
     }
 }
 _EVENTS: Final[Panels] = {
     "Commands": {
-        "list": ("events:list_events", "List what happened, the oldest event first."),
-        "follow": ("events:follow_events", "Print what happens, event by event, until it is stopped."),
+        "list": ("journal.events:list_events", "List what happened, the oldest event first."),
+        "follow": ("journal.events:follow_events", "Print what happens, event by event, until it is stopped."),
     }
 }
 GROUPS: Final[Mapping[str, Panels]] = {
@@ -151,43 +163,49 @@ _DEFAULTS: Final = {"accounts": "list"}
 
 COMMANDS: Final[Panels] = {
     "Start here": {
-        "demo": ("demo:demo", "Show the guarantees of this library with two simulated vendors, in a few seconds."),
-        "init": ("accounts:init", "Write a first configuration, with comments."),
+        "demo": ("demo.demo:demo", "Show the guarantees of this library with two simulated vendors, in a few seconds."),
+        "init": ("accounts.accounts:init", "Write a first configuration, with comments."),
         "accounts": ("", "List the accounts of the configuration, and pause and resume them."),
-        "providers": ("providers:providers", "List the installed providers, and what each vendor can do."),
-        "doctor": ("doctor:doctor", "Test the accounts and the journal: reachable, credentials, rights, clock."),
-        "connect": ("connect:connect", "Exchange the PIN that a vendor shows for a login, and print the account."),
-        "simulate": ("simulate:simulate", "Run a simulator of a vendor's API on this machine until interrupted."),
-        "new-provider": ("providers:new_provider", "Create a project for a provider of another vendor."),
+        "providers": ("accounts.providers:providers", "List the installed providers, and what each vendor can do."),
+        "doctor": (
+            "accounts.doctor:doctor",
+            "Test the accounts and the journal: reachable, credentials, rights, clock.",
+        ),
+        "connect": (
+            "accounts.connect:connect",
+            "Exchange the PIN that a vendor shows for a login, and print the account.",
+        ),
+        "simulate": ("demo.simulate:simulate", "Run a simulator of a vendor's API on this machine until interrupted."),
+        "new-provider": ("accounts.providers:new_provider", "Create a project for a provider of another vendor."),
     },
     "Look": {
-        "list": ("vouchers_read:list_vouchers", "List the vouchers of an account."),
-        "show": ("vouchers_read:show", "Show everything that is known of one voucher, by --id or by --code."),
-        "find": ("vouchers_read:find", "Find out which account a code belongs to."),
-        "check": ("check:check", "Check a code that a customer typed, with limits against guessing."),
-        "balance": ("vouchers_read:balance", "Show what a voucher is worth now, and until when."),
-        "history": ("vouchers_read:history", "List what happened to a voucher, the oldest first."),
-        "explain": ("explain:explain", "Say in one sentence why a voucher does not work, and tell its story."),
-        "presentation": ("vouchers_read:presentation", "Show how the seller presents a voucher, for printing it."),
+        "list": ("vouchers.read:list_vouchers", "List the vouchers of an account."),
+        "show": ("vouchers.read:show", "Show everything that is known of one voucher, by --id or by --code."),
+        "find": ("vouchers.read:find", "Find out which account a code belongs to."),
+        "check": ("vouchers.check:check", "Check a code that a customer typed, with limits against guessing."),
+        "balance": ("vouchers.read:balance", "Show what a voucher is worth now, and until when."),
+        "history": ("vouchers.read:history", "List what happened to a voucher, the oldest first."),
+        "explain": ("vouchers.explain:explain", "Say in one sentence why a voucher does not work, and tell its story."),
+        "presentation": ("vouchers.read:presentation", "Show how the seller presents a voucher, for printing it."),
         "report": ("report:report", "Report what is owed on vouchers, by account, currency, expiry and age."),
         "snapshot": ("report:snapshot", "Store the balances of all vouchers as they are now, for later reports."),
     },
     "Issue": {
         "sell": ("", "Sell vouchers: prepare, fulfil after the payment, deliver once, revoke, and in bulk."),
-        "issue": ("vouchers_write:issue", "Issue a voucher (vendors: create)."),
-        "activate": ("vouchers_write:activate", "Make a voucher spendable (JTL: status)."),
-        "deactivate": ("vouchers_write:deactivate", "Stop a voucher from being spent (JTL: status)."),
-        "update": ("vouchers_write:update", "Change the data of a voucher, never its value."),
-        "top-up": ("vouchers_write:top_up", "Add value to a voucher (JTL: recharge)."),
-        "delete": ("vouchers_write:delete", "Delete a voucher permanently."),
+        "issue": ("vouchers.write:issue", "Issue a voucher (vendors: create)."),
+        "activate": ("vouchers.write:activate", "Make a voucher spendable (JTL: status)."),
+        "deactivate": ("vouchers.write:deactivate", "Stop a voucher from being spent (JTL: status)."),
+        "update": ("vouchers.write:update", "Change the data of a voucher, never its value."),
+        "top-up": ("vouchers.write:top_up", "Add value to a voucher (JTL: recharge)."),
+        "delete": ("vouchers.write:delete", "Delete a voucher permanently."),
     },
     "Spend": {
-        "reserve": ("spend:reserve", "Reserve value, to be captured or released later (loosely: a hold)."),
-        "capture": ("spend:capture", "Take the value that was reserved (JTL: charge)."),
-        "release": ("spend:release", "Give a reservation up."),
-        "redeem": ("spend:redeem", "Take value in one step."),
-        "refund": ("spend:refund", "Give a redemption back, all of it or a part."),
-        "refundable": ("spend:refundable", "Show how much of a redemption is left to give back."),
+        "reserve": ("vouchers.spend:reserve", "Reserve value, to be captured or released later (loosely: a hold)."),
+        "capture": ("vouchers.spend:capture", "Take the value that was reserved (JTL: charge)."),
+        "release": ("vouchers.spend:release", "Give a reservation up."),
+        "redeem": ("vouchers.spend:redeem", "Take value in one step."),
+        "refund": ("vouchers.spend:refund", "Give a redemption back, all of it or a part."),
+        "refundable": ("vouchers.spend:refundable", "Show how much of a redemption is left to give back."),
         "payments": ("", "List and show the payments of orders, and complete, cancel or refund one."),
     },
     "Move": {
@@ -202,12 +220,12 @@ COMMANDS: Final[Panels] = {
         "migrate": ("", "Move the vouchers of one account to another: plan it, run it, verify it."),
     },
     "In doubt": {
-        "resolve": ("resolve:resolve", "Find out what became of one operation."),
+        "resolve": ("journal.resolve:resolve", "Find out what became of one operation."),
         "recover": (
-            "resolve:recover",
+            "journal.resolve:recover",
             "Find out what became of all that is in doubt, and complete what was decided.",
         ),
-        "reconcile": ("resolve:reconcile_accounts", "Compare the journal with what the vendors show."),
+        "reconcile": ("journal.resolve:reconcile_accounts", "Compare the journal with what the vendors show."),
         "operations": ("", "List, show and decide the operations of the journal, and copy the journal."),
         "events": ("", "List and follow what happens to operations, payments and sales."),
     },

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from voucher_gateway.cli.commands.migrate_run import (
+from voucher_gateway.cli.commands.migrate.run import (
     NOTED,
     UNKNOWN_PLAN,
     HtmlFile,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voucher_gateway.cli.commands.migrate_run import ByName, plan_gateway, require_writable
+from voucher_gateway.cli.commands.migrate.run import ByName, plan_gateway, require_writable
 from voucher_gateway.cli.context import DIFFERENT, DONE, CliContext, cli_context_of
 from voucher_gateway.cli.progress import progress_printer
 from voucher_gateway.cli.tables import count_text
@@ -137,7 +137,7 @@ def _check(session: CliContext, paths: list[Path], plan: Path | None) -> None:
 
 
 def _print_certificate(output: Output, made: Certificate, paths: list[Path]) -> None:
-    from voucher_gateway.cli.commands.migrate_verify import print_differences, print_shifted_ends, print_source
+    from voucher_gateway.cli.commands.migrate.verify import print_differences, print_shifted_ends, print_source
     from voucher_gateway.migration.certificate.files import certificate_content
     from voucher_gateway.migration.certificate.seal import digest_of
     from voucher_gateway.migration.certificate.sentences import verdict_sentences, verdict_title

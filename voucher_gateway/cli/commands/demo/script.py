@@ -19,7 +19,7 @@ from voucher_gateway.models.voucher import Interval, Validity, Voucher
 from voucher_gateway.money import Money
 
 if TYPE_CHECKING:
-    from voucher_gateway.cli.commands.demo_runner import Demo
+    from voucher_gateway.cli.commands.demo.runner import Demo
     from voucher_gateway.models.results import Redemption
     from voucher_gateway.payments.payment import Payment
 

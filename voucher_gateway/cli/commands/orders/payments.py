@@ -8,7 +8,7 @@ import typer
 
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.arguments import parse_money, parse_period
-from voucher_gateway.cli.commands.operations import OPERATION_COLUMNS, operation_fields
+from voucher_gateway.cli.commands.journal.operations import OPERATION_COLUMNS, operation_fields
 from voucher_gateway.cli.context import CliContext, cli_context_of
 from voucher_gateway.cli.lookup_hints import print_hints
 from voucher_gateway.cli.payment_output import (

@@ -12,7 +12,7 @@ import typer
 
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.arguments import parse_period
-from voucher_gateway.cli.commands.operations import (
+from voucher_gateway.cli.commands.journal.operations import (
     command_name,
     is_replaceable,
     parse_operation,

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from voucher_gateway.cli import options as given
-from voucher_gateway.cli.commands.operations import parse_operation, print_one, resolution_fields
+from voucher_gateway.cli.commands.journal.operations import parse_operation, print_one, resolution_fields
 from voucher_gateway.cli.context import LOOK_INTO_THE_JOURNAL, CliContext, advising, cli_context_of
 from voucher_gateway.cli.lookup_hints import print_hints
 from voucher_gateway.cli.tables import TableColumn, print_rows

@@ -11,7 +11,7 @@ import typer
 
 from voucher_gateway.atomic_file import AtomicFile, report_write_errors
 from voucher_gateway.cli import options as given
-from voucher_gateway.cli.commands.migrate_run import ByName, PlanFile, plan_gateway, require_writable
+from voucher_gateway.cli.commands.migrate.run import ByName, PlanFile, plan_gateway, require_writable
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.output import json_line
 from voucher_gateway.cli.tables import TableColumn, count_text, print_rows, text_of

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from voucher_gateway.capabilities import AccountCheck, Operation, Support
-from voucher_gateway.cli.commands.providers import command_of, operations_object
+from voucher_gateway.cli.commands.accounts.providers import command_of, operations_object
 from voucher_gateway.cli.context import DECLINED, DONE, NOT_DONE, OUR_BUG, UNKNOWN, UNREADABLE, WRONG, cli_context_of
 from voucher_gateway.cli.errors import error_lines, error_object, exit_code
 from voucher_gateway.cli.options import complete_account

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 import typer
 
-from voucher_gateway.cli.commands.migrate_run import UNKNOWN_PLAN, ByName, PlanFile, plan_gateway
+from voucher_gateway.cli.commands.migrate.run import UNKNOWN_PLAN, ByName, PlanFile, plan_gateway
 from voucher_gateway.cli.context import DIFFERENT, DONE, cli_context_of
 from voucher_gateway.cli.output import group_number
 from voucher_gateway.cli.progress import progress_printer

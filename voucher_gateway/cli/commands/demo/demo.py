@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from voucher_gateway.cli.commands import demo_script
-from voucher_gateway.cli.commands.demo_runner import Demo
-from voucher_gateway.cli.commands.simulate import require_simulators
+from voucher_gateway.cli.commands.demo import script
+from voucher_gateway.cli.commands.demo.runner import Demo
+from voucher_gateway.cli.commands.demo.simulate import require_simulators
 from voucher_gateway.cli.context import DIFFERENT, DONE, cli_context_of
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ def demo(context: typer.Context) -> None:
 
     with TemporaryDirectory(prefix="voucher-gateway-") as folder, start("jtl") as jtl, start("ticketing") as ticketing:
         demo = Demo(cli_context_of(context).output, {"shop": jtl, "events": ticketing})
-        names = {**vars(demo_script), "demo": demo, "config": _config(folder, jtl, ticketing)}
+        names = {**vars(script), "demo": demo, "config": _config(folder, jtl, ticketing)}
         try:
-            for step in demo_script.STEPS:
+            for step in script.STEPS:
                 demo.run(step, names)
             if find_spec("cryptography") is None:
                 demo.say("With voucher-gateway[payments], the demo also pays an order with two vouchers and a card.")
             else:
-                for payment_step in demo_script.PAYMENT_STEPS:
+                for payment_step in script.PAYMENT_STEPS:
                     demo.run(payment_step, names)
         finally:
             if "gateway" in names:

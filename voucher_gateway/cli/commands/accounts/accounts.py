@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voucher_gateway.cli.commands.pauses import pause_text, read_pauses
+from voucher_gateway.cli.commands.accounts.pauses import pause_text, read_pauses
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.options import complete_provider
 from voucher_gateway.cli.tables import TableColumn, print_rows

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from voucher_gateway.cli import options as given
-from voucher_gateway.cli.commands.sell import CampaignOption, new_voucher_of, print_batch
+from voucher_gateway.cli.commands.orders.sell import CampaignOption, new_voucher_of, print_batch
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.tables import count_text
 from voucher_gateway.errors import InvalidRequest

@@ -1,0 +1,1 @@
+"""Commands for the journal: its operations, what is in doubt, its events, its upkeep and its audit."""

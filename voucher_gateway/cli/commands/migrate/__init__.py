@@ -1,0 +1,1 @@
+"""Commands that move the vouchers of one account to another."""

@@ -1,0 +1,1 @@
+"""Commands for orders: payments with vouchers, and sales of vouchers."""
