@@ -14,7 +14,7 @@ from tests.blackfriday.books import ZERO, Reality
 from voucher_gateway import Gateway
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.journal.records import OperationRecord, OperationState
-from voucher_gateway.payments.references import payment_mark
+from voucher_gateway.payments.rows.references import payment_mark
 
 _PAYS: Final[Mapping[Operation, int]] = {Operation.REDEEM: 1, Operation.CAPTURE: 1, Operation.REFUND: -1}
 _PAYS_BY_RESERVING: Final[Mapping[Operation, int]] = {

@@ -20,8 +20,8 @@ from tests.blackfriday.plan import OrderPlan, make_plan
 from tests.blackfriday.shop import Worker, run_by_night
 from tests.blackfriday.workers import Day
 from voucher_gateway import Gateway
-from voucher_gateway.payments.references import payment_mark
-from voucher_gateway.payments.states import PartState
+from voucher_gateway.payments.rows.references import payment_mark
+from voucher_gateway.payments.rows.states import PartState
 
 _ROUNDS: Final = 8
 """How often the shop's nightly run is repeated at most."""

@@ -25,8 +25,8 @@ from voucher_gateway import (
     VoucherGatewayError,
 )
 from voucher_gateway.errors import ConcurrentModification, TooManyChecks
-from voucher_gateway.payments.references import payment_mark
-from voucher_gateway.payments.states import OTHER, PaymentState
+from voucher_gateway.payments.rows.references import payment_mark
+from voucher_gateway.payments.rows.states import OTHER, PaymentState
 
 WAIT_S: Final = 3.0
 CARD_PATIENCE_S: Final = 1.0

@@ -25,7 +25,7 @@ from tests.payment_crash.world import (
     open_charges,
 )
 from voucher_gateway import Gateway, Money, NotExecuted, OperationInProgress, OutcomeUnknown, PaymentShort
-from voucher_gateway.payments.states import PaymentState
+from voucher_gateway.payments.rows.states import PaymentState
 
 CHANGED_TOTAL: Final = Money("70.00", CURRENCY)
 REFUND: Final = Money("45.00", CURRENCY)

@@ -13,8 +13,8 @@ from docs.examples.card_processor.client import CustomerMustConfirm
 from tests.payment_crash.steps import Shop
 from tests.payment_crash.world import CARD, EVENTS, PARTS, SHOP, PaymentWorld, open_charges
 from voucher_gateway import PaymentDeclined, PaymentShort
-from voucher_gateway.payments.references import other_key
-from voucher_gateway.payments.states import OTHER, LegState, PartState, PaymentState
+from voucher_gateway.payments.rows.references import other_key
+from voucher_gateway.payments.rows.states import OTHER, LegState, PartState, PaymentState
 
 NOTHING = dict.fromkeys(PARTS, Decimal(0))
 WEEK_S = 8 * 24 * 3600.0

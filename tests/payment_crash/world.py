@@ -19,7 +19,7 @@ from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.money import Money
 from voucher_gateway.payments.means import Authorization
-from voucher_gateway.payments.references import payment_mark
+from voucher_gateway.payments.rows.references import payment_mark
 from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.testing import SimulatedVendor
 from voucher_gateway.testing.harness.child_process import KEYS

@@ -23,7 +23,7 @@ from voucher_gateway import (
 )
 from voucher_gateway.payments.authorization import authorize_payment
 from voucher_gateway.payments.leg_calls import reserve_leg
-from voucher_gateway.payments.references import payment_reference
+from voucher_gateway.payments.rows.references import payment_reference
 from voucher_gateway.payments.work import start_work
 
 OVER_S = 32 * 60

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from voucher_gateway.errors import AmountOutOfRange, InvalidRequest
 from voucher_gateway.money import Money
-from voucher_gateway.payments.distribution import RefundStrategy, distribute
+from voucher_gateway.payments.rows.distribution import RefundStrategy, distribute
 
 STRATEGIES = tuple(RefundStrategy)
 REFUNDABLE = st.dictionaries(

@@ -18,7 +18,7 @@ from voucher_gateway import (
     RefundState,
     ReplacementRule,
 )
-from voucher_gateway.payments.references import payment_reference
+from voucher_gateway.payments.rows.references import payment_reference
 
 
 def test_a_refund_is_shared_out_in_proportion_and_tells_what_other_means_give_back(either_paying: PayingShop) -> None:

@@ -18,7 +18,7 @@ from voucher_gateway import (
     ReplacementRule,
     Validity,
 )
-from voucher_gateway.payments.references import payment_reference
+from voucher_gateway.payments.rows.references import payment_reference
 
 
 def test_a_cancellation_issues_a_new_voucher_for_what_cannot_be_given_back(either_paying: PayingShop) -> None:

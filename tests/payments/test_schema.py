@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from tests.support.schemas import table_differences
-from voucher_gateway.payments.schema import PAYMENTS
+from voucher_gateway.payments.rows.schema import PAYMENTS
 from voucher_gateway.storage.engine import Database
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from voucher_gateway.journal.fence import check_fences
-from voucher_gateway.payments.turns import Turns
+from voucher_gateway.payments.rows.turns import Turns
 
 
 def record_request(connection: sa.Connection) -> None:

@@ -15,7 +15,7 @@ from tests.storage.shop_tables import AlembicShop, DjangoShop, OwnTables
 from tests.support.shop import Shop
 from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.migration.schema import SCHEMA as MIGRATIONS
-from voucher_gateway.payments.schema import PAYMENTS
+from voucher_gateway.payments.rows.schema import PAYMENTS
 from voucher_gateway.provider_api import DatabaseUnavailable
 from voucher_gateway.reports.schema import SNAPSHOTS
 from voucher_gateway.sales.schema import SALES

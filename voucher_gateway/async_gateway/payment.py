@@ -9,9 +9,9 @@ from voucher_gateway.async_gateway.methods import run_for_self, run_on_thread
 from voucher_gateway.async_gateway.threads import CallThreads
 from voucher_gateway.money import Money
 from voucher_gateway.payments.payment import Payment
-from voucher_gateway.payments.records import PaymentLeg, PaymentRecord
-from voucher_gateway.payments.refund_records import PaymentRefund
-from voucher_gateway.payments.states import PaymentState
+from voucher_gateway.payments.rows.records import PaymentLeg, PaymentRecord
+from voucher_gateway.payments.rows.refund_records import PaymentRefund
+from voucher_gateway.payments.rows.states import PaymentState
 
 
 class AsyncPayment:

@@ -25,7 +25,7 @@ from voucher_gateway.audit.subjects import Comparison, SubjectWalk
 from voucher_gateway.errors import OperationInProgress
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.schema import chains, operations
-from voucher_gateway.payments.schema import payments
+from voucher_gateway.payments.rows.schema import payments
 from voucher_gateway.sales.schema import sales
 
 UPKEEP_LOCK: Final = "upkeep"

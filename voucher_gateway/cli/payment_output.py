@@ -11,10 +11,18 @@ from rich.text import Text
 from voucher_gateway.cli.context import DECLINED, DONE, NOT_DONE, UNKNOWN
 from voucher_gateway.cli.output import Output, printable
 from voucher_gateway.cli.tables import STYLES, TableColumn, details, print_rows, text_of
-from voucher_gateway.payments.records import PaymentLeg, PaymentRecord
-from voucher_gateway.payments.references import payment_mark
-from voucher_gateway.payments.refund_records import PaymentRefund, RefundPart
-from voucher_gateway.payments.states import DECIDED, OTHER, LegState, OtherState, PartState, PaymentState, RefundState
+from voucher_gateway.payments.rows.records import PaymentLeg, PaymentRecord
+from voucher_gateway.payments.rows.references import payment_mark
+from voucher_gateway.payments.rows.refund_records import PaymentRefund, RefundPart
+from voucher_gateway.payments.rows.states import (
+    DECIDED,
+    OTHER,
+    LegState,
+    OtherState,
+    PartState,
+    PaymentState,
+    RefundState,
+)
 
 if TYPE_CHECKING:
     from voucher_gateway.gateway.gateway import Gateway

@@ -14,8 +14,8 @@ from voucher_gateway.cli.payment_output import PAYMENT_COLUMNS, payment_fields
 from voucher_gateway.cli.tables import TableColumn, print_rows
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.payments.orders import waiting_payments
-from voucher_gateway.payments.records import PaymentRecord
-from voucher_gateway.payments.states import DECIDED as DECIDED_PAYMENT
+from voucher_gateway.payments.rows.records import PaymentRecord
+from voucher_gateway.payments.rows.states import DECIDED as DECIDED_PAYMENT
 from voucher_gateway.sales.records import DECIDED as DECIDED_SALE
 from voucher_gateway.sales.records import SaleRecord
 from voucher_gateway.sales.store import SaleStore

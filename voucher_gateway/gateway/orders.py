@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from voucher_gateway.payments.allocation import AllocationName, AllocationOrder
     from voucher_gateway.payments.means import OtherMeans
     from voucher_gateway.payments.payment import Payment
-    from voucher_gateway.payments.records import PaymentRecord
-    from voucher_gateway.payments.states import PaymentState
+    from voucher_gateway.payments.rows.records import PaymentRecord
+    from voucher_gateway.payments.rows.states import PaymentState
     from voucher_gateway.sales.desk import SalesDesk
     from voucher_gateway.sales.records import SaleRecord, SaleState
     from voucher_gateway.sales.sale import Sale

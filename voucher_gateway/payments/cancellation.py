@@ -31,13 +31,13 @@ from voucher_gateway.payments.leg_calls import (
     unknown_operation,
 )
 from voucher_gateway.payments.other_calls import NEEDS_MEANS, capture_other, return_other, void_other
-from voucher_gateway.payments.records import Cancellation, PaymentLeg, PaymentRecord, sum_money
-from voucher_gateway.payments.references import return_reference
-from voucher_gateway.payments.refund import continue_refunds
-from voucher_gateway.payments.refund_records import PaymentRefund, ReplacementRule
-from voucher_gateway.payments.refund_store import read_refunds
-from voucher_gateway.payments.replacement import GONE, begin_replacements, impossible_reason, require_issue
-from voucher_gateway.payments.states import OTHER, LegState, OtherState, PartState, PaymentState, RefundState
+from voucher_gateway.payments.refunds.refund import continue_refunds
+from voucher_gateway.payments.refunds.refund_store import read_refunds
+from voucher_gateway.payments.refunds.replacement import GONE, begin_replacements, impossible_reason, require_issue
+from voucher_gateway.payments.rows.records import Cancellation, PaymentLeg, PaymentRecord, sum_money
+from voucher_gateway.payments.rows.references import return_reference
+from voucher_gateway.payments.rows.refund_records import PaymentRefund, ReplacementRule
+from voucher_gateway.payments.rows.states import OTHER, LegState, OtherState, PartState, PaymentState, RefundState
 from voucher_gateway.payments.work import PaymentWork, run_side_by_side
 
 log: Final = logging.getLogger("voucher_gateway.payments")

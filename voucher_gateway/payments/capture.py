@@ -40,8 +40,8 @@ from voucher_gateway.payments.other_calls import (
     require_means,
     void_other,
 )
-from voucher_gateway.payments.records import PaymentLeg, sum_money
-from voucher_gateway.payments.states import OTHER, LegState, OtherState, PaymentState
+from voucher_gateway.payments.rows.records import PaymentLeg, sum_money
+from voucher_gateway.payments.rows.states import OTHER, LegState, OtherState, PaymentState
 from voucher_gateway.payments.work import PaymentWork, run_side_by_side
 
 log: Final = logging.getLogger("voucher_gateway.payments")

@@ -27,10 +27,10 @@ from voucher_gateway.instants import format_instant
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.models.results import Balance, Redemption, Reservation
 from voucher_gateway.models.voucher import Status
-from voucher_gateway.payments.codes import unseal_leg
 from voucher_gateway.payments.offers import UNSPENDABLE_STATUSES, check_voucher
-from voucher_gateway.payments.records import PaymentLeg
-from voucher_gateway.payments.references import payment_reference
+from voucher_gateway.payments.rows.codes import unseal_leg
+from voucher_gateway.payments.rows.records import PaymentLeg
+from voucher_gateway.payments.rows.references import payment_reference
 from voucher_gateway.payments.work import PaymentWork
 from voucher_gateway.telemetry.calls import observe_call
 

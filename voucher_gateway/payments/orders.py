@@ -18,14 +18,14 @@ from voucher_gateway.models.requests import nfc, require_name
 from voucher_gateway.money import Money, positive
 from voucher_gateway.payments.allocation import AllocationName, AllocationOrder
 from voucher_gateway.payments.cancellation import continue_cancel, decide_to_cancel
-from voucher_gateway.payments.events import append_payment_event
 from voucher_gateway.payments.means import OtherMeans
 from voucher_gateway.payments.payment import Payment
-from voucher_gateway.payments.records import PaymentRecord
 from voucher_gateway.payments.recovery import recover_payments
-from voucher_gateway.payments.schema import payments
-from voucher_gateway.payments.states import PaymentState
-from voucher_gateway.payments.store import PaymentStore
+from voucher_gateway.payments.rows.events import append_payment_event
+from voucher_gateway.payments.rows.records import PaymentRecord
+from voucher_gateway.payments.rows.schema import payments
+from voucher_gateway.payments.rows.states import PaymentState
+from voucher_gateway.payments.rows.store import PaymentStore
 from voucher_gateway.payments.verbs import VoucherVerbs
 from voucher_gateway.payments.work import lock_order, require_journal, start_work
 from voucher_gateway.storage.connections import BUSY_TIMEOUT_S

@@ -9,8 +9,8 @@ from typing import Any, Final, ParamSpec, TypeVar
 from voucher_gateway.errors import ConfigurationError, Declined, NotExecuted
 from voucher_gateway.money import Money
 from voucher_gateway.payments.means import Authorization, OtherMeans
-from voucher_gateway.payments.references import other_capture_key, other_key, other_return_key, other_void_key
-from voucher_gateway.payments.states import OtherState
+from voucher_gateway.payments.rows.references import other_capture_key, other_key, other_return_key, other_void_key
+from voucher_gateway.payments.rows.states import OtherState
 from voucher_gateway.payments.work import PaymentWork
 
 P = ParamSpec("P")

@@ -15,19 +15,19 @@ from voucher_gateway.money import Money
 from voucher_gateway.payments.authorization import authorize_payment, reopen_payment
 from voucher_gateway.payments.cancellation import cancel_payment
 from voucher_gateway.payments.capture import capture_payment
-from voucher_gateway.payments.distribution import RefundShares, RefundStrategy, StrategyName, as_strategy
 from voucher_gateway.payments.means import OtherMeans
 from voucher_gateway.payments.offers import count_check, find_leg
 from voucher_gateway.payments.plan import add_leg, check_limit, remove_leg, require_open
-from voucher_gateway.payments.records import Cancellation, PaymentLeg, PaymentRecord, sum_money
 from voucher_gateway.payments.recovery import resume_payment
-from voucher_gateway.payments.refund import refund_payment
-from voucher_gateway.payments.refund_records import PaymentRefund, ReplacementRule
-from voucher_gateway.payments.refund_store import read_refunds
-from voucher_gateway.payments.refundable import refundable_by_leg
-from voucher_gateway.payments.replacement import read_replacement
-from voucher_gateway.payments.states import LegState, PaymentState
-from voucher_gateway.payments.store import PaymentStore
+from voucher_gateway.payments.refunds.refund import refund_payment
+from voucher_gateway.payments.refunds.refund_store import read_refunds
+from voucher_gateway.payments.refunds.refundable import refundable_by_leg
+from voucher_gateway.payments.refunds.replacement import read_replacement
+from voucher_gateway.payments.rows.distribution import RefundShares, RefundStrategy, StrategyName, as_strategy
+from voucher_gateway.payments.rows.records import Cancellation, PaymentLeg, PaymentRecord, sum_money
+from voucher_gateway.payments.rows.refund_records import PaymentRefund, ReplacementRule
+from voucher_gateway.payments.rows.states import LegState, PaymentState
+from voucher_gateway.payments.rows.store import PaymentStore
 from voucher_gateway.payments.verbs import VoucherVerbs
 from voucher_gateway.payments.work import PaymentWork, lock_order, start_work
 

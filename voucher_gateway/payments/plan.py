@@ -12,10 +12,10 @@ from voucher_gateway.masking import Code, Pin
 from voucher_gateway.money import Money, positive
 from voucher_gateway.payments.allocation import AllocationOrder, Offer, allocate
 from voucher_gateway.payments.authorization import is_authorization_begun, reset_authorization
-from voucher_gateway.payments.codes import seal_leg
 from voucher_gateway.payments.offers import LegCandidate
-from voucher_gateway.payments.records import PaymentLeg, PaymentRecord
-from voucher_gateway.payments.states import LegState, PaymentState
+from voucher_gateway.payments.rows.codes import seal_leg
+from voucher_gateway.payments.rows.records import PaymentLeg, PaymentRecord
+from voucher_gateway.payments.rows.states import LegState, PaymentState
 from voucher_gateway.payments.work import AddedLeg, PaymentWork
 
 

@@ -10,10 +10,10 @@ from voucher_gateway.payments.authorization import authorize_payment, complete_r
 from voucher_gateway.payments.cancellation import continue_cancel
 from voucher_gateway.payments.capture import continue_capture
 from voucher_gateway.payments.means import OtherMeans
-from voucher_gateway.payments.records import PaymentRecord
-from voucher_gateway.payments.refund import continue_refunds
-from voucher_gateway.payments.states import LegState, PaymentState
-from voucher_gateway.payments.store import PaymentStore
+from voucher_gateway.payments.refunds.refund import continue_refunds
+from voucher_gateway.payments.rows.records import PaymentRecord
+from voucher_gateway.payments.rows.states import LegState, PaymentState
+from voucher_gateway.payments.rows.store import PaymentStore
 from voucher_gateway.payments.verbs import VoucherVerbs
 from voucher_gateway.payments.work import PaymentWork, lock_order, start_work
 

@@ -17,12 +17,12 @@ from voucher_gateway.instants import now
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.fence import EpochFence, use_fence
 from voucher_gateway.limits.call_deadline import seconds_within
-from voucher_gateway.payments.events import KIND_OF_STATE, UNCOVERED, append_payment_event
 from voucher_gateway.payments.means import OtherMeans
-from voucher_gateway.payments.records import PaymentLeg, PaymentRecord
-from voucher_gateway.payments.refund_records import PaymentRefund
-from voucher_gateway.payments.store import EPOCH, EPOCH_READ, LegSeal, PaymentStore
-from voucher_gateway.payments.turns import Turns
+from voucher_gateway.payments.rows.events import KIND_OF_STATE, UNCOVERED, append_payment_event
+from voucher_gateway.payments.rows.records import PaymentLeg, PaymentRecord
+from voucher_gateway.payments.rows.refund_records import PaymentRefund
+from voucher_gateway.payments.rows.store import EPOCH, EPOCH_READ, LegSeal, PaymentStore
+from voucher_gateway.payments.rows.turns import Turns
 from voucher_gateway.payments.verbs import VoucherVerbs
 from voucher_gateway.storage.connections import BUSY_TIMEOUT_S
 

@@ -26,8 +26,8 @@ from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.schema import events, holds, operations, requests
-from voucher_gateway.payments.schema import legs, payments, refund_parts
-from voucher_gateway.payments.schema import refunds as payment_refunds
+from voucher_gateway.payments.rows.schema import legs, payments, refund_parts
+from voucher_gateway.payments.rows.schema import refunds as payment_refunds
 from voucher_gateway.sales.schema import sales
 from voucher_gateway.upkeep.batches import OPERATIONS, PAYMENTS, SALES, Known, iterate_batches
 

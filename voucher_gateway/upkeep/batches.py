@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from voucher_gateway.instants import now
 from voucher_gateway.journal.schema import operations
-from voucher_gateway.payments.schema import payments
+from voucher_gateway.payments.rows.schema import payments
 from voucher_gateway.sales.schema import sales
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.upkeep.eligibility import Scope, removable_operations, removable_payments, removable_sales

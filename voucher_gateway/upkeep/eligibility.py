@@ -23,9 +23,9 @@ from voucher_gateway.journal.records import OperationState
 from voucher_gateway.journal.rows import UNRESOLVED_STATES
 from voucher_gateway.journal.schema import IS_ACTIVE_HOLD, holds, operations, requests
 from voucher_gateway.journal.search import first_id_at
-from voucher_gateway.payments.schema import legs, payments
-from voucher_gateway.payments.schema import refunds as payment_refunds
-from voucher_gateway.payments.states import LegState, OtherState, PaymentState, RefundState
+from voucher_gateway.payments.rows.schema import legs, payments
+from voucher_gateway.payments.rows.schema import refunds as payment_refunds
+from voucher_gateway.payments.rows.states import LegState, OtherState, PaymentState, RefundState
 from voucher_gateway.sales.records import SaleState
 from voucher_gateway.sales.schema import sales
 from voucher_gateway.storage.statements import without_index

@@ -24,7 +24,7 @@ from voucher_gateway.journal.pruned import ORDER, Remainder, find_pruned, insert
 from voucher_gateway.journal.records import read_result
 from voucher_gateway.journal.schema import events, operations
 from voucher_gateway.models.requests import nfc
-from voucher_gateway.payments.schema import payments
+from voucher_gateway.payments.rows.schema import payments
 from voucher_gateway.sales.schema import sales
 from voucher_gateway.upkeep.batches import BATCH
 from voucher_gateway.upkeep.eligibility import Scope, conditions_of_end, removable_payments, removable_sales

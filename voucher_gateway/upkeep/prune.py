@@ -27,7 +27,7 @@ from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.pruned import PRUNED_BEFORE
 from voucher_gateway.journal.schema import facts, operations
 from voucher_gateway.journal.search import first_id_at
-from voucher_gateway.payments.schema import payments
+from voucher_gateway.payments.rows.schema import payments
 from voucher_gateway.sales.schema import sales
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.upkeep.archive import write_archive

@@ -16,8 +16,8 @@ from voucher_gateway.journal.pruned import PAYMENT, SALE, Remainder, insert_rema
 from voucher_gateway.journal.records import OperationRecord
 from voucher_gateway.journal.schema import events, holds, operations, requests
 from voucher_gateway.money import Money
-from voucher_gateway.payments.schema import legs, payments, refund_parts
-from voucher_gateway.payments.schema import refunds as payment_refunds
+from voucher_gateway.payments.rows.schema import legs, payments, refund_parts
+from voucher_gateway.payments.rows.schema import refunds as payment_refunds
 from voucher_gateway.sales.schema import sales
 from voucher_gateway.upkeep.batches import Known
 from voucher_gateway.upkeep.eligibility import Scope, removable_operations, removable_payments, removable_sales

@@ -14,7 +14,7 @@ from voucher_gateway.instants import parse_instant
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.pruned import pruned_before
 from voucher_gateway.journal.schema import events, holds, operations, pruned, requests
-from voucher_gateway.payments.schema import payments
+from voucher_gateway.payments.rows.schema import payments
 from voucher_gateway.sales.schema import sales
 from voucher_gateway.storage.schema_upgrade import SchemaState, read_schema_state
 from voucher_gateway.upkeep.upgrade import SCHEMAS

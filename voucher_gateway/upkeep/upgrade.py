@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from voucher_gateway.checks.schema import CHECKS
 from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.masking import hide_arguments
-from voucher_gateway.payments.schema import PAYMENTS
+from voucher_gateway.payments.rows.schema import PAYMENTS
 from voucher_gateway.sales.schema import SALES
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.schema_upgrade import Schema, SchemaState, read_schema_state, upgrade_schema

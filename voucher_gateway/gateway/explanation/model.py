@@ -10,7 +10,7 @@ import attrs
 from voucher_gateway.masking import Code
 from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
-from voucher_gateway.payments.records import PaymentRecord
+from voucher_gateway.payments.rows.records import PaymentRecord
 
 
 class ExplanationReason(enum.StrEnum):

@@ -19,8 +19,8 @@ from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.journal.search import OperationFilter, VendorVoucher
 from voucher_gateway.models.requests import nfc
 from voucher_gateway.money import Money
-from voucher_gateway.payments.records import PaymentRecord
-from voucher_gateway.payments.states import PaymentState
+from voucher_gateway.payments.rows.records import PaymentRecord
+from voucher_gateway.payments.rows.states import PaymentState
 
 _FOLLOWING = (Operation.CAPTURE, Operation.RELEASE, Operation.REFUND)
 """Operations that name a result of an earlier one, and may name no order."""

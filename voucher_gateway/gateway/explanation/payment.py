@@ -10,11 +10,11 @@ from voucher_gateway.gateway.explanation.text import moment_text
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.money import Money
 from voucher_gateway.payments.orders import has_payments
-from voucher_gateway.payments.records import PaymentRecord, sum_money
-from voucher_gateway.payments.refund_records import PaymentRefund
-from voucher_gateway.payments.refund_store import read_refunds
-from voucher_gateway.payments.states import PaymentState
-from voucher_gateway.payments.store import PaymentStore
+from voucher_gateway.payments.refunds.refund_store import read_refunds
+from voucher_gateway.payments.rows.records import PaymentRecord, sum_money
+from voucher_gateway.payments.rows.refund_records import PaymentRefund
+from voucher_gateway.payments.rows.states import PaymentState
+from voucher_gateway.payments.rows.store import PaymentStore
 
 
 def read_payments(journal: Journal, order: str) -> list[tuple[PaymentRecord, tuple[PaymentRefund, ...]]]:

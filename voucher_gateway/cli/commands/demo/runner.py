@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from voucher_gateway.gateway.find import FindResult
     from voucher_gateway.models.voucher import Voucher
     from voucher_gateway.payments.payment import Payment
-    from voucher_gateway.payments.refund_records import PaymentRefund
+    from voucher_gateway.payments.rows.refund_records import PaymentRefund
     from voucher_gateway.simulator import RunningSimulator
 
 

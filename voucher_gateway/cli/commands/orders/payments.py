@@ -26,9 +26,9 @@ from voucher_gateway.cli.record_lists import print_records
 from voucher_gateway.cli.tables import print_rows
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.money import Money
-from voucher_gateway.payments.distribution import RefundShares, RefundStrategy
-from voucher_gateway.payments.refund_records import ReplacementRule
-from voucher_gateway.payments.states import PaymentState
+from voucher_gateway.payments.rows.distribution import RefundShares, RefundStrategy
+from voucher_gateway.payments.rows.refund_records import ReplacementRule
+from voucher_gateway.payments.rows.states import PaymentState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,9 +17,9 @@ from voucher_gateway.errors import OperationInProgress
 from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.fence import epoch_statement
 from voucher_gateway.money import Money
-from voucher_gateway.payments.records import PaymentLeg, PaymentRecord
-from voucher_gateway.payments.schema import PAYMENTS, legs, payments, refunds
-from voucher_gateway.payments.states import DECIDED, LegState, OtherState, PaymentState, RefundState
+from voucher_gateway.payments.rows.records import PaymentLeg, PaymentRecord
+from voucher_gateway.payments.rows.schema import PAYMENTS, legs, payments, refunds
+from voucher_gateway.payments.rows.states import DECIDED, LegState, OtherState, PaymentState, RefundState
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.statements import PreparedStatement
 

@@ -22,20 +22,20 @@ from voucher_gateway.errors import (
 from voucher_gateway.instants import now
 from voucher_gateway.models.requests import require_name
 from voucher_gateway.money import Money, positive
-from voucher_gateway.payments.distribution import RefundShares, RefundStrategy, distribute
 from voucher_gateway.payments.leg_calls import may_have_happened, require_usable
 from voucher_gateway.payments.other_calls import NEEDS_MEANS, authorization_of, require_means
-from voucher_gateway.payments.records import PaymentLeg, sum_money
-from voucher_gateway.payments.references import (
+from voucher_gateway.payments.refunds.refund_store import commit_refund, insert_refund, read_refunds
+from voucher_gateway.payments.refunds.refundable import refundable_by_leg
+from voucher_gateway.payments.refunds.replacement import IMPOSSIBLE, impossible_reason, replace_parts, require_issue
+from voucher_gateway.payments.rows.distribution import RefundShares, RefundStrategy, distribute
+from voucher_gateway.payments.rows.records import PaymentLeg, sum_money
+from voucher_gateway.payments.rows.references import (
     other_refund_key,
     payment_reference,
     refund_reference,
 )
-from voucher_gateway.payments.refund_records import PaymentRefund, RefundPart, ReplacementRule, strategy_text
-from voucher_gateway.payments.refund_store import commit_refund, insert_refund, read_refunds
-from voucher_gateway.payments.refundable import refundable_by_leg
-from voucher_gateway.payments.replacement import IMPOSSIBLE, impossible_reason, replace_parts, require_issue
-from voucher_gateway.payments.states import OTHER, PartState, PaymentState, RefundState
+from voucher_gateway.payments.rows.refund_records import PaymentRefund, RefundPart, ReplacementRule, strategy_text
+from voucher_gateway.payments.rows.states import OTHER, PartState, PaymentState, RefundState
 from voucher_gateway.payments.work import PaymentWork, run_side_by_side
 
 log: Final = logging.getLogger("voucher_gateway.payments")

@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 from voucher_gateway.errors import AmountOutOfRange, InvalidRequest
 from voucher_gateway.money import Money
-from voucher_gateway.payments.states import OTHER
+from voucher_gateway.payments.rows.states import OTHER
 
 OTHER_NAME: Final = "other"
 """The name of the other means in a mapping of the caller."""

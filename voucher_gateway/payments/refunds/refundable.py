@@ -7,11 +7,11 @@ from typing import Final
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.money import Money
-from voucher_gateway.payments.records import PaymentLeg, PaymentRecord, sum_money
-from voucher_gateway.payments.references import payment_reference, refund_reference
-from voucher_gateway.payments.refund_records import PaymentRefund, RefundPart
-from voucher_gateway.payments.replacement import is_replaceable
-from voucher_gateway.payments.states import OTHER, OtherState, PartState, RefundState
+from voucher_gateway.payments.refunds.replacement import is_replaceable
+from voucher_gateway.payments.rows.records import PaymentLeg, PaymentRecord, sum_money
+from voucher_gateway.payments.rows.references import payment_reference, refund_reference
+from voucher_gateway.payments.rows.refund_records import PaymentRefund, RefundPart
+from voucher_gateway.payments.rows.states import OTHER, OtherState, PartState, RefundState
 from voucher_gateway.payments.verbs import VoucherVerbs
 
 _TAKEN: Final = (OtherState.CAPTURED, OtherState.RETURNING)

@@ -8,8 +8,8 @@ from voucher_gateway.errors import OperationInProgress
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.sealer import Sealer
 from voucher_gateway.masking import Code, Pin
-from voucher_gateway.payments.schema import legs
-from voucher_gateway.payments.store import LegSeal, PaymentStore
+from voucher_gateway.payments.rows.schema import legs
+from voucher_gateway.payments.rows.store import LegSeal, PaymentStore
 
 _CODE: Final = "sealed_code"
 _PIN: Final = "sealed_pin"

@@ -13,9 +13,9 @@ from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.digests import rows_digest
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.payments.refund_records import PaymentRefund
-from voucher_gateway.payments.schema import legs, payments, refund_parts, refunds
-from voucher_gateway.payments.states import PaymentState
+from voucher_gateway.payments.rows.refund_records import PaymentRefund
+from voucher_gateway.payments.rows.schema import legs, payments, refund_parts, refunds
+from voucher_gateway.payments.rows.states import PaymentState
 from voucher_gateway.storage.statements import PreparedStatement
 
 UNCOVERED: Final = frozenset({"epoch", "updated_at", "attention"})

@@ -13,8 +13,8 @@ from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import Metadata, metadata_of
 from voucher_gateway.money import Money
-from voucher_gateway.payments.distribution import OTHER_NAME, RefundShares, RefundStrategy
-from voucher_gateway.payments.states import OTHER, PartState, RefundState
+from voucher_gateway.payments.rows.distribution import OTHER_NAME, RefundShares, RefundStrategy
+from voucher_gateway.payments.rows.states import OTHER, PartState, RefundState
 from voucher_gateway.serialization import make_converter
 from voucher_gateway.wire.json import decode, encode
 

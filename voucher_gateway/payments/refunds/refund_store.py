@@ -11,11 +11,11 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.money import Money
-from voucher_gateway.payments.records import PaymentRecord
-from voucher_gateway.payments.refund_records import PaymentRefund, RefundPart, ReplacementRule
-from voucher_gateway.payments.schema import refund_parts, refunds
-from voucher_gateway.payments.states import PartState, RefundState
-from voucher_gateway.payments.store import PaymentStore
+from voucher_gateway.payments.rows.records import PaymentRecord
+from voucher_gateway.payments.rows.refund_records import PaymentRefund, RefundPart, ReplacementRule
+from voucher_gateway.payments.rows.schema import refund_parts, refunds
+from voucher_gateway.payments.rows.states import PartState, RefundState
+from voucher_gateway.payments.rows.store import PaymentStore
 from voucher_gateway.payments.work import PaymentWork
 
 

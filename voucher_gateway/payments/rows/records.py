@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from voucher_gateway.money import Money
-from voucher_gateway.payments.states import LegState, OtherState, PaymentState
+from voucher_gateway.payments.rows.states import LegState, OtherState, PaymentState
 
 _TAKEN: Final = (OtherState.CAPTURED, OtherState.RETURNING, OtherState.KEPT)
 

@@ -19,13 +19,13 @@ from voucher_gateway.errors import (
 from voucher_gateway.instants import now
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
-from voucher_gateway.payments.distribution import RefundShares
 from voucher_gateway.payments.leg_calls import may_have_happened
-from voucher_gateway.payments.records import sum_money
-from voucher_gateway.payments.references import replacement_reference
-from voucher_gateway.payments.refund_records import PaymentRefund, RefundPart, ReplacementRule, strategy_text
-from voucher_gateway.payments.refund_store import commit_refund, insert_refund, read_refunds
-from voucher_gateway.payments.states import OTHER, PartState
+from voucher_gateway.payments.refunds.refund_store import commit_refund, insert_refund, read_refunds
+from voucher_gateway.payments.rows.distribution import RefundShares
+from voucher_gateway.payments.rows.records import sum_money
+from voucher_gateway.payments.rows.references import replacement_reference
+from voucher_gateway.payments.rows.refund_records import PaymentRefund, RefundPart, ReplacementRule, strategy_text
+from voucher_gateway.payments.rows.states import OTHER, PartState
 from voucher_gateway.payments.work import PaymentWork
 
 log: Final = logging.getLogger("voucher_gateway.payments")
