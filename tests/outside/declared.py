@@ -234,7 +234,9 @@ class _Default:
 
 
 def _add_command(sections: dict[str, list[str]], path: str, command: Any, parent: Any) -> None:
-    context = command.context_class(command, info_name=path.rsplit(" ", 1)[-1], parent=parent)
+    # With the settings of a real run: Click keeps the first help option that is asked for.
+    settings = command.context_settings
+    context = command.context_class(command, info_name=path.rsplit(" ", 1)[-1], parent=parent, **settings)
     sections[path] = [_parameter_line(parameter) for parameter in command.get_params(context)]
     if hasattr(command, "list_commands"):
         for name in sorted(command.list_commands(context)):
@@ -242,7 +244,7 @@ def _add_command(sections: dict[str, list[str]], path: str, command: Any, parent
 
 
 def _parameter_line(parameter: Any) -> str:
-    words = [*parameter.opts, *parameter.secondary_opts]
+    words = [*sorted(parameter.opts), *parameter.secondary_opts]  # names of the help option come in any order
     if parameter.param_type_name == "argument":
         words = [parameter.metavar]
     elif not parameter.is_flag:

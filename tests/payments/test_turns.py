@@ -32,7 +32,7 @@ def run_beside(work: Callable[[], None]) -> threading.Thread:
 def test_the_second_leg_begins_when_the_request_of_the_first_is_recorded(
     connection: sa.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voucher_gateway.payments.turns._MAX_WAIT_S", 30)  # however slow this machine is
+    monkeypatch.setattr("voucher_gateway.payments.rows.turns._MAX_WAIT_S", 30)  # however slow this machine is
     turns, order, waits = Turns(), list[str](), threading.Event()
 
     def second() -> None:
