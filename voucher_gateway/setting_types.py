@@ -82,7 +82,7 @@ class SecretSource:
                 return given
             case str() | Secret():
                 secret = Secret.of(given)
-                _require_single_line(secret.reveal())
+                require_single_line(secret.reveal())
                 return cls(secret)
             case {"env": str(name), **others} if not others:
                 require_variable_name(name)
@@ -137,7 +137,7 @@ class SecretSource:
                 text = _read(origin)
             case _:
                 text = _call(origin)
-        _require_single_line(text)
+        require_single_line(text)
         return Secret(text)
 
     def check(self) -> None:
@@ -220,12 +220,21 @@ class DatabaseUrl:
         return f"DatabaseUrl({MASK!r})"
 
 
-def _require_single_line(text: str) -> None:
+def require_single_line(text: str) -> None:
+    """Check a text that goes into a header, a database or a message: it is one line, and not empty.
+
+    A control character would break an HTTP header, and the error of the HTTP library quotes the header. Half of a
+    surrogate pair stands for a byte of an environment variable that is not UTF-8; no database stores it.
+
+    Raises:
+        ConfigurationError: if it is empty, or has such a character. The message does not quote it.
+    """
     if not text:
         raise ConfigurationError("must not be empty")
     if _CONTROL.search(text):
-        # It would break an HTTP header, and the error of the HTTP library quotes the header.
-        raise ConfigurationError("must be one line without control characters")
+        raise ConfigurationError(
+            "must be one line of text in UTF-8: it has a line break, another control character, or a wrong byte"
+        )
 
 
 def _read(path: Path) -> str:

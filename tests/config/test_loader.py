@@ -95,6 +95,16 @@ def test_a_file_is_read_with_everything_in_it(tmp_path: Path, monkeypatch: pytes
     assert other.settings.timeout == 10.0
 
 
+def test_a_file_may_begin_with_a_byte_order_mark_of_an_editor(tmp_path: Path) -> None:
+    file = write(tmp_path, b"\xef\xbb\xbf[accounts.shop]\nprovider = 'acme'\nbase_url = 'https://acme.example'\n")
+    assert all("is missing" in each for each in problems(file))
+
+
+@pytest.mark.parametrize("text", ["shop-1\n", "shop\udcff1", "shop\x001"])
+def test_a_text_is_one_line_without_bytes_that_no_database_stores(text: str) -> None:
+    assert problem(account(client_id=text)).startswith("config: accounts.shop.client_id: must be one line of text")
+
+
 def test_a_dict_of_the_same_shape_is_read_alike() -> None:
     config = load_config(account())
     assert config.journal is None
@@ -278,8 +288,9 @@ def test_what_is_wrong_outside_of_an_account_is_said_in_one_line(source: Mapping
     [
         ("[accounts.shop]\nprovider = acme", "is not TOML: Invalid value (at line 2, column 12)"),
         (f'client_secret = "{CANARY}', "is not TOML: Unterminated string (at end of document)"),
-        (f'"{CANARY}" = 1\n"{CANARY}" = 2', "is not TOML: Cannot overwrite a value (at end of document)"),
-        (f'x = {{ "{CANARY}" = 1, "{CANARY}" = 2 }}', "is not TOML: syntax error (at line 1, column "),
+        (f'"{CANARY}" = 1\n"{CANARY}" = 2', "is not TOML: a key stands in its table twice (at end of document)"),
+        (f'x = {{ "{CANARY}" = 1, "{CANARY}" = 2 }}', "is not TOML: a key stands in its table twice (at line 1, col"),
+        (f"[{CANARY}]\n[{CANARY}]", "is not TOML: a table stands in it twice (at line 2, column "),
         (b"x = '\xff'", "is not text in UTF-8"),
         ("x = " + "[" * 100_000, "is nested too deeply"),
         ("x = " + "9" * 5_000, "holds a number"),

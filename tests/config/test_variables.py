@@ -73,12 +73,12 @@ def test_a_variable_of_another_form_is_refused(value: dict[str, Any], rule: str)
     assert problem(account(base_url=value)) == f"config: accounts.shop.base_url: {rule}"
 
 
-@pytest.mark.parametrize("text", ["soon", CANARY, "nan", "inf"])
+@pytest.mark.parametrize("text", ["soon", CANARY, "nan", "inf", "8,5", " 8", "٨", "1_0", "8s", "1e1"])
 def test_a_number_that_is_not_a_number_is_refused_without_a_quotation(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TIMEOUT", text)
-    rule = "must be a finite number in its environment variable"
+    rule = "must be a number such as 8 or 2.5 in its environment variable"
     assert problem(account(timeout={"env": "TIMEOUT"})) == f"config: accounts.shop.timeout: {rule}"
 
 
@@ -92,3 +92,15 @@ def test_a_secret_keeps_its_own_way_of_reading_a_variable(monkeypatch: pytest.Mo
     secret = load_config(account(client_secret={"env": "SECRET"})).accounts["shop"].settings.client_secret
     monkeypatch.setenv("SECRET", "second")
     assert secret.get().reveal() == "second"
+
+
+@pytest.mark.parametrize("text", ["5\n", "a\r\n", "a\udcffb", "\n"])
+@pytest.mark.parametrize(
+    "key", ["base_url", "client_id", "timeout", "provider", "code_pattern", "accept_risks", "former_names"]
+)
+def test_a_variable_with_a_line_break_or_a_wrong_byte_is_refused(
+    key: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("V", text)
+    rule = "must be one line of text in UTF-8: it has a line break, another control character, or a wrong byte"
+    assert problem(account(**{key: {"env": "V"}})) == f"config: accounts.shop.{key}: {rule}"

@@ -53,6 +53,12 @@ CONFIG_VARIABLE: Final = "VOUCHER_GATEWAY_CONFIG"
 
 _DEFAULT_FILE: Final = "voucher-gateway.toml"
 _TOP_KEYS: Final = ("account_source", "accounts", "checks", "journal", "journal_keys", "other_means", "stages")
+_REPETITIONS: Final = {
+    "Cannot declare ": "a table stands in it twice",
+    "Cannot overwrite ": "a key stands in its table twice",
+    "Duplicate inline table key ": "a key stands in its table twice",
+}
+"""How the parser's messages about a repetition begin, and what is said instead."""
 _PLAIN_WORDS: Final = re.compile(r"(?:[A-Za-z ,/]|'[^']{1,2}')+", re.ASCII)
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9]{1,16}", re.ASCII)
 
@@ -127,7 +133,7 @@ def load_config(
 
 def _parse_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         problem = f"cannot be read: {error.strerror or 'unreadable'}"
     except tomllib.TOMLDecodeError as error:
@@ -145,6 +151,9 @@ def _parse_toml(path: Path) -> dict[str, Any]:
 def _safe_parser_message(error: str) -> str:
     """Return the parser's message without its quotes of the file. The position always stays."""
     sentence, _, place = error.rpartition(" (at ")
+    for begin, meaning in _REPETITIONS.items():
+        if sentence.startswith(begin):
+            return f"{meaning} (at {place}"
     return f"{sentence if _PLAIN_WORDS.fullmatch(sentence) else 'syntax error'} (at {place}"
 
 

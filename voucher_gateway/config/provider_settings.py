@@ -1,6 +1,6 @@
 """Reads the settings of a provider from the table of an account, and collects all problems.
 
-The attributes of a settings class may be ``str`` (never empty), ``int``, ``bool``, ``float`` (seconds; an
+The attributes of a settings class may be ``str`` (one line, never empty), ``int``, ``bool``, ``float`` (seconds; an
 integer is accepted too), ``Path``, `SecretSource`, `DatabaseUrl`, a ``Literal``, ``tuple[X, ...]`` of these, and each
 of them ``| None``. The converter and validator of each attribute run even if another attribute is wrong, so that all
 problems are reported at once.
@@ -25,7 +25,7 @@ import attrs
 
 from voucher_gateway.config.variables import is_variable, parse_as, read_array, read_variable
 from voucher_gateway.errors import ConfigurationError, VoucherGatewayError
-from voucher_gateway.setting_types import DatabaseUrl, SecretSource
+from voucher_gateway.setting_types import DatabaseUrl, SecretSource, require_single_line
 
 Where = tuple[Any, ...]
 """The keys that lead to a place in a configuration, from the top."""
@@ -243,6 +243,7 @@ def _require_string(value: Any) -> str:
         raise ConfigurationError(f"must be a string, not {toml_type_name(value)}")
     if not value.strip():
         raise ConfigurationError("must not be empty")
+    require_single_line(value)
     return value
 
 

@@ -5,16 +5,16 @@ A secret is read when it is used (`SecretSource`). Any other value is read once,
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.setting_types import missing_variable_error, require_variable_name
+from voucher_gateway.setting_types import missing_variable_error, require_single_line, require_variable_name
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
 _BOOLEANS: Final = {"true": True, "false": False}
 
 
@@ -30,7 +30,8 @@ def read_variable(value: Mapping[Any, Any]) -> str:
         value: ``{"env": NAME}`` or ``{"env": NAME, "default": TEXT}``. An empty variable counts as not set.
 
     Raises:
-        ConfigurationError: if it has another form, or if the variable is not set and has no default.
+        ConfigurationError: if it has another form, if the variable is not set and has no default, or if its text is
+            not one line.
     """
     name, default = value.get("env"), value.get("default")
     if value.keys() - {"env", "default"} or not isinstance(name, str) or not isinstance(default, str | None):
@@ -39,6 +40,8 @@ def read_variable(value: Mapping[Any, Any]) -> str:
     text = os.environ.get(name) or default
     if text is None:
         raise missing_variable_error(name)
+    if text:
+        require_single_line(text)
     return text
 
 
@@ -66,14 +69,10 @@ def parse_as(kind: type[Any], text: str) -> Any:
         return _BOOLEANS[text.lower()]
     if kind is int:
         if not _INTEGER.fullmatch(text):
-            raise ConfigurationError("must be an integer in its environment variable")
+            raise ConfigurationError("must be an integer such as 8 in its environment variable")
         return int(text)
     if kind is float:
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = math.nan
-        if not math.isfinite(seconds):
-            raise ConfigurationError("must be a finite number in its environment variable")
-        return seconds
+        if not _NUMBER.fullmatch(text):
+            raise ConfigurationError("must be a number such as 8 or 2.5 in its environment variable")
+        return float(text)
     return text
