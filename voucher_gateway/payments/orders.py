@@ -11,7 +11,6 @@ from voucher_gateway.errors import InvalidRequest, PaymentConflict
 from voucher_gateway.instants import now
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.keys import new_id
-from voucher_gateway.journal.pruned import PAYMENT, require_name_not_pruned
 from voucher_gateway.journal.sealer import require_cryptography
 from voucher_gateway.limits.call_deadline import check_wait, seconds_within
 from voucher_gateway.models.requests import nfc, require_name
@@ -27,7 +26,7 @@ from voucher_gateway.payments.rows.schema import payments
 from voucher_gateway.payments.rows.states import PaymentState
 from voucher_gateway.payments.rows.store import PaymentStore
 from voucher_gateway.payments.verbs import VoucherVerbs
-from voucher_gateway.payments.work import lock_order, require_journal, start_work
+from voucher_gateway.payments.work import lock_order, require_journal, require_not_pruned, start_work
 from voucher_gateway.storage.connections import BUSY_TIMEOUT_S
 from voucher_gateway.storage.engine import Database
 
@@ -63,7 +62,7 @@ def open_payment(
         with lock_order(store, order, wait=wait):
             record = store.find(order)
             if record is None:
-                _require_not_pruned(verbs, store, order)
+                require_not_pruned(verbs, store, order)
                 require_cryptography()
                 record = _insert(verbs, store, _new_record(verbs, order, 1, total, allocation))
             elif not _is_same(record, total, renew):
@@ -84,7 +83,7 @@ def find_payment(
     store = open_store(verbs)
     record = store.find(order, attempt)
     if record is None:
-        _require_not_pruned(verbs, store, order)
+        require_not_pruned(verbs, store, order)
         return None
     return Payment(verbs, store, record, other, wait)
 
@@ -149,16 +148,6 @@ def _check_allocation(allocation: str) -> None:
     if allocation not in names:
         rule = f"one of {', '.join(names)}"
         raise InvalidRequest(f"allocation must be {rule}", field="allocation", rule=rule)
-
-
-def _require_not_pruned(verbs: VoucherVerbs, store: PaymentStore, order: str) -> None:
-    """Refuse an order whose payments were removed: a new payment would have the references and keys of the old one.
-
-    Under the lock of the order no other worker can open or remove a payment of it between this and an insert: a payment
-    of an order is removed only if it is old.
-    """
-    with store.database.read() as connection:
-        require_name_not_pruned(connection, require_journal(verbs).keys, PAYMENT, order)
 
 
 def _is_same(record: PaymentRecord, total: Money, renew: bool) -> bool:

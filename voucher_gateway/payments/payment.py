@@ -29,7 +29,7 @@ from voucher_gateway.payments.rows.refund_records import PaymentRefund, Replacem
 from voucher_gateway.payments.rows.states import LegState, PaymentState
 from voucher_gateway.payments.rows.store import PaymentStore
 from voucher_gateway.payments.verbs import VoucherVerbs
-from voucher_gateway.payments.work import PaymentWork, lock_order, start_work
+from voucher_gateway.payments.work import PaymentWork, lock_order, require_not_pruned, start_work
 
 
 class Payment:
@@ -119,10 +119,12 @@ class Payment:
         return self._record.authorized_until
 
     def refresh(self) -> Payment:
-        """Read the payment again, and return it."""
-        record = self._store.get(self._record.id)
-        assert record is not None
-        self._record = record
+        """Read the payment again, and return it.
+
+        Raises:
+            ReferencePruned: if its details were removed from the journal since.
+        """
+        self._record = self._read()
         return self
 
     # --- vouchers ---
@@ -358,11 +360,16 @@ class Payment:
     @contextmanager
     def _work(self, timeout: float | None = None) -> Iterator[PaymentWork]:
         with use_call_deadline(timeout), lock_order(self._store, self.order, wait=self._wait):
-            record = self._store.get(self._record.id)
-            if record is None:
-                raise PaymentConflict("the payment is not in this database")
+            record = self._read()
             with start_work(self._verbs, self._store, record, self._other) as work:
                 try:
                     yield work
                 finally:
                     self._record = work.record
+
+    def _read(self) -> PaymentRecord:
+        record = self._store.get(self._record.id)
+        if record is None:
+            require_not_pruned(self._verbs, self._store, self.order)
+            raise PaymentConflict("the payment is not in this database")
+        return record

@@ -53,7 +53,7 @@ def complete_payment(work: PaymentWork) -> None:
 def recover_payments(verbs: VoucherVerbs, store: PaymentStore, other: OtherMeans | None) -> list[PaymentRecord]:
     """Complete the recorded decisions of all payments, as far as that can be done now.
 
-    Payments that a living worker has are left to it.
+    Payments that a living worker has are left to it. Those that were removed from the journal meanwhile are over.
 
     Returns:
         the payments that were looked at, as they are now.
@@ -61,11 +61,13 @@ def recover_payments(verbs: VoucherVerbs, store: PaymentStore, other: OtherMeans
     records: list[PaymentRecord] = []
     for payment_id in store.list_unfinished():
         known = store.get(payment_id)
-        assert known is not None
+        if known is None:
+            continue
         try:
             with lock_order(store, known.order, wait=0.0):
                 record = store.get(payment_id)
-                assert record is not None
+                if record is None:
+                    continue
                 with start_work(verbs, store, record, other) as work:
                     _complete_quietly(work)
                     records.append(work.record)

@@ -16,6 +16,7 @@ from voucher_gateway.errors import ConfigurationError, OperationInProgress, Vouc
 from voucher_gateway.instants import now
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.fence import EpochFence, use_fence
+from voucher_gateway.journal.pruned import PAYMENT, require_name_not_pruned
 from voucher_gateway.limits.call_deadline import seconds_within
 from voucher_gateway.payments.means import OtherMeans
 from voucher_gateway.payments.rows.events import KIND_OF_STATE, UNCOVERED, append_payment_event
@@ -266,3 +267,16 @@ def require_journal(verbs: VoucherVerbs) -> Journal:
     if verbs.journal is None:
         raise ConfigurationError("payments need a journal: name one in the configuration")
     return verbs.journal
+
+
+def require_not_pruned(verbs: VoucherVerbs, store: PaymentStore, order: str) -> None:
+    """Refuse an order whose payments were removed: a new payment would have the references and keys of the old one.
+
+    Under the lock of the order no other worker can open or remove a payment of it between this and an insert: a payment
+    of an order is removed only if it is old.
+
+    Raises:
+        ReferencePruned: if they were.
+    """
+    with store.database.read() as connection:
+        require_name_not_pruned(connection, require_journal(verbs).keys, PAYMENT, order)

@@ -121,10 +121,12 @@ class SalesDesk:
         """Go on with all decisions that are committed and not carried out, and return the sales as they are then.
 
         What stops one of them is noted in its `attention`, and the others go on. Sales of living workers are left to
-        those.
+        those. A sale that was removed from the journal meanwhile is over.
         """
         records = []
         for row in self.iterate_decided(account=account):
+            if self._store.find(row.name) is None:
+                continue
             sale = self._sale(row, 0.0)
             with suppress(VoucherGatewayError):
                 sale.resume()

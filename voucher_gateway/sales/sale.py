@@ -131,10 +131,12 @@ class Sale:
         return self._codes.pin_of(self._require_undelivered("PIN"))
 
     def refresh(self) -> Self:
-        """Read the sale again, and return it."""
-        row = self._store.find(self.name)
-        assert row is not None
-        self._row = row
+        """Read the sale again, and return it.
+
+        Raises:
+            ReferencePruned: if its details were removed from the journal since.
+        """
+        self._row = self._store.read_again(self.name)
         return self
 
     # --- what is done with it ---

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.errors import OperationInProgress
+from voucher_gateway.errors import OperationInProgress, SaleConflict
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.fence import EpochFence, epoch_statement, use_fence
@@ -59,6 +59,16 @@ class SaleStore:
         with self._database.read() as connection:
             return _select(connection, name)
 
+    def read_again(self, name: str) -> SaleRow:
+        """Return a sale that was there before.
+
+        Raises:
+            ReferencePruned: if its row was removed since.
+            SaleConflict: if the database is another one.
+        """
+        with self._database.read() as connection:
+            return _select(connection, name) or self._missing(connection, name)
+
     def open(self, row: SaleRow) -> SaleRow:
         """Insert a sale, and return it; or return the one that has its name already.
 
@@ -81,6 +91,7 @@ class SaleStore:
 
         Raises:
             OperationInProgress: if another worker has it.
+            ReferencePruned: if its row was removed since it was read.
         """
         with self._database.locks.hold(f"sale:{name}", wait_s=wait_s):
             row = self._take(name)
@@ -91,8 +102,12 @@ class SaleStore:
         with self._database.write(wait_s=seconds_within(BUSY_TIMEOUT_S)) as connection:  # nothing is sent before
             _TAKE.execute(connection, {"sale": name})
             row = _select(connection, name)
-        assert row is not None
-        return row
+            return row or self._missing(connection, name)
+
+    def _missing(self, connection: Connection, name: str) -> NoReturn:
+        """Raise the error about a sale whose row is not there any more."""
+        require_name_not_pruned(connection, self._keys, SALE, name)
+        raise SaleConflict(f"the sale {name} is not in this database")
 
     def update(self, row: SaleRow, **values: Any) -> SaleRow:
         """Write columns of a sale, and return its row as it is now.
