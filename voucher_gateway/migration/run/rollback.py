@@ -18,6 +18,7 @@ from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.load import require_begun
 from voucher_gateway.migration.run.process_run import RunEnd
 from voucher_gateway.migration.run.progress import OnProgress, RunCounter, log, log_end, run_details
+from voucher_gateway.migration.run.pruned import require_not_pruned
 from voucher_gateway.migration.run.rollback_part import RollbackPart
 from voucher_gateway.migration.run.rows import ReportedVoucher
 from voucher_gateway.migration.run.state import MigrationState
@@ -82,7 +83,7 @@ def rollback_plan(
 
     Raises:
         ConfigurationError: if the plan was changed, is for other accounts, or was not run with this journal.
-        InvalidRequest: if `processes` is below one.
+        InvalidRequest: if `processes` is below one, or a prune has removed operations of the plan.
         OperationInProgress: if another process rolls the plan back.
         ProviderUnavailable: if a vendor does not answer at the begin.
     """
@@ -93,6 +94,7 @@ def rollback_plan(
     context = MigrationContext(gateway, summary.id, summary.header)
     state = MigrationState.of(gateway, summary)
     require_begun(state, "there is nothing to roll back")
+    require_not_pruned(context, "it cannot be rolled back any more")
     with (
         state.one_process("rollback", "another process is rolling this plan back"),
         record_run(state.database, state.plan_id, Work.ROLLBACK, by, processes=processes) as record,

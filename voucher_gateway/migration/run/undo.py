@@ -97,6 +97,8 @@ class Undo:
         except OutcomeNotResolved as unknown:
             raise CannotUndo(str(unknown)) from None
         if entry is None:
+            if row.target_id is not None:
+                raise CannotUndo(f"the journal has no record that {context.target} issued {row.target_id} for it")
             return None
         if entry.state is not OperationState.SUCCEEDED:
             self._records.require_not_issued(entry, self._source_code(row) if self._has_code(row) else None)

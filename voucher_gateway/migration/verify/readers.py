@@ -6,15 +6,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-import sqlalchemy as sa
-
-from voucher_gateway.errors import InvalidRequest, MalformedResponse, VoucherNotFound
-from voucher_gateway.instants import format_micros
+from voucher_gateway.errors import MalformedResponse, VoucherNotFound
 from voucher_gateway.listing.listing import Listing
 from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.migration.plan.code_index import fingerprint
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
-from voucher_gateway.migration.schema import plans
+from voucher_gateway.migration.run.pruned import require_not_pruned
 from voucher_gateway.migration.verify.other_plans import OtherMove
 from voucher_gateway.migration.verify.progress import ProgressReporter
 from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore, ends_text
@@ -31,27 +28,11 @@ def read_target(context: MigrationContext, store: VerificationStore, progress: P
     Raises:
         InvalidRequest: if the journal has not the operations of the plan any more.
     """
-    _require_not_pruned(context)
+    require_not_pruned(context, "it cannot be verified any more")
     store.add_issued_ids(_iterate_issued(context))
     with context.gateway.vouchers(context.target, _query_since_plan(context)) as listing:
         store.target(_with_codes(context, listing, store, progress))
     store.match_vouchers()
-
-
-def _require_not_pruned(context: MigrationContext) -> None:
-    """Check that no prune has removed the operations of the plan: its vouchers could not be recognised all."""
-    before = context.journal.pruned.before()
-    if before is None:
-        return
-    with context.journal.database.read() as connection:
-        ended = connection.scalar(sa.select(plans.c.updated_at).where(plans.c.id == context.plan_id))
-    if ended is not None and ended < format_micros(before):
-        raise InvalidRequest(
-            f"the operations of this plan, which ended before {before:%Y-%m-%d}, were removed from the journal by a"
-            " prune: it cannot be verified any more",
-            field="plan",
-            rule="a plan whose operations are in the journal",
-        )
 
 
 def _iterate_issued(context: MigrationContext) -> Iterator[tuple[int, str]]:
