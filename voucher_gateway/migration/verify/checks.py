@@ -5,13 +5,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Final
 
 import attrs
 
-from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.migration.plan.assess import is_not_spendable, is_stopped
 from voucher_gateway.migration.plan.model import Destination, PlannedVoucher
@@ -21,39 +18,9 @@ from voucher_gateway.migration.verify.other_plans import OtherMove
 from voucher_gateway.migration.verify.progress import ProgressReporter
 from voucher_gateway.migration.verify.shifted_ends import ShiftedEndStore
 from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore
+from voucher_gateway.migration.verify.usage import usage_is_explained
 from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
-
-
-def usage_is_explained(context: MigrationContext, target_id: str, used: Money) -> bool:
-    """Return whether the history of the vendor, or otherwise the journal, explains exactly what was used.
-
-    Args:
-        context: what all moves of the plan share.
-        target_id: the id of the voucher at the target.
-        used: its remaining value minus the issued value; negative if it was spent.
-    """
-    return _by_history(context, target_id, used.currency) == used or _by_journal(context, target_id, used) == used
-
-
-def _by_history(context: MigrationContext, target_id: str, currency: str) -> Money | None:
-    if not context.target_can.of(Operation.HISTORY).available:
-        return None
-    try:
-        history = context.retry_while_safe(context.gateway.history, context.target, target_id)
-    except VoucherGatewayError:
-        return None
-    changes = [movement.change for movement in history if not movement.kind.opens]
-    known = [change for change in changes if change is not None]
-    currencies = {movement.money.currency for movement in history if movement.money is not None}
-    if not history.complete or len(known) < len(changes) or currencies - {currency}:
-        return None
-    return Money(sum(known, Decimal(0)), currency)
-
-
-def _by_journal(context: MigrationContext, target_id: str, used: Money) -> Money:
-    """Return the sum of the operations of the journal: some vendors have no history of overwritten values."""
-    return context.journal.value_change(context.target, target_id, used.currency)
 
 
 class DifferenceKind(enum.StrEnum):
@@ -150,6 +117,9 @@ def check_all(
             )
 
 
+_FROZEN: Final = frozenset({Status.INACTIVE, Status.PENDING, Status.DEACTIVATED})
+"""The statuses of a source voucher that the plan has frozen."""
+
 _Problems = Iterator[tuple[DifferenceKind, str]]
 
 
@@ -170,7 +140,8 @@ class _VoucherChecks:
         if listed is not None and self._was_undone(planned, at_target, listed):
             for voucher in at_target:
                 self._store.note_unspendable("target", voucher.id)
-            yield DifferenceKind.NOT_MOVED, "it is still at the source; at the target it was created and stopped again"
+            where = self._text_of_rest(planned, listed)
+            yield DifferenceKind.NOT_MOVED, f"{where}; at the target it was created and stopped again"
             return
         if not at_target:
             yield self._not_there(planned, listed)
@@ -194,9 +165,10 @@ class _VoucherChecks:
             yield DifferenceKind.SOURCE, f"it has {listed.remaining} at the source, and should have {resting}"
 
     def _was_undone(self, planned: PlannedVoucher, at_target: list[ListedVoucher], listed: ListedVoucher) -> bool:
-        """Return whether a voucher can be spent at the source only, and the target has it stopped and unused.
+        """Return whether a voucher was not retired at the source, and the target has it stopped and unused.
 
-        So a run leaves it that has undone its move at a target that cannot delete vouchers.
+        So a run leaves it that has undone its move at a target that cannot delete vouchers. It may have been spent at
+        the source since, or has expired there.
         """
         destination = planned.destination
         meant_active = destination is not None and destination.active is not False
@@ -204,12 +176,23 @@ class _VoucherChecks:
             bool(at_target)
             and meant_active
             and not self._context.leaves_source
-            and _has_spendable_value(listed, self._source_now)
+            and (_has_spendable_value(listed, self._source_now) or not self._was_retired(planned, listed))
             and all(
                 voucher.remaining == value_of(planned) and not is_spendable_now(voucher, self._target_now)
                 for voucher in at_target
             )
         )
+
+    def _was_retired(self, planned: PlannedVoucher, listed: ListedVoucher) -> bool:
+        """Return whether the source has a voucher as the plan leaves one that was moved."""
+        if self._context.freezes_source and listed.status in _FROZEN:
+            return True
+        match self._context.header.retire:
+            case "expire":
+                return listed.ends != (None if planned.valid_until is None else format_micros(planned.valid_until))
+            case "empty":
+                return not listed.remaining
+        return False  # it is neither frozen nor deleted
 
     def check_moved_by_another(self, move: OtherMove, listed: ListedVoucher | None, *, rolled_back: bool) -> _Problems:
         """Check a voucher that another plan moves or has moved. After a rollback of this plan, that is as it should be.
@@ -237,12 +220,13 @@ class _VoucherChecks:
         emptied = self._empties and not listed.remaining and bool(planned.remaining)
         if emptied or not (is_spendable_now(listed, self._source_now) or self._was_unspendable(planned)):
             return DifferenceKind.LOST, f"{absent}, and {listed.remaining} at the source cannot be spent"
+        return DifferenceKind.NOT_MOVED, self._text_of_rest(planned, listed)
+
+    @staticmethod
+    def _text_of_rest(planned: PlannedVoucher, listed: ListedVoucher) -> str:
         if listed.remaining == planned.remaining:
-            return DifferenceKind.NOT_MOVED, "it is still at the source"
-        return (
-            DifferenceKind.NOT_MOVED,
-            f"it is still at the source, with {listed.remaining} and not {planned.remaining}",
-        )
+            return "it is still at the source"
+        return f"it is still at the source, with {listed.remaining} and not {planned.remaining}"
 
     def _unreadable_at_source(self, planned: PlannedVoucher) -> _Problems:
         reason = self._store.why_unreadable(self._context.source, planned.source_id)
@@ -310,10 +294,8 @@ class _VoucherChecks:
         if listed.remaining is None or listed.remaining.currency != issued.currency:
             yield DifferenceKind.VALUE, f"it has {listed.remaining} at the target, and should have {issued}"
             return
-        used = listed.remaining - issued
-        # If a value is overwritten, the initial value is overwritten as well.
-        if initial in (issued, listed.remaining) and usage_is_explained(self._context, listed.id, used):
-            self._store.record_usage(listed.id, issued, used)
+        if usage_is_explained(self._context, listed.id, issued=issued, initial=initial, left=listed.remaining):
+            self._store.record_usage(listed.id, issued, listed.remaining - issued)
         else:
             yield (
                 DifferenceKind.VALUE,
