@@ -172,6 +172,8 @@ class MigrationContext:
         Raises:
             AccountPaused: if a person has paused the account.
             NotExecuted, OperationInProgress, MalformedResponse: if the last attempt fails, too.
+            NotExecuted: also if the run stops before a reply that cannot be read was asked for again. The next run
+                asks for it.
         """
         for pause in _PAUSES_S:
             try:
@@ -182,9 +184,16 @@ class MigrationContext:
                     raise
             except AccountPaused:
                 raise
-            except (NotExecuted, OperationInProgress, MalformedResponse):
+            except (NotExecuted, OperationInProgress):
                 if self.stop.wait(pause):
                     raise
+            except MalformedResponse as error:
+                if self.stop.wait(pause):
+                    raise NotExecuted(
+                        f"the run stops, and the last reply could not be read: {error.message}",
+                        account=error.account,
+                        operation=error.operation,
+                    ) from error
         return call(*args, **kwargs)
 
     def read(self, account: str, voucher_id: str) -> VoucherReading:

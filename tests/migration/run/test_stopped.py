@@ -1,0 +1,56 @@
+"""What a run leaves to the next one when it is stopped: a reply that could not be read refuses no voucher."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tests.migration.run.test_runner import carried
+from tests.migration.run.vendor_pair import SpendableValues, VendorPair
+from voucher_gateway.migration import RowState, pause_plan, status_of, verify_plan
+from voucher_gateway.migration.run import context
+from voucher_gateway.simulator import RunningSimulator
+
+
+@pytest.fixture(autouse=True)
+def long_pauses(short_pauses: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a worker wait before it asks again, until the run stops."""
+    monkeypatch.setattr(context, "_PAUSES_S", (20.0,))
+
+
+@pytest.mark.parametrize("end", ["source", "target"])
+def test_a_reply_that_cannot_be_read_while_the_run_stops_leaves_the_voucher_to_the_next_run(
+    pair: VendorPair, end: str
+) -> None:
+    pair.plan()
+    before, planned = SpendableValues.of(pair), len(carried(pair))
+    vendor: RunningSimulator = getattr(pair, end)
+    vendor.inject("html", "GET */vouchers/*", times=2)
+    run_and_pause(pair, vendor)
+    seen = status_of(pair.gateway, pair.path)
+    assert (seen.count(RowState.REFUSED), seen.count(RowState.IN_DOUBT)) == (0, 0)
+    assert seen.count(RowState.PLANNED) >= 2
+    pair.run()
+    assert status_of(pair.gateway, pair.path).count(RowState.MOVED) == planned
+    assert SpendableValues.of(pair).all == before.all
+    assert verify_plan(pair.gateway, pair.path).proved
+
+
+def run_and_pause(pair: VendorPair, vendor: RunningSimulator) -> None:
+    """Run the plan, and pause it as soon as two replies of a vendor could not be read."""
+
+    def pause_soon() -> None:
+        deadline = time.monotonic() + 15
+        while sum("html" in request.faults for request in vendor.requests) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        pause_plan(pair.gateway, pair.path)
+
+    pausing = threading.Thread(target=pause_soon)
+    pausing.start()
+    try:
+        assert pair.run(workers=2).stopped == "paused"
+    finally:
+        pausing.join()
