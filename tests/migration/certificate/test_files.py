@@ -56,6 +56,7 @@ def test_each_file_passes_its_check_and_is_for_its_owner_only(
     assert {path.name for path in tables.iterdir()} == {
         "currencies.csv",
         "differences.csv",
+        "open-operations.csv",
         "parts.csv",
         "runs.csv",
         "seal.json",

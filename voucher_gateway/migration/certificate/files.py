@@ -161,6 +161,21 @@ def _tables(certificate: Certificate) -> Iterator[tuple[str, Sequence[str], list
         ],
     )
     yield (
+        "open-operations.csv",
+        ("account", "verb", "reference", "state", "of_plan", "began"),
+        [
+            [
+                text_cell(operation.account),
+                operation.verb,
+                text_cell(operation.reference),
+                operation.state,
+                "yes" if operation.of_plan else "no",
+                display_instant(operation.began_at),
+            ]
+            for operation in certificate.open_operations
+        ],
+    )
+    yield (
         "runs.csv",
         ("work", "by", "machine", "began", "ended", "version", "result"),
         [

@@ -33,6 +33,7 @@ from voucher_gateway.money import Money
 _DIFFERENCES = "differences"
 _PARTS = "parts"
 _OTHER_PLANS = "other-plans"
+_OPEN_OPERATIONS = "open-operations"
 
 
 def certificate_page(certificate: Certificate, content_sha256: str) -> HtmlPage:
@@ -77,6 +78,8 @@ def _sections(certificate: Certificate) -> Iterable[Section]:
         yield _differences(certificate)
     if certificate.unreadable:
         yield _unreadable(certificate)
+    if certificate.open_operations:
+        yield _open_operations(certificate)
     yield runs_table(certificate.runs)
     if certificate.decisions:
         yield _decisions(certificate)
@@ -95,6 +98,8 @@ def _verdict(certificate: Certificate) -> Text:
         links.append(("Differences", _DIFFERENCES))
     if certificate.other_plans:
         links.append(("Vouchers that another plan moves or has moved", _OTHER_PLANS))
+    if certificate.open_operations:
+        links.append(("Operations whose outcome is not known", _OPEN_OPERATIONS))
     amounts = {summary.currency: summary.stays for summary in certificate.currencies if summary.stays}
     sentences = verdict_sentences(certificate)
     if amounts:
@@ -295,6 +300,26 @@ def _unreadable(certificate: Certificate) -> Table:
         tuple(Column(name) for name in ("Account", "Voucher", "Reason")),
         rows,
         note=note,
+    )
+
+
+def _open_operations(certificate: Certificate) -> Table:
+    rows = tuple(
+        (
+            f"{operation.account} {operation.verb} {operation.reference}",
+            "this plan" if operation.of_plan else "other work",
+            operation.state,
+            display_instant(operation.began_at),
+        )
+        for operation in certificate.open_operations
+    )
+    shown, every = len(rows), certificate.open_operation_count
+    return Table(
+        "Operations whose outcome is not known",
+        tuple(Column(name) for name in ("Operation", "Of", "State", "Began")),
+        rows,
+        note="" if shown == every else f"The oldest {shown} of {every}.",
+        anchor=_OPEN_OPERATIONS,
     )
 
 

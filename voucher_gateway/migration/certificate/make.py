@@ -6,7 +6,7 @@ import socket
 from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import attrs
 
@@ -19,6 +19,7 @@ from voucher_gateway.migration.certificate.model import (
     PersonsDecision,
     Verdict,
 )
+from voucher_gateway.migration.certificate.open_work import OpenWork, OpenWorkObserver
 from voucher_gateway.migration.certificate.voucher_list import write_voucher_list
 from voucher_gateway.migration.plan.model import End
 from voucher_gateway.migration.plan.plan_file import Plan, PlanSummary, open_plan
@@ -34,8 +35,10 @@ from voucher_gateway.migration.verify.store import VerificationStore
 from voucher_gateway.migration.verify.verify import Verification, read_and_compare
 from voucher_gateway.version import __version__
 
-_EXPECTED_WITHOUT_MOVE = frozenset({DifferenceKind.NOT_MOVED, DifferenceKind.ANOTHER_PLAN, DifferenceKind.TOTAL})
+_EXPECTED_WITHOUT_MOVE: Final = frozenset({DifferenceKind.NOT_MOVED, DifferenceKind.ANOTHER_PLAN, DifferenceKind.TOTAL})
 """The differences that a voucher causes that was not moved."""
+_SUMS: Final = frozenset({DifferenceKind.TOTAL})
+"""The differences that a voucher in doubt causes beside its own."""
 
 
 def make_certificate(
@@ -64,14 +67,16 @@ def make_certificate(
         context = MigrationContext(gateway, opened.id, opened.header)
         state = MigrationState.of(gateway, opened.summary)
         with record_run(state.database, opened.id, Work.CERTIFICATE, by) as record:
+            observer = OpenWorkObserver(context, state)
             verification = read_and_compare(context, state, opened, store, on_progress=on_progress)
             made_at = now()
             source_now = format_micros(gateway.provider(context.source).vendor_now())
             total = sum(part.count for part in verification.parts)
             rows = ProgressReporter(on_progress).count_items(store.rows(source_now), "written to the list", total)
             listed = write_voucher_list(opened, rows, voucher_list)
-            in_doubt = store.numbers_in_doubt(source_now)
-            verdict = verdict_of(verification, in_doubt)
+            open_work = observer.open_work()
+            in_doubt = store.numbers_in_doubt(source_now) | open_work.vouchers
+            verdict = verdict_of(verification, in_doubt, open_work)
             record.details |= {"verdict": verdict.value, "rows_sha256": listed.sha256}
         return Certificate(
             made_at=made_at,
@@ -91,6 +96,10 @@ def make_certificate(
             codes_not_compared=verification.codes_not_compared,
             differences=tuple(_differences(verification, in_doubt)),
             difference_count=len(verification.differences),
+            open_operations=open_work.operations,
+            open_operation_count=open_work.operation_count,
+            unfinished=len(in_doubt),
+            run_in_progress=open_work.run_in_progress,
             runs=tuple(run_records(state.database, opened.id)),
             decisions=tuple(_decisions(context)),
             rows=listed.rows,
@@ -98,23 +107,32 @@ def make_certificate(
         )
 
 
-def verdict_of(verification: Verification, in_doubt: Collection[int]) -> Verdict:
+def verdict_of(verification: Verification, in_doubt: Collection[int], open_work: OpenWork) -> Verdict:
     """Return what a verification says about the migration as a whole.
 
     Args:
         verification: the verification.
-        in_doubt: the numbers of the vouchers in doubt. They may be stopped at the source and not be at the target yet.
+        in_doubt: the numbers of the vouchers in doubt, and of those whose move or rollback has begun and has not ended.
+            They may be stopped at the source and not be at the target yet.
+        open_work: what had begun and had not ended while both accounts were read.
     """
-    differences = verification.differences
     if verification.state is None:
         return Verdict.NOT_KNOWN
-    if not differences:
-        return Verdict.ROLLED_BACK if verification.rolled_back else Verdict.COMPLETE
-    agrees = all(not summary.difference for summary in summarize(verification.parts))
-    kinds = {difference.kind for difference in differences if difference.number not in in_doubt}
-    if not verification.rolled_back and agrees and kinds <= _EXPECTED_WITHOUT_MOVE:
-        return Verdict.PARTIAL
-    return Verdict.DIFFERENT
+    kinds = {difference.kind for difference in verification.differences if difference.number not in in_doubt}
+    settled = not (in_doubt or open_work.operation_count or open_work.run_in_progress)
+    if verification.rolled_back:
+        explained = frozenset[DifferenceKind]() if settled else _SUMS
+        agrees = True
+    else:
+        explained = _EXPECTED_WITHOUT_MOVE
+        agrees = all(not summary.difference for summary in summarize(verification.parts))
+    if not agrees or kinds - explained:
+        return Verdict.DIFFERENT
+    if not settled:
+        return Verdict.IN_DOUBT
+    if verification.rolled_back:
+        return Verdict.ROLLED_BACK
+    return Verdict.PARTIAL if kinds else Verdict.COMPLETE
 
 
 def _differences(verification: Verification, in_doubt: Collection[int]) -> Iterator[Difference]:

@@ -9,6 +9,7 @@ from typing import Final
 
 import attrs
 
+from voucher_gateway.migration.certificate.open_work import OpenOperation
 from voucher_gateway.migration.plan.model import End
 from voucher_gateway.migration.plan.totals import Tally
 from voucher_gateway.migration.run_records import RunRecord
@@ -32,7 +33,9 @@ class Verdict(enum.StrEnum):
 
     Attributes:
         COMPLETE: every voucher that the plan carries is at the target, and every amount agrees.
-        PARTIAL: every amount of what was moved agrees. Other vouchers of the plan were not moved, or are in doubt.
+        PARTIAL: every amount of what was moved agrees. Other vouchers of the plan were not moved.
+        IN_DOUBT: the journal records something in doubt, or something that has begun and not ended. What is not in
+            doubt agrees.
         DIFFERENT: an amount or a voucher is not as it should be.
         ROLLED_BACK: the plan was rolled back, and each voucher is at the source as before, or another plan has it.
         NOT_KNOWN: the journal knows no run of the plan. All amounts are those of the vendors.
@@ -40,6 +43,7 @@ class Verdict(enum.StrEnum):
 
     COMPLETE = "complete"
     PARTIAL = "partial"
+    IN_DOUBT = "in-doubt"
     DIFFERENT = "different"
     ROLLED_BACK = "rolled-back"
     NOT_KNOWN = "not-known"
@@ -125,6 +129,11 @@ class Certificate:
         codes_not_compared: the number of vouchers that were recognised by ids, because the target shows no codes.
         differences: the differences between plan and vendors; at most `MOST_DIFFERENCES`.
         difference_count: the number of all differences.
+        open_operations: the operations at both accounts whose outcome the journal did not know while they were read;
+            at most a thousand.
+        open_operation_count: the number of all of them.
+        unfinished: the number of vouchers whose move or rollback has begun and has not ended, those in doubt included.
+        run_in_progress: whether a run or a rollback of the plan was under way while both accounts were read.
         runs: who has run, rolled back and verified the plan.
         decisions: what persons decided about operations whose outcome stayed unknown.
         rows: the number of vouchers in the list of all vouchers.
@@ -148,6 +157,10 @@ class Certificate:
     codes_not_compared: int
     differences: tuple[Difference, ...]
     difference_count: int
+    open_operations: tuple[OpenOperation, ...]
+    open_operation_count: int
+    unfinished: int
+    run_in_progress: bool
     runs: tuple[RunRecord, ...]
     decisions: tuple[PersonsDecision, ...]
     rows: int

@@ -33,6 +33,7 @@ PART_NAMES: Final[Mapping[SourcePart, str]] = {
 _VERDICTS: Final[Mapping[Verdict, str]] = {
     Verdict.COMPLETE: "The migration is complete, and every amount agrees",
     Verdict.PARTIAL: "What was moved agrees, and a part was not moved",
+    Verdict.IN_DOUBT: "Something is in doubt: this certificate is not final",
     Verdict.DIFFERENT: "There are differences",
     Verdict.ROLLED_BACK: "The migration was rolled back, and the source is as before",
     Verdict.NOT_KNOWN: "This journal knows no run of this plan",
@@ -47,6 +48,11 @@ _EXPLANATIONS: Final[Mapping[Verdict, str]] = {
         "Every voucher that was moved is at the target exactly once, with its value, its currency and its end of"
         " validity, and for each currency the value that was moved is the value that was issued at the target. Some"
         " vouchers that the plan carries were not moved; the tables name them with their value."
+    ),
+    Verdict.IN_DOUBT: (
+        "The journal records something that has begun and whose end it does not know. A request that was sent may still"
+        " change an amount at an account. Everything else agrees. Do not sign this certificate: settle what is open,"
+        " and make it again."
     ),
     Verdict.DIFFERENT: (
         "At least one voucher or one amount is not as the plan says. Do not sign before every difference is explained."
@@ -105,14 +111,36 @@ def verdict_sentences(certificate: Certificate) -> list[str]:
             " differences."
         )
     sentences += map(other_plan_sentence, certificate.other_plans)
-    in_doubt = sum(total.count for total in certificate.parts if total.part is SourcePart.IN_DOUBT)
-    if in_doubt:
-        plural = " is" if in_doubt == 1 else "s are"
+    return sentences + _open_work_sentences(certificate)
+
+
+def _open_work_sentences(certificate: Certificate) -> list[str]:
+    """Return what has begun and has not ended, and how to settle it."""
+    sentences = []
+    if certificate.unfinished:
+        work = "migrate rollback" if certificate.state is PlanState.ROLLED_BACK else "migrate run"
+        moves = "The move of 1 voucher has" if certificate.unfinished == 1 else f"{_moves(certificate.unfinished)} have"
         sentences.append(
-            f"{set_digit_gaps(str(in_doubt))} voucher{plural} in doubt: run the plan again, or decide about the"
-            " operations."
+            f"{moves} begun and not ended, or its outcome is in doubt: `{work}` with this plan looks it up and goes on."
+        )
+    if certificate.open_operation_count:
+        one = certificate.open_operation_count == 1
+        operations = "1 operation" if one else f"{set_digit_gaps(str(certificate.open_operation_count))} operations"
+        first = certificate.open_operations[0]
+        sentences.append(
+            f"The outcome of {operations} at these accounts is not known. `recover --all`, or"
+            f" `resolve {first.account} {first.verb} {first.reference}`{'' if one else ' and so on'}, looks"
+            f" {'it' if one else 'them'} up; `operations decide` records what a person has found out."
+        )
+    if certificate.run_in_progress:
+        sentences.append(
+            "A run or a rollback of the plan was under way while both accounts were read: wait for its end."
         )
     return sentences
+
+
+def _moves(count: int) -> str:
+    return f"The moves of {set_digit_gaps(str(count))} vouchers"
 
 
 def other_plan_sentence(plan: OtherPlan) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voucher_gateway.cli.commands.migrate.run import ByName, plan_gateway, require_writable
-from voucher_gateway.cli.context import DIFFERENT, DONE, CliContext, cli_context_of
+from voucher_gateway.cli.context import DIFFERENT, DONE, UNKNOWN, CliContext, cli_context_of
 from voucher_gateway.cli.progress import progress_printer
 from voucher_gateway.cli.tables import count_text
 from voucher_gateway.errors import InvalidRequest
@@ -53,8 +53,9 @@ def certificate(
     --check no vendor is asked. It may be repeated: the files must be of one certificate, and of PLAN if it is given.
 
     Exit code 0: everything agrees, or the checked files are unchanged. 2: a checked file was changed, is not
-    a certificate of this journal, or is of another certificate than the others. 5: there are differences, which are in
-    the certificate, or the journal knows no run of the plan.
+    a certificate of this journal, or is of another certificate than the others. 4: the journal records something in
+    doubt, or something that has begun and not ended; the certificate says how to settle it. 5: there are differences,
+    which are in the certificate, or the journal knows no run of the plan.
 
     Examples:
         voucher-gateway migrate certificate move.plan --html move.html
@@ -81,9 +82,15 @@ def certificate(
         raise InvalidRequest("--html and --json-file name the same file", field="--html", rule="two files")
     certificate = _make(session, plan, html, json_file, csv, by)
     _print_certificate(session.output, certificate, [path for path in (html, json_file, csv) if path is not None])
+    raise typer.Exit(_exit_code(certificate))
+
+
+def _exit_code(certificate: Certificate) -> int:
     from voucher_gateway.migration.certificate.model import Verdict
 
-    raise typer.Exit(DONE if certificate.verdict in (Verdict.COMPLETE, Verdict.ROLLED_BACK) else DIFFERENT)
+    if certificate.verdict is Verdict.IN_DOUBT:
+        return UNKNOWN
+    return DONE if certificate.verdict in (Verdict.COMPLETE, Verdict.ROLLED_BACK) else DIFFERENT
 
 
 def _make(
