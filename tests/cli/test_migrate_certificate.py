@@ -11,6 +11,7 @@ from tests.cli.conftest import Run
 from tests.cli.test_migrate_run import plan as plan
 from tests.cli.test_migrate_run import running as running
 from voucher_gateway.migration.plan.plan_file import open_plan
+from voucher_gateway.simulator import RunningSimulator
 
 
 @pytest.fixture
@@ -57,7 +58,9 @@ def test_before_the_run_the_certificate_says_that_the_journal_knows_no_run(run: 
     assert made.code == 5
     assert made.out.startswith("This journal knows no run of this plan.\n")
     assert "not known to this journal" in Path("move.html").read_text()
-    assert "knows no run of the plan" in run("migrate", "verify", str(plan)).err
+    verified = run("migrate", "verify", str(plan))
+    assert verified.code == 5
+    assert "knows no run of the plan" in verified.err
 
 
 def test_after_a_pilot_the_certificate_says_that_a_part_was_not_moved(run: Run, plan: Path) -> None:
@@ -77,6 +80,28 @@ def test_a_move_whose_journal_was_lost_is_not_certified_as_complete(run: Run, mo
     assert "complete" not in made.out
     sealed = json.loads(Path("move.json").read_text())["certificate"]
     assert (sealed["verdict"], sealed["state"]) == ("not-known", None)
+    verified = run("migrate", "verify", str(moved))  # both vendors agree, and nothing says what is in doubt
+    assert (verified.code, "9 of 9 vouchers as planned" in verified.out) == (5, True)
+    assert "\nDifferences\n" not in verified.out
+
+
+def test_a_move_with_doubts_has_an_exit_code_and_words_of_its_own_until_they_are_settled(
+    run: Run, plan: Path, running: dict[str, RunningSimulator]
+) -> None:
+    running["events"].inject("drop-before", "POST /api/vouchers")
+    assert run("migrate", "run", str(plan)).code == 4
+    made = run("migrate", "certificate", str(plan), "--html", "move.html", "--csv", "tables")
+    assert made.code == 4
+    assert made.out.startswith("Something is in doubt: this certificate is not final.\n")
+    assert "`migrate run` with this plan looks it up and goes on" in made.out
+    assert "`resolve events issue move-" in made.out
+    assert "Operations whose outcome is not known" in Path("move.html").read_text()
+    assert "events,issue,move-" in Path("tables/open-operations.csv").read_text()
+    decide = ("operations", "decide", "--plan", str(plan), "--did-not-happen", "--by", "Ann", "--reason", "case 7")
+    run(*decide).done()
+    run("migrate", "run", str(plan)).done()
+    settled = run("migrate", "certificate", str(plan)).done()
+    assert settled.out.startswith("The migration is complete, and every amount agrees.")
 
 
 def test_a_second_plan_after_a_rollback_is_named_in_the_certificate_of_the_first(run: Run, moved: Path) -> None:

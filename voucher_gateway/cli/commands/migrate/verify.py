@@ -49,7 +49,8 @@ def verify(context: typer.Context, plan: PlanFile, by: ByName = None) -> None:
     The tables show the whole source, with what was not carried and what was issued since the plan, and the vouchers
     that end at another time than before.
 
-    Exit code 0: proved. 5: there are differences; they are listed.
+    Exit code 0: proved. 5: there are differences; they are listed. Also 5 if the journal knows no run of the plan:
+    the tables then say what both accounts have, and nothing says who moved it or what is in doubt.
 
     Examples:
         voucher-gateway migrate verify move.plan
@@ -72,7 +73,7 @@ def verify(context: typer.Context, plan: PlanFile, by: ByName = None) -> None:
             on_progress=printer.print_verification,
         )
     print_verification(session.output, verification, shifted)
-    raise typer.Exit(DONE if verification.proved else DIFFERENT)
+    raise typer.Exit(DONE if verification.proved and verification.state is not None else DIFFERENT)
 
 
 def print_verification(output: Output, verification: Verification, shifted: Sequence[ShiftedEnd] = ()) -> None:
