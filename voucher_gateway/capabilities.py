@@ -304,6 +304,8 @@ class Capabilities:
         operations: the support of each operation; a missing one is unsupported.
         amounts: the amounts that can be sent.
         currency_from: ``voucher`` where each carries its own, ``account`` where all have the account's.
+        issues_in_account_currency: whether all new vouchers have the currency of the account, which `check` returns,
+            although each voucher carries its own.
         codes: the rules of codes.
         expiry: how validity is set.
         listing: how vouchers are listed.
@@ -332,6 +334,7 @@ class Capabilities:
     operations: Mapping[Operation, OperationSupport] = attrs.field(hash=False)
     amounts: AmountRules = attrs.field(factory=AmountRules)
     currency_from: str = "voucher"
+    issues_in_account_currency: bool = False
     codes: CodeRules
     expiry: Expiry
     listing: ListingRules

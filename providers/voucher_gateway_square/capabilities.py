@@ -48,6 +48,7 @@ DECLARED: Final = Capabilities(
         Operation.ACTIVATE: OperationSupport(support=Support.UNSUPPORTED, note=_ACTIVATION),
     },
     amounts=AmountRules(minimum=Decimal("0.001")),
+    issues_in_account_currency=True,
     codes=CodeRules(
         choosable=True, readable=True, min_length=8, max_length=20, alphabet=string.ascii_letters + string.digits
     ),

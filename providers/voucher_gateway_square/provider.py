@@ -15,11 +15,14 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from voucher_gateway.provider_api import (
+    AccountCheck,
     AlreadyRefunded,
     BearerKey,
     Code,
+    ConfigurationError,
     CursorListing,
     CursorPage,
+    Declined,
     DuplicateCode,
     History,
     HttpClient,
@@ -30,6 +33,7 @@ from voucher_gateway.provider_api import (
     Listing,
     MalformedResponse,
     Medium,
+    MissingScope,
     Money,
     Movement,
     MovementKind,
@@ -75,6 +79,11 @@ _ACTIVITIES: Final = "/v2/gift-cards/activities"
 _PATHS: Final = frozenset({"activities", "from-gan", "from-nonce"})
 """The vendor's other paths at the place of an id."""
 
+_CURRENCY_NOT_KNOWN: Final = (
+    "The currency of the location is not known, so nothing can be moved to this account: give the access token the"
+    " right MERCHANT_PROFILE_READ, or set currency."
+)
+
 _REASON: Final = "SUSPICIOUS_ACTIVITY"
 """The only reason of a deactivation that a client may give (schema)."""
 
@@ -95,6 +104,42 @@ class SquareProvider(HttpProvider):
         http = HttpClient(account, settings, explain=parse_refusal, headers=headers, keys=KEYS)
         http.auth = BearerKey(settings.access_token)
         super().__init__(account, settings, http)
+        self._currency = settings.currency
+
+    def check(self) -> AccountCheck:
+        """List one card, and read the currency of the location.
+
+        A token needs a further right for the second read (MERCHANT_PROFILE_READ). Without it, the settings tell the
+        currency.
+
+        Raises:
+            ConfigurationError: if the location is not the seller's, or the settings have another currency.
+        """
+        checked, configured = super().check(), self.settings.currency
+        try:
+            currency = self._read_currency()
+        except MissingScope:
+            warnings = () if configured else (_CURRENCY_NOT_KNOWN,)
+            return attrs.evolve(checked, currency=configured, warnings=warnings)
+        if configured not in (None, currency):
+            raise ConfigurationError(
+                f"the location's currency is {currency}, but currency is set to {configured}", account=self.account
+            )
+        self._currency = currency
+        return attrs.evolve(checked, currency=currency)
+
+    def _read_currency(self) -> str:
+        location_id = self.settings.location_id
+        request = Request(method="GET", path=Path.of("/v2/locations/{id}", id=location_id))
+        try:
+            location = self.calls.send_read("location", request, wire.read_location)
+        except Declined as error:
+            refused = error
+        else:
+            return location.currency
+        raise ConfigurationError(
+            f"the vendor shows no location with this location_id ({refused.message})", account=self.account
+        )
 
     # --- reading ---
 
@@ -173,7 +218,9 @@ class SquareProvider(HttpProvider):
         if code is not None:
             DECLARED.codes.check(code)
         intent = partial(self.intent, Operation.ISSUE, reference=reference, order=order, money=new.initial)
-        card = self._create(intent(part="create", leaves="a gift card without value"), new.medium, code)
+        creation = intent(part="create", leaves="a gift card without value")
+        self._require_currency(new.initial, creation)
+        card = self._create(creation, new.medium, code)
         activation = intent(part="activate", voucher_id=card.id, subject=card.id)
         details = {**wire.amount_details(new.initial, activation.reference), **self._instruments(activation)}
 
@@ -279,6 +326,19 @@ class SquareProvider(HttpProvider):
         self, operation: Operation, id: str, money: Money | None, reference: str, order: str | None
     ) -> Intent:
         return self.intent(operation, reference=reference, order=order, voucher_id=id, subject=id, money=money)
+
+    def _require_currency(self, money: Money, intent: Intent) -> None:
+        """Check the currency of a new card, if that of the location is known: the vendor would refuse the activation.
+
+        Raises:
+            InvalidRequest: if it has another one. Nothing was sent.
+        """
+        if self._currency not in (None, money.currency) and self._location(intent) == self.settings.location_id:
+            raise InvalidRequest(
+                f"new cards of this location are in {self._currency}, not in {money.currency}",
+                field="currency",
+                rule=f"{self._currency}, the currency of the location",
+            )
 
     def _create(self, intent: Intent, medium: Medium | None, code: Code | None) -> Voucher:
         """Create a card without value, or return the one that an earlier attempt left behind."""

@@ -87,6 +87,19 @@ class SquareActivity:
 
 
 @attrs.define(kw_only=True)
+class SquareLocation:
+    """A location of the seller. New cards have its currency."""
+
+    id: str
+    currency: str
+
+
+@attrs.define(kw_only=True)
+class _LocationReply:
+    location: SquareLocation
+
+
+@attrs.define(kw_only=True)
 class _CardReply:
     gift_card: SquareCard
 
@@ -114,6 +127,11 @@ def read_card(reply: Response) -> tuple[SquareCard, RawObject]:
     """Read a card, and keep the vendor's own object beside it."""
     raw: Any = reply.json()
     return structure(_CONVERTER, _CardReply, raw, what="gift card").gift_card, raw["gift_card"]
+
+
+def read_location(reply: Response) -> SquareLocation:
+    """Read a location."""
+    return structure(_CONVERTER, _LocationReply, reply.json(), what="location").location
 
 
 def read_cards(reply: Response) -> tuple[list[SquareCard | UnreadableEntry], list[RawObject], str | None]:

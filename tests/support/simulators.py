@@ -15,6 +15,7 @@ from voucher_gateway.provider_api import SecretSource, VoucherProvider
 from voucher_gateway.simulator import RunningSimulator, start
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 from voucher_gateway_pretix import PretixProvider, PretixSettings
+from voucher_gateway_square import SquareProvider, SquareSettings
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
 
 JOURNAL_KEYS: Final[Mapping[str, str]] = {"1": "a-key-for-the-tests-of-journals"}
@@ -59,13 +60,15 @@ def account_table(running: RunningSimulator, **settings: Any) -> dict[str, Any]:
 def make_provider(announcement: Mapping[str, str], account: str, **settings: Any) -> VoucherProvider:
     """Return a provider of an account at a simulator."""
     values: dict[str, Any] = {**login_of(announcement), **settings}
-    for key in ("client_secret", "api_key", "token"):
+    for key in ("client_secret", "api_key", "token", "access_token"):
         if isinstance(values.get(key), str):
             values[key] = SecretSource.of(values[key])
     if announcement["provider"] == "jtl":
         return JtlProvider(account, JtlSettings(**values))
     if announcement["provider"] == "pretix":
         return PretixProvider(account, PretixSettings(**values))
+    if announcement["provider"] == "square":
+        return SquareProvider(account, SquareSettings(**values))
     return TicketingProvider(account, TicketingSettings(**values))
 
 

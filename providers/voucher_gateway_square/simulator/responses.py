@@ -101,6 +101,11 @@ def money(amount: int, currency: str) -> dict[str, object]:
     return {"amount": amount, "currency": currency}
 
 
+def show_location(location_id: str, currency: str) -> dict[str, object]:
+    """Return a location as the API shows it."""
+    return {"id": location_id, "name": location_id, "status": "ACTIVE", "currency": currency}
+
+
 def show_card(card: StoredCard, balance: int) -> dict[str, object]:
     """Return a card as the API shows it."""
     body: dict[str, object] = {

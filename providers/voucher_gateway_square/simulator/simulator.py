@@ -46,6 +46,7 @@ from voucher_gateway_square.simulator.responses import (
     money,
     refusal,
     show_activity,
+    show_location,
     unauthorized,
 )
 from voucher_gateway_square.simulator.seed_data import add_card_with_history, add_cards
@@ -61,6 +62,7 @@ from voucher_gateway_square.simulator.validation import (
 
 READ: Final = "GIFTCARDS_READ"
 WRITE: Final = "GIFTCARDS_WRITE"
+PROFILE: Final = "MERCHANT_PROFILE_READ"
 
 _VERSION: Final = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]")
 
@@ -147,6 +149,7 @@ class SquareSimulator(Simulator):
         def writing(handler: Handler) -> Handler:
             return guard.wrap(self._with_version(handler), WRITE)
 
+        profile = guard.wrap(self._with_version(self._get_location), PROFILE)
         return [
             Route("GET", "/v2/gift-cards", reading(self._views.list_cards), look_up=True),
             Route("POST", "/v2/gift-cards", writing(self._with_key(self._create_card))),
@@ -157,6 +160,7 @@ class SquareSimulator(Simulator):
             Route("POST", "/v2/gift-cards/{id}/link-customer", writing(self._link_customer)),
             Route("POST", "/v2/gift-cards/{id}/unlink-customer", writing(self._unlink_customer)),
             Route("GET", "/v2/gift-cards/{id}", reading(self._get_card)),
+            Route("GET", "/v2/locations/{id}", profile),
         ]
 
     def error_reply(self, status: int, message: str) -> Reply:
@@ -164,7 +168,7 @@ class SquareSimulator(Simulator):
         return error_for_status(status, message)
 
     def announcement(self, base: str) -> dict[str, str]:
-        """Return the host without /v2, a token with both rights, one that only reads, and the main location."""
+        """Return the host without /v2, a token with all rights, one that only reads cards, and the main location."""
         return {
             "base_url": base,
             "access_token": self._token,
@@ -222,6 +226,13 @@ class SquareSimulator(Simulator):
 
     def _get_card(self, request: Request) -> Reply:
         return self._show_one(self._card_of_path(request))
+
+    def _get_location(self, request: Request) -> Reply:
+        location, main = request.parts["id"], request.parts["id"] == "main"
+        currency = self.locations.get(MAIN_LOCATION if main else location)
+        if currency is None:
+            raise refusal("NOT_FOUND", "There is no such location.", "location_id", status=404)
+        return Reply(200, {"location": show_location(MAIN_LOCATION if main else location, currency)})
 
     def _find_by_code(self, request: Request) -> Reply:
         card = self._book.with_code(require_text(read_body(request), "gan"))
@@ -335,7 +346,7 @@ class SquareSimulator(Simulator):
     def _set_login(self, token: str, read_only_token: str) -> None:
         self._token, self._read_only_token = token, read_only_token
         self._tokens.expire()
-        self._tokens.add(token, "seller", scopes=[READ, WRITE])
+        self._tokens.add(token, "seller", scopes=[READ, WRITE, PROFILE])
         self._tokens.add(read_only_token, "seller", scopes=[READ])
 
     def _read_location(self, body: Any, at: str = "") -> str:

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from voucher_gateway import Medium, Money, NewVoucher
-from voucher_gateway.errors import AmountOutOfRange, InvalidRequest, OutcomeUnknown, UnsupportedOperation
-from voucher_gateway.provider_api import Operation
+from voucher_gateway.errors import (
+    AmountOutOfRange,
+    ConfigurationError,
+    InvalidRequest,
+    OutcomeUnknown,
+    UnsupportedOperation,
+)
+from voucher_gateway.provider_api import Operation, use_call_options
 from voucher_gateway_square.provider import VERSION
 
 if TYPE_CHECKING:
@@ -187,3 +193,52 @@ def test_an_amount_above_the_sellers_limit_is_out_of_range(
         make_adapter(client).top_up(card["id"], Money("50.01", "EUR"), reference="load-1")
     assert refused.value.vendor_code == "PAYMENT_LIMIT_EXCEEDED"
     assert client.card(card)["balance_money"]["amount"] == 5000
+
+
+# --- the currency of the location ---
+
+
+def test_a_check_reads_the_currency_of_the_location_and_a_new_card_in_another_one_is_not_begun(
+    square: VendorClient, adapter: SquareProvider
+) -> None:
+    assert adapter.check().currency == "EUR"
+    with pytest.raises(InvalidRequest, match="new cards of this location are in EUR, not in CHF"):
+        adapter.issue(NewVoucher(initial=Money("5", "CHF")), reference="sale-1")
+    assert bodies(square) == []
+    assert adapter.issue(NewVoucher(initial=EUR), reference="sale-1").remaining == EUR
+
+
+def test_a_token_that_may_not_read_the_location_needs_the_setting(
+    square: VendorClient, make_adapter: Callable[..., SquareProvider]
+) -> None:
+    token = square.running.announcement["read_only_token"]
+    checked = make_adapter(square, access_token=token).check()
+    assert checked.currency is None
+    assert "MERCHANT_PROFILE_READ" in checked.warnings[0]
+    checked = make_adapter(square, access_token=token, currency="EUR").check()
+    assert (checked.currency, checked.warnings) == ("EUR", ())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"currency": "CHF"}, "the location's currency is EUR, but currency is set to CHF"),
+        ({"location_id": "L0NOBODY"}, "no location with this location_id"),
+    ],
+)
+def test_a_currency_or_a_location_that_the_vendor_does_not_have_is_a_mistake_of_the_configuration(
+    square: VendorClient, make_adapter: Callable[..., SquareProvider], settings: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        make_adapter(square, **settings).check()
+
+
+def test_the_currency_of_another_location_of_a_call_is_left_to_the_vendor(
+    square: VendorClient, make_adapter: Callable[..., SquareProvider]
+) -> None:
+    other = next(name for name, currency in square.simulator.locations.items() if currency != "EUR")
+    currency = square.simulator.locations[other]
+    adapter = make_adapter(square, currency="EUR")
+    with use_call_options({"location": other}):
+        card = adapter.issue(NewVoucher(initial=Money("5", currency)), reference="sale-1")
+    assert card.remaining == Money("5", currency)

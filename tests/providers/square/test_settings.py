@@ -28,6 +28,8 @@ def test_the_host_comes_without_the_version(base_url: str) -> None:
     [
         {"location_id": ""},
         {"location_id": "L\n1"},
+        {"currency": "eur"},
+        {"currency": "EURO"},
         {"payment_instrument": ""},
         {"payment_instrument": "x" * 256},
         {"page_size": 0},

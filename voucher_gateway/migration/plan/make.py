@@ -7,6 +7,7 @@ from pathlib import Path
 
 import attrs
 
+from voucher_gateway.capabilities import AccountCheck, Capabilities
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.journal import Journal
@@ -92,6 +93,7 @@ def make_plan(
         key_id=gateway.journal.keys.newest,
         key_check=gateway.journal.keys.check_value(gateway.journal.keys.newest),
     )
+    _require_known_currency(target_provider, target_can, target_check)
     goal = Target(capabilities=target_can, currency=target_check.currency, at=target_provider.vendor_now())
     scanner = SourceScanner(
         gateway.journal,
@@ -185,6 +187,21 @@ def _check(
                 field="rates",
                 rule="above zero, for one of the two accounts",
             )
+
+
+def _require_known_currency(provider: VoucherProvider, can: Capabilities, check: AccountCheck) -> None:
+    """Check that the currency of a target is known, if new vouchers there have no other.
+
+    Raises:
+        ConfigurationError: if it is not. A run would find out only after it has begun to create vouchers.
+    """
+    one_currency = can.currency_from == "account" or can.issues_in_account_currency
+    if one_currency and check.currency is None:
+        raise ConfigurationError(
+            "the currency of new vouchers at this account is not known: set `currency` of the account, or give its"
+            " login the right to read it",
+            account=provider.account,
+        )
 
 
 def _end(provider: VoucherProvider) -> End:

@@ -61,6 +61,11 @@ def driven(start_square: Callable[..., VendorClient]) -> dict[str, list[requests
             client.call("POST", f"{path}/unlink-customer", json={"customer_id": "C1"}),
         ],
         "RetrieveGiftCard": [client.call("GET", path), client.call("GET", "/v2/gift-cards/gftc:0")],
+        "RetrieveLocation": [
+            client.call("GET", f"/v2/locations/{client.running.announcement['location_id']}"),
+            client.call("GET", "/v2/locations/main"),
+            client.call("GET", "/v2/locations/L0NOBODY"),
+        ],
     }
 
 
@@ -88,6 +93,7 @@ def test_every_call_of_the_document_is_driven_and_its_bad_requests_are_refused(
         "LinkCustomerToGiftCard": [200],
         "UnlinkCustomerFromGiftCard": [200, 404],
         "RetrieveGiftCard": [200, 404],
+        "RetrieveLocation": [200, 200, 404],
     }
 
 
