@@ -246,6 +246,11 @@ class JournalLookUps:
             if isinstance(voucher, Voucher) and voucher.id:
                 yield row["reference"].removeprefix(prefix), voucher.id
 
+    def has_issued(self, account: str, voucher_id: str) -> bool:
+        """Whether the journal has a record that a voucher of this id was issued at an account."""
+        with self.database.read() as connection:
+            return queries.has_issued(connection, account=account, voucher_id=voucher_id)
+
     def operations_decided_in_plan(self, plan_id: str) -> list[Mapping[str, Any]]:
         """Return the operations of a migration plan that a person has decided, the earliest decision first."""
         with self.database.read() as connection:

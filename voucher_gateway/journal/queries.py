@@ -122,6 +122,17 @@ def sum_changes(connection: Connection, *, account: str, voucher_id: str, curren
     return total
 
 
+def has_issued(connection: Connection, *, account: str, voucher_id: str) -> bool:
+    """Return whether a successful operation issued the voucher of this id."""
+    query = sa.select(operations.c.id).where(
+        without_index(operations.c.account) == account,
+        operations.c.voucher_id == voucher_id,
+        without_index(operations.c.verb) == Operation.ISSUE.value,
+        without_index(operations.c.state) == OperationState.SUCCEEDED.value,
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def select_moved_ids(connection: Connection, account: str) -> list[str]:
     """Return the ids of the vouchers of an account that migrations move or have moved."""
     return list(connection.scalars(sa.select(moved.c.voucher_id).where(moved.c.account == account)))

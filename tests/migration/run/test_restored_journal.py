@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
+from decimal import Decimal
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
+import attrs
 import pytest
 
 from tests.migration.run.test_crash_points import prepared
-from tests.migration.run.vendor_pair import SpendableValues, VendorPair
+from tests.migration.run.vendor_pair import ANYTHING, SpendableValues, VendorPair
 from voucher_gateway import Gateway
 from voucher_gateway.journal.backup import import_missing_movements, mark_restored
-from voucher_gateway.migration import RowState, rollback_plan, run_plan, status_of, verify_plan
+from voucher_gateway.migration import (
+    DifferenceKind,
+    Recode,
+    RowState,
+    read_vouchers,
+    rollback_plan,
+    run_plan,
+    status_of,
+    verify_plan,
+)
 from voucher_gateway.migration.run import context
+from voucher_gateway.provider_api import Money, NewVoucher
 
 _STEPS = {
     # source, target, the request at which the moves stand still while the backup is made
@@ -70,6 +85,43 @@ def test_a_run_with_a_restored_journal_undoes_no_move_that_was_completed_since_t
     assert report.in_doubt == 2
     assert all("the journal was restored from a backup" in voucher.reason for voucher in report.noted)
     assert run_plan(gateway, pair.path, workers=1).in_doubt == 2  # also the next one, which knows its own attempt
+
+
+def test_vouchers_with_new_codes_that_were_issued_since_the_backup_are_named_and_not_called_lost(
+    make_pair: Callable[..., VendorPair], tmp_path: Path
+) -> None:
+    pair = make_pair("jtl", "square", 24)
+    pair.plan(attrs.evolve(ANYTHING, code_unfit=Recode.NEW_CODE))
+    assert pair.run(limit=1).counts == {RowState.MOVED: 1}
+    own_sale = pair.gateway.issue("target", NewVoucher(initial=Money("25.00", "EUR")), reference="sale-1")
+    gateway = restored_gateway(pair, tmp_path, pair.run)
+    moved = status_of(pair.gateway, pair.path).count(RowState.MOVED)
+    numbered = [one for one in verify_plan(gateway, pair.path).differences if one.number is not None]
+    assert [one.kind for one in numbered] == [DifferenceKind.NOT_RECORDED] * (moved - 1) != []
+    ids = [one.explanation.rpartition(": ")[2] for one in numbered]
+    assert len(set(ids)) == len(ids)
+    assert own_sale.id not in ids
+    cards = {str(card["id"]): Decimal(str(card["remaining"])) for card in pair.target.ledger()}
+    values = {planned.number: planned.remaining for planned in read_vouchers(pair.path)}
+    for difference, id in zip(numbered, ids, strict=True):
+        value = values[difference.number or 0]
+        assert value is not None
+        assert cards[id] == value.amount
+
+
+def test_a_voucher_with_a_new_code_that_the_target_does_not_have_is_lost_as_ever(
+    make_pair: Callable[..., VendorPair], tmp_path: Path
+) -> None:
+    pair = make_pair("jtl", "square", 24)
+    pair.plan(attrs.evolve(ANYTHING, code_unfit=Recode.NEW_CODE))
+    gateway = restored_gateway(pair, tmp_path, pair.run)
+    state: dict[str, Any] = pair.target.simulator.dump()
+    newest = max(state["cards"], key=itemgetter("created_at"))
+    state["cards"].remove(newest)
+    pair.target.simulator.load(state)
+    kinds = Counter(one.kind for one in verify_plan(gateway, pair.path).differences if one.number is not None)
+    assert kinds[DifferenceKind.LOST] == 1
+    assert kinds[DifferenceKind.NOT_RECORDED] > 0
 
 
 @pytest.mark.parametrize("step", _STEPS)

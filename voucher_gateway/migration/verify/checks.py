@@ -30,6 +30,8 @@ class DifferenceKind(enum.StrEnum):
         NOT_MOVED: it is still at the source, and not at the target.
         NOT_BACK: it should be at the source again, and can be spent at the target only.
         LOST: it cannot be spent anywhere.
+        NOT_RECORDED: it gets a new code, and the journal does not know under which id it was issued. The target has a
+            voucher of its value that was created since the plan and that this journal does not know.
         DOUBLED: it is at the target more than once.
         SPENDABLE_TWICE: it can be spent at the source and at the target.
         VALUE: it has another value, and no record explains why.
@@ -44,6 +46,7 @@ class DifferenceKind(enum.StrEnum):
     NOT_MOVED = "not-moved"
     NOT_BACK = "not-back"
     LOST = "lost"
+    NOT_RECORDED = "not-recorded"
     DOUBLED = "doubled"
     SPENDABLE_TWICE = "spendable-twice"
     VALUE = "value"
@@ -219,6 +222,9 @@ class _VoucherChecks:
             return DifferenceKind.LOST, f"{absent}, and it is not at the source either"
         emptied = self._empties and not listed.remaining and bool(planned.remaining)
         if emptied or not (is_spendable_now(listed, self._source_now) or self._was_unspendable(planned)):
+            if (unrecorded := self._unrecorded_id(planned)) is not None:
+                text = "the target has a voucher of its value, created since the plan, that this journal does not know"
+                return DifferenceKind.NOT_RECORDED, f"{absent}; {text}: {unrecorded}"
             return DifferenceKind.LOST, f"{absent}, and {listed.remaining} at the source cannot be spent"
         return DifferenceKind.NOT_MOVED, self._text_of_rest(planned, listed)
 
@@ -241,6 +247,13 @@ class _VoucherChecks:
         if self._context.target_can.codes.readable:
             return "it is not at the target"
         return "the target does not show codes, and the journal has no record that it was issued there"
+
+    def _unrecorded_id(self, planned: PlannedVoucher) -> str | None:
+        """Return the id of a voucher at the target that may be a planned one under its new code; None for none."""
+        destination = planned.destination
+        if destination is None or not destination.new_code or self._store.target_id(planned.number) is not None:
+            return None
+        return self._store.take_unrecorded(destination.value)
 
     @property
     def _empties(self) -> bool:

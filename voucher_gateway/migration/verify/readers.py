@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from voucher_gateway.errors import MalformedResponse, VoucherNotFound
+from voucher_gateway.instants import format_micros
 from voucher_gateway.listing.listing import Listing
 from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.migration.plan.code_index import fingerprint
@@ -22,6 +24,10 @@ _CLOCKS_APART: Final = timedelta(days=1)
 """A voucher that was created at the target this long before the plan is not one of the plan."""
 
 
+_SKEW: Final = timedelta(minutes=10)
+"""The clocks of the vendors may differ by this much."""
+
+
 def read_target(context: MigrationContext, store: VerificationStore, progress: ProgressReporter) -> None:
     """Read all vouchers of the target that may be those of the plan, with their codes.
 
@@ -33,6 +39,8 @@ def read_target(context: MigrationContext, store: VerificationStore, progress: P
     with context.gateway.vouchers(context.target, _query_since_plan(context)) as listing:
         store.target(_with_codes(context, listing, store, progress))
     store.match_vouchers()
+    since = format_micros(context.header.made_at - _SKEW)
+    store.add_unrecorded(since, partial(context.journal.has_issued, context.target))
 
 
 def _iterate_issued(context: MigrationContext) -> Iterator[tuple[int, str]]:
@@ -125,4 +133,5 @@ def _voucher_from_list(seen: VoucherReading) -> ListedVoucher:
         remaining=seen.remaining,
         ends=ends_text(voucher),
         status=None if voucher.status is None else voucher.status.value,
+        created=None if voucher.created_at is None else format_micros(voucher.created_at),
     )

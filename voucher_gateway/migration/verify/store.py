@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Literal
 
 import attrs
@@ -34,13 +34,15 @@ CREATE TABLE planned (number INTEGER PRIMARY KEY, source_id TEXT UNIQUE, fingerp
 CREATE INDEX by_fingerprint ON planned (fingerprint);
 CREATE INDEX by_target ON planned (target_id);
 CREATE TABLE target (id TEXT PRIMARY KEY, fingerprint TEXT, currency TEXT, initial INTEGER, remaining INTEGER,
-    ends TEXT, status TEXT, used INTEGER);
+    ends TEXT, status TEXT, used INTEGER, created TEXT);
 CREATE INDEX by_code ON target (fingerprint);
 CREATE TABLE stays (number INTEGER PRIMARY KEY, source_id TEXT UNIQUE, currency TEXT, minor INTEGER, part TEXT);
 CREATE TABLE source (id TEXT PRIMARY KEY, currency TEXT, remaining INTEGER, listed INTEGER, ends TEXT, status TEXT,
     added TEXT);
 CREATE TABLE unreadable (account TEXT, name TEXT, reason TEXT, PRIMARY KEY (account, name));
 CREATE TABLE joined (number INTEGER, id TEXT, PRIMARY KEY (number, id));
+CREATE TABLE unrecorded (id TEXT PRIMARY KEY, currency TEXT, minor INTEGER);
+CREATE INDEX by_value ON unrecorded (currency, minor);
 CREATE TABLE other_moves (source_id TEXT PRIMARY KEY, plan_id TEXT, to_account TEXT, to_id TEXT);
 """
 
@@ -55,6 +57,7 @@ class ListedVoucher:
         remaining: its remaining value.
         ends: the end of its validity, as sortable text.
         status: its status; None if the vendor has none.
+        created: when it was created, as sortable text; None if the vendor does not show it.
     """
 
     id: str
@@ -62,6 +65,7 @@ class ListedVoucher:
     remaining: Money | None = None
     ends: str | None = None
     status: str | None = None
+    created: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -141,12 +145,9 @@ class VerificationStore:
     def target(self, rows: Iterable[tuple[ListedVoucher, str | None]]) -> None:
         """Store the vouchers of the target, each with the fingerprint of its code if that could be read."""
         self._insert(
-            "INSERT OR REPLACE INTO target (id, fingerprint, currency, initial, remaining, ends, status)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                (row.id, mark, _currency(row), _minor(row.initial), _minor(row.remaining), row.ends, row.status)
-                for row, mark in rows
-            ),
+            "INSERT OR REPLACE INTO target (id, fingerprint, currency, initial, remaining, ends, status, created)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (_target_row(row, mark) for row, mark in rows),
         )
 
     def source(self, rows: Iterable[ListedVoucher]) -> None:
@@ -218,6 +219,33 @@ class VerificationStore:
             "INSERT INTO joined SELECT planned.number, target.id FROM planned JOIN target"
             " ON planned.target_id = target.id WHERE planned.fingerprint IS NULL OR target.fingerprint IS NULL"
         )
+
+    def add_unrecorded(self, since: str, is_recorded: Callable[[str], bool]) -> None:
+        """Store which vouchers of the target no record explains. Call it after `match_vouchers`.
+
+        Nothing is stored unless a voucher of the plan gets a new code, and no record says under which id.
+
+        Args:
+            since: since when they were created, as sortable text.
+            is_recorded: whether the journal knows that a voucher of this id was issued.
+        """
+        missing = "SELECT 1 FROM planned WHERE fingerprint IS NULL AND target_id IS NULL LIMIT 1"
+        if self._connection.execute(missing).fetchone() is None:
+            return
+        candidates = self._connection.execute(
+            "SELECT id, currency, coalesce(initial, remaining) FROM target WHERE created >= ? AND currency NOTNULL"
+            " AND id NOT IN (SELECT id FROM joined) ORDER BY created, id",
+            (since,),
+        )
+        self._insert("INSERT INTO unrecorded VALUES (?, ?, ?)", (row for row in candidates if not is_recorded(row[0])))
+
+    def take_unrecorded(self, value: Money) -> str | None:
+        """Return the id of a voucher of this value that no record explains, and forget it; None for none."""
+        query = "SELECT id FROM unrecorded WHERE currency = ? AND minor = ? ORDER BY rowid LIMIT 1"
+        row = self._connection.execute(query, (value.currency, value.minor)).fetchone()
+        if row is not None:
+            self._connection.execute("DELETE FROM unrecorded WHERE id = ?", row)
+        return None if row is None else str(row[0])
 
     def each(self) -> Iterator[ComparedVoucher]:
         """Yield every planned voucher with its vouchers at the target and at the source."""
@@ -327,6 +355,11 @@ class VerificationStore:
     def _insert(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
         for batch in batched(rows, _BATCH):
             self._connection.executemany(statement, batch)
+
+
+def _target_row(row: ListedVoucher, mark: str | None) -> tuple[Any, ...]:
+    amounts = _currency(row), _minor(row.initial), _minor(row.remaining)
+    return row.id, mark, *amounts, row.ends, row.status, row.created
 
 
 def _row_of_planned(voucher: PlannedVoucher) -> tuple[Any, ...]:
