@@ -49,11 +49,11 @@ def test_a_refund_does_not_go_where_a_row_says_that_was_inserted_by_hand(shop: S
         shop.gateway.refund("shop", redemption, FIVE, reference="back")
 
     assert shop.changes() == sent
-    assert named(shop) == [("changed", "moved", voucher_id)]
+    assert named(shop) == [("changed", "moved", voucher_id), ("inserted", "moved", "count")]
 
 
 @pytest.mark.parametrize(
-    "column", ["account", "voucher_id", "to_account", "to_voucher_id", "plan_id", "key_id", "seal"]
+    "column", ["account", "voucher_id", "to_account", "to_voucher_id", "plan_id", "moved_at", "key_id", "seal"]
 )
 def test_a_changed_row_is_named(shop: Shop, column: str) -> None:
     edit(shop, sa.update(moved).where(moved.c.voucher_id == "a").values({column: "c"}))

@@ -26,11 +26,11 @@ from voucher_gateway.journal.events.digests import (
     event_digest,
     has_own_content,
     is_own_chain,
-    is_same_digest,
     read_count,
 )
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.keys import is_same_digest
 from voucher_gateway.journal.schema import chains, events, facts
 from voucher_gateway.storage.statements import PreparedStatement
 

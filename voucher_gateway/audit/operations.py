@@ -9,12 +9,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from voucher_gateway.audit.holds import compare_hold
 from voucher_gateway.audit.subjects import Rows
 from voucher_gateway.journal.events.digests import digest_of_open, digest_of_outcome
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.records import OperationState
-from voucher_gateway.journal.schema import operations, requests
+from voucher_gateway.journal.schema import holds, operations, requests
 
 
 class OperationComparison:
@@ -28,7 +29,7 @@ class OperationComparison:
     table = "operations"
     key: sa.Column[Any] = operations.c.id
     prefix = "operation."
-    parts: Mapping[str, sa.Column[Any]] = {"requests": requests.c.operation_id}
+    parts: Mapping[str, sa.Column[Any]] = {"requests": requests.c.operation_id, "holds": holds.c.operation_id}
 
     def __init__(self, keys: JournalKeys, renamed: Mapping[str, set[str]]) -> None:
         self._keys = keys
@@ -40,7 +41,15 @@ class OperationComparison:
 
     def compare(self, row: Mapping[str, Any], parts: Mapping[str, Rows], own_events: Rows) -> Iterator[tuple[str, str]]:
         """Yield what is not as the events tell."""
-        sent = parts["requests"]
+        is_whole = True
+        for difference in self._compare_with_events(row, parts["requests"], own_events):
+            is_whole = False
+            yield difference
+        if is_whole:
+            for reason in compare_hold(row, parts["requests"], parts["holds"]):
+                yield "holds", reason
+
+    def _compare_with_events(self, row: Mapping[str, Any], sent: Rows, own_events: Rows) -> Iterator[tuple[str, str]]:
         starts = [event for event in own_events if event["kind"] == EventKind.OPERATION_STARTED]
         if not starts:
             yield self.table, "the event of its start is missing"

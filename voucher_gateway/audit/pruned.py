@@ -9,10 +9,11 @@ import sqlalchemy as sa
 
 from voucher_gateway.audit.known_keys import KnownKeys
 from voucher_gateway.audit.report import DifferenceLog, RowChange
-from voucher_gateway.journal.events.digests import is_same_digest
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.pruned import read_pruned_count, seal_of
+from voucher_gateway.journal.keys import is_same_digest
+from voucher_gateway.journal.pruned import seal_of
 from voucher_gateway.journal.pruned_accounts import has_own_seal
+from voucher_gateway.journal.row_seals import PRUNED
 from voucher_gateway.journal.schema import pruned, pruned_accounts
 from voucher_gateway.storage.statements import PreparedStatement
 
@@ -41,7 +42,7 @@ def verify_pruned(journal: Journal, log: DifferenceLog, report_progress: Callabl
     while size == _BATCH:
         with journal.database.read() as connection:
             rows = _NEXT.all_rows(connection, place)
-            expected = read_pruned_count(connection, journal.keys)
+            expected = PRUNED.read_count(connection, journal.keys)
             for row in rows:
                 key_id = row["key_id"]
                 is_known = key_id is not None and known.require(connection, key_id)

@@ -15,12 +15,13 @@ import sqlalchemy as sa
 
 from voucher_gateway.audit.anchors import read_anchors
 from voucher_gateway.audit.chains import ChainWalk
-from voucher_gateway.audit.moves import verify_moves
+from voucher_gateway.audit.holds import verify_holds
 from voucher_gateway.audit.operations import OperationComparison
 from voucher_gateway.audit.payments import PaymentComparison
 from voucher_gateway.audit.pruned import verify_pruned
 from voucher_gateway.audit.report import AuditReport, DifferenceLog
 from voucher_gateway.audit.sales import SaleComparison
+from voucher_gateway.audit.sealed_rows import verify_sealed_rows
 from voucher_gateway.audit.subjects import Comparison, SubjectWalk
 from voucher_gateway.errors import OperationInProgress
 from voucher_gateway.journal.journal import Journal
@@ -66,7 +67,9 @@ def verify_journal(
             subjects.run(progress.report)
             counts[comparison.table] = subjects.count
         progress.begin_part()
-        verify_moves(journal, log, progress.report)
+        verify_holds(journal, log, progress.report)
+        progress.begin_part()
+        verify_sealed_rows(journal, log, progress.report)
         progress.begin_part()
         verify_pruned(journal, log, progress.report)
     return AuditReport(

@@ -87,10 +87,10 @@ class EventVerbs(GatewayBase):
                     feed.commit()
             ```
         """
-        database = self._require_journal().journal.database
+        journal = self._require_journal().journal
         from voucher_gateway.journal.events.feed import EventFeed
 
-        return EventFeed(database, name, kinds=_check_kinds(kinds), start=start, wait=wait)
+        return EventFeed(journal.database, journal.keys, name, kinds=_check_kinds(kinds), start=start, wait=wait)
 
 
 def open_reader(

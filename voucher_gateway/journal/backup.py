@@ -39,7 +39,7 @@ class RestoreSummary:
 def mark_restored(journal: Journal) -> None:
     """Forbid changing calls on a restored journal. A backup made by `copy_journal` is marked already."""
     with journal.database.write() as connection:
-        journal.restoration.begin(connection, format_micros(now()))
+        journal.restoration.begin(connection, journal.keys, format_micros(now()))
     log.warning("the journal is marked as restored: changing calls are refused")
 
 

@@ -219,6 +219,11 @@ class JournalKeys:
         return key.reveal().encode()
 
 
+def is_same_digest(expected: str, stored: object) -> bool:
+    """Whether a column holds a digest. Whoever changed it may have put anything there."""
+    return isinstance(stored, str) and hmac.compare_digest(expected.encode(), stored.encode("utf-8", "surrogatepass"))
+
+
 def _join(*parts: str) -> str:
     """Return texts as one text, which no other texts give."""
     return "\0".join([f"{len(part)}:{part}" for part in parts])

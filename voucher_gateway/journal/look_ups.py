@@ -35,6 +35,7 @@ from voucher_gateway.journal.records import (
 )
 from voucher_gateway.journal.refunds import RefundSums, refund_sums
 from voucher_gateway.journal.restore_guard import RESTORED_AT, RestoreGuard
+from voucher_gateway.journal.row_seals import prepare_counts
 from voucher_gateway.journal.schema import facts
 from voucher_gateway.journal.search import OperationFilter
 from voucher_gateway.limits.call_deadline import seconds_within
@@ -72,6 +73,7 @@ class JournalLookUps:
         self.pauses = Pauses(database, keys)
         self.permits = Permits(database)
         require_right_keys(database, keys)
+        prepare_counts(database, keys)
         with database.read() as connection:
             self.restoration = RestoreGuard(connection)
 
@@ -184,7 +186,7 @@ class JournalLookUps:
         if not self.restoration.has_imported_movements:
             return False
         with self.database.write() as connection:
-            return self.restoration.is_forgotten_refund(connection, intent)
+            return self.restoration.is_forgotten_refund(connection, self.keys, intent)
 
     def restored_at(self) -> datetime | None:
         """Return when this journal was restored from a backup; None if it never was."""

@@ -21,9 +21,9 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ConfigurationError, OperationInProgress, VoucherMoved
 from voucher_gateway.instants import format_micros, now, parse_instant
-from voucher_gateway.journal.events.digests import is_same_digest
 from voucher_gateway.journal.keys import JournalKeys, missing_key_error
 from voucher_gateway.journal.records import OperationRecord
+from voucher_gateway.journal.row_seals import MOVED
 from voucher_gateway.journal.schema import moved
 from voucher_gateway.outcome import Intent
 from voucher_gateway.storage.engine import Database
@@ -33,7 +33,6 @@ _FIND: Final = PreparedStatement(
     sa.select(moved).where(moved.c.account == sa.bindparam("account"), moved.c.voucher_id == sa.bindparam("voucher"))
 )
 
-_SEALED: Final = ("account", "voucher_id", "to_account", "to_voucher_id", "plan_id")
 _RENAMED_AT_ONCE: Final = 1_000
 
 _ADDING_OPERATIONS: Final = (Operation.ACTIVATE, Operation.UPDATE, Operation.TOP_UP, Operation.REFUND)
@@ -76,7 +75,7 @@ def find_moved(connection: Connection, keys: JournalKeys, account: str, voucher_
         return None
     if row["key_id"] not in keys.keys:
         raise missing_key_error(row["key_id"], "add it to journal_keys")
-    if not has_own_seal(keys, row):
+    if not MOVED.has_own_seal(keys, row):
         raise ConfigurationError(
             f"the journal's row of where the voucher {voucher_id!r:.80} of {account} went is not as this library wrote"
             " it: nothing is sent there. `voucher-gateway audit verify` names each such row"
@@ -138,14 +137,11 @@ def claim_moves(
         moved.c.account == account, moved.c.voucher_id.in_(voucher_ids)
     )
     holders: dict[str, str] = {row.voucher_id: row.plan_id for row in connection.execute(known)}
-    at = format_micros(now())
-    new = [
-        {**_seal_row(keys, account, voucher_id, None, None, plan_id), "moved_at": at}
-        for voucher_id in voucher_ids
-        if voucher_id not in holders
-    ]
+    places = [(voucher_id, None) for voucher_id in voucher_ids if voucher_id not in holders]
+    new = _seal_rows(keys, account, None, places, plan_id)
     if new:
         connection.execute(sa.insert(moved), new)
+        MOVED.add_to_count(connection, keys, len(new))
     return {voucher_id: holder for voucher_id, holder in holders.items() if holder != plan_id}
 
 
@@ -158,24 +154,29 @@ def complete_moves(
     plan_id: str,
 ) -> None:
     """Write where vouchers of a plan have gone: pairs of the id before and the id now."""
-    _write_places(connection, [_seal_row(keys, account, before, to_account, after, plan_id) for before, after in went])
+    _write_places(connection, _seal_rows(keys, account, to_account, went, plan_id))
 
 
 def reopen_moves(
     connection: Connection, keys: JournalKeys, account: str, voucher_ids: Collection[str], plan_id: str
 ) -> None:
     """Write that vouchers of a plan are being moved again: back to where they were."""
-    _write_places(connection, [_seal_row(keys, account, voucher_id, None, None, plan_id) for voucher_id in voucher_ids])
+    _write_places(
+        connection, _seal_rows(keys, account, None, [(voucher_id, None) for voucher_id in voucher_ids], plan_id)
+    )
 
 
-def delete_moves(connection: Connection, account: str, voucher_ids: Collection[str], plan_id: str) -> None:
+def delete_moves(
+    connection: Connection, keys: JournalKeys, account: str, voucher_ids: Collection[str], plan_id: str
+) -> None:
     """Write that vouchers stay where they were after all."""
     if voucher_ids:
-        connection.execute(
+        deleted = connection.execute(
             sa.delete(moved).where(
                 moved.c.account == account, moved.c.voucher_id.in_(voucher_ids), moved.c.plan_id == plan_id
             )
         )
+        MOVED.add_to_count(connection, keys, -deleted.rowcount)
 
 
 def rename_moves(connection: Connection, keys: JournalKeys, former: str, name: str) -> None:
@@ -190,19 +191,21 @@ def rename_moves(connection: Connection, keys: JournalKeys, former: str, name: s
     of_row = (moved.c.account == sa.bindparam("at")) & (moved.c.voucher_id == sa.bindparam("voucher"))
     for column in (moved.c.account, moved.c.to_account):
         query = sa.select(moved).where(column == former).limit(_RENAMED_AT_ONCE)
-        update = sa.update(moved).where(of_row).values({column: name, moved.c.seal: sa.bindparam("new_seal")})
+        new_seal: dict[Any, Any] = {moved.c.key_id: sa.bindparam("new_key"), moved.c.seal: sa.bindparam("new_seal")}
+        update = sa.update(moved).where(of_row).values({column: name, **new_seal})
         while rows := [dict(row) for row in connection.execute(query).mappings()]:
             values = []
             for row in rows:
-                renamed = {**row, column.name: name}
-                seal = _seal_of(keys, renamed) if has_own_seal(keys, row) else row["seal"]
-                values.append({"at": row["account"], "voucher": row["voucher_id"], "new_seal": seal})
+                new = MOVED.seal_again(keys, row, {**row, column.name: name})
+                values.append(
+                    {
+                        "at": row["account"],
+                        "voucher": row["voucher_id"],
+                        "new_key": new["key_id"],
+                        "new_seal": new["seal"],
+                    }
+                )
             connection.execute(update, values)
-
-
-def has_own_seal(keys: JournalKeys, row: Mapping[str, Any]) -> bool:
-    """Whether a row is as the library wrote it. False if its key is not configured."""
-    return row["key_id"] in keys.keys and is_same_digest(_seal_of(keys, row), row["seal"])
 
 
 def _write_places(connection: Connection, rows: Collection[Mapping[str, Any]]) -> None:
@@ -211,13 +214,8 @@ def _write_places(connection: Connection, rows: Collection[Mapping[str, Any]]) -
         & (moved.c.voucher_id == sa.bindparam("voucher"))
         & (moved.c.plan_id == sa.bindparam("plan"))
     )
-    names = ("to_account", "to_voucher_id", "key_id", "seal")
-    update = (
-        sa.update(moved)
-        .where(of_row)
-        .values({name: sa.bindparam(f"new_{name}") for name in names})
-        .values(moved_at=format_micros(now()))
-    )
+    names = ("to_account", "to_voucher_id", "moved_at", "key_id", "seal")
+    update = sa.update(moved).where(of_row).values({name: sa.bindparam(f"new_{name}") for name in names})
     if rows:
         values = [
             {"at": row["account"], "voucher": row["voucher_id"], "plan": row["plan_id"]}
@@ -227,24 +225,29 @@ def _write_places(connection: Connection, rows: Collection[Mapping[str, Any]]) -
         connection.execute(update, values)
 
 
-def _seal_row(
-    keys: JournalKeys, account: str, voucher_id: str, to_account: str | None, to_voucher_id: str | None, plan_id: str
-) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "account": account,
-        "voucher_id": voucher_id,
-        "to_account": to_account,
-        "to_voucher_id": to_voucher_id,
-        "plan_id": plan_id,
-        "key_id": keys.newest,
-    }
-    return {**row, "seal": _seal_of(keys, row)}
-
-
-def _seal_of(keys: JournalKeys, row: Mapping[str, Any]) -> str:
-    # A text that is missing differs from an empty one.
-    values = ["-" if row[name] is None else f"+{row[name]}" for name in _SEALED]
-    return keys.keyed_digest("moved", *values, key_id=row["key_id"])[:16]
+def _seal_rows(
+    keys: JournalKeys,
+    account: str,
+    to_account: str | None,
+    places: Collection[tuple[str, str | None]],
+    plan_id: str,
+) -> list[dict[str, Any]]:
+    """Return the rows of vouchers of a plan, from pairs of the id before and the id now."""
+    at = format_micros(now())
+    return [
+        MOVED.seal_row(
+            keys,
+            {
+                "account": account,
+                "voucher_id": before,
+                "to_account": to_account,
+                "to_voucher_id": after,
+                "plan_id": plan_id,
+                "moved_at": at,
+            },
+        )
+        for before, after in places
+    ]
 
 
 def move_reference(plan_id: str, what: str) -> str:

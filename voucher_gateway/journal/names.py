@@ -19,9 +19,12 @@ from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.moves import rename_moves
+from voucher_gateway.journal.pauses import rename_pause
 from voucher_gateway.journal.pruned_accounts import rename_pruned_accounts
 from voucher_gateway.journal.records import OperationTarget
-from voucher_gateway.journal.schema import accounts, adopted, moved, operations, pauses
+from voucher_gateway.journal.restore_guard import rename_movements
+from voucher_gateway.journal.row_seals import ACCOUNTS
+from voucher_gateway.journal.schema import accounts, moved, operations
 from voucher_gateway.masking import hide_arguments
 from voucher_gateway.outcome import Intent
 from voucher_gateway.provider.provider import VoucherProvider
@@ -150,7 +153,8 @@ class AccountNames:
             )
         row = {**login.key, "name": name, "known_as": name}
         if _IS_NAME.first_row(connection, {**login.key, "name": name}) is None:
-            connection.execute(sa.insert(accounts), row)
+            connection.execute(sa.insert(accounts), ACCOUNTS.seal_row(self._keys, row))
+            ACCOUNTS.add_to_count(connection, self._keys, 1)
 
     def former_names(self, name: str) -> list[str]:
         """Return the names that an account had."""
@@ -225,18 +229,12 @@ def rename_account(
             & (operations.c.host == login["host"])
             & (operations.c.login.is_(None) | (operations.c.login == login["login"]))
         )
-        at_host = adopted.c.host == login["host"]
-        if connection.scalar(sa.select(pauses.c.account).where(pauses.c.account == name)) is not None:
-            connection.execute(sa.delete(pauses).where(pauses.c.account == old))  # the pause of the new name counts
-        for rename in (
-            sa.update(operations).where(operations.c.account == old, at_login).values(account=name),
-            sa.update(adopted).where(adopted.c.account == old, at_host).values(account=name),
-            sa.update(pauses).where(pauses.c.account == old).values(account=name),
-        ):
-            connection.execute(rename)
+        connection.execute(sa.update(operations).where(operations.c.account == old, at_login).values(account=name))
+        rename_movements(connection, keys, old, name, login["host"])
+        rename_pause(connection, keys, old, name)
         rename_moves(connection, keys, old, name)
         rename_pruned_accounts(connection, keys, old, name, login)
-        _keep_names(connection, old, name, login)
+        _keep_names(connection, keys, old, name, login)
     for old in former:
         append_event(connection, keys, EventKind.ACCOUNT_RENAMED, name, {"account": name, "former_name": old})
 
@@ -267,13 +265,18 @@ def _require_distinct(connection: Connection, old: str, name: str, login: Mappin
         )
 
 
-def _keep_names(connection: Connection, old: str, name: str, login: Mapping[str, str]) -> None:
+def _keep_names(connection: Connection, keys: JournalKeys, old: str, name: str, login: Mapping[str, str]) -> None:
     rows_of_both: Any = (
         (accounts.c.provider == login["provider"])
         & (accounts.c.host == login["host"])
         & (accounts.c.login == login["login"])
         & accounts.c.name.in_([old, name])
     )
-    names = {*connection.scalars(sa.select(accounts.c.known_as).where(rows_of_both)), old, name}
+    rows = [dict(row) for row in connection.execute(sa.select(accounts).where(rows_of_both)).mappings()]
+    changed = [row for row in rows if not ACCOUNTS.has_own_seal(keys, row)]
+    names = {*[row["known_as"] for row in rows], old, name}
     connection.execute(sa.delete(accounts).where(rows_of_both))
-    connection.execute(sa.insert(accounts), [{**login, "name": name, "known_as": known} for known in sorted(names)])
+    new = [ACCOUNTS.seal_row(keys, {**login, "name": name, "known_as": known}) for known in sorted(names)]
+    # A row that something else changed leaves rows without a seal, so that an audit finds it afterwards.
+    connection.execute(sa.insert(accounts), [{**row, "seal": ""} if changed else row for row in new])
+    ACCOUNTS.add_to_count(connection, keys, len(new) - len(rows))

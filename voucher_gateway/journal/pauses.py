@@ -24,6 +24,7 @@ from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.row_seals import PAUSES
 from voucher_gateway.journal.schema import pauses
 from voucher_gateway.limits.call_deadline import seconds_within
 from voucher_gateway.limits.shared_limits import AccountPause
@@ -37,6 +38,7 @@ log: Final = logging.getLogger("voucher_gateway.journal")
 READ_EVERY_S: Final = 2.0
 """How old the pauses can be that a process obeys, in seconds."""
 
+_LOCK: Final = "account pauses"
 _LONGEST_READ_S: Final = 1.0
 _LONGEST_WRITE_S: Final = 3.0
 """How long a pause waits for others that write. A person waits for it, and can repeat it."""
@@ -121,8 +123,9 @@ class Pauses:
                 reason=reason,
                 by=by,
             )
-            connection.execute(sa.delete(pauses).where(pauses.c.account == account))
-            connection.execute(sa.insert(pauses), _row_of(pause))
+            deleted = connection.execute(sa.delete(pauses).where(pauses.c.account == account))
+            connection.execute(sa.insert(pauses), PAUSES.seal_row(self._keys, _row_of(pause)))
+            PAUSES.add_to_count(connection, self._keys, 1 - deleted.rowcount)
             append_event(connection, self._keys, EventKind.ACCOUNT_PAUSED, account, _event_of(pause))
         self._refresh(at_once=True)
         log.warning("%s: paused%s", account, " for everything" if everything else "")
@@ -136,7 +139,8 @@ class Pauses:
         """
         with self._write(f"the end of the pause of the account {account}") as connection:
             was_paused = account in _read(connection)
-            connection.execute(sa.delete(pauses).where(pauses.c.account == account))
+            deleted = connection.execute(sa.delete(pauses).where(pauses.c.account == account))
+            PAUSES.add_to_count(connection, self._keys, -deleted.rowcount)
             if was_paused:
                 append_event(connection, self._keys, EventKind.ACCOUNT_RESUMED, account, {"account": account})
         self._refresh(at_once=True)
@@ -152,7 +156,7 @@ class Pauses:
         """
         try:
             with self._database.write(wait_s=seconds_within(_LONGEST_WRITE_S)) as connection:
-                lock_in_transaction(connection, "account pauses")
+                lock_in_transaction(connection, _LOCK)
                 yield connection
         except DatabaseUnavailable as error:
             problem, code = error.message, error.vendor_code
@@ -178,6 +182,27 @@ class Pauses:
             log.debug("the pauses of accounts could not be read: %s", error)
         finally:
             self._reading.release()
+
+
+def rename_pause(connection: Connection, keys: JournalKeys, former: str, name: str) -> None:
+    """Give the pause of an account its new name. If the new name has a pause, that one counts.
+
+    Args:
+        connection: in a transaction.
+        keys: the journal's.
+        former: the name until now.
+        name: the new name.
+    """
+    lock_in_transaction(connection, _LOCK)
+    query = sa.select(pauses).where(pauses.c.account.in_([former, name]))
+    rows = {row["account"]: dict(row) for row in connection.execute(query).mappings()}
+    of_former = pauses.c.account == former
+    if former in rows and name in rows:
+        connection.execute(sa.delete(pauses).where(of_former))
+        PAUSES.add_to_count(connection, keys, -1)
+    elif former in rows:
+        renamed = PAUSES.seal_again(keys, rows[former], {**rows[former], "account": name})
+        connection.execute(sa.update(pauses).where(of_former).values(renamed))
 
 
 def _read(connection: Connection) -> dict[str, _KnownPause]:

@@ -22,21 +22,17 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ReferencePruned
 from voucher_gateway.instants import parse_instant
-from voucher_gateway.journal.events.digests import is_same_digest
 from voucher_gateway.journal.keys import JournalKeys, find_tag, missing_key_error, tag_of
 from voucher_gateway.journal.pruned_accounts import pruned_account_id
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState
+from voucher_gateway.journal.row_seals import PRUNED
 from voucher_gateway.journal.schema import facts, pruned, pruned_accounts
 from voucher_gateway.models.results import Redemption, RefundLimit
 from voucher_gateway.money import Money
-from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway.storage.statements import PreparedStatement
 
 PRUNED_BEFORE: Final = "pruned-before"
 """The fact that says from which moment on nothing was pruned; see `pruned_before`."""
-
-PRUNED_COUNT: Final = "pruned-count"
-"""The fact that holds how many rows are left of removed ones, with its digest: number, key, digest."""
 
 PAYMENT: Final = "payment"
 """Stands for the verb, where the name is the order of a payment."""
@@ -52,7 +48,6 @@ _FIND: Final = PreparedStatement(
     .join(pruned_accounts, pruned_accounts.c.id == pruned.c.account_id)
     .where(pruned.c.digest == sa.bindparam("digest"), pruned_accounts.c.account == sa.bindparam("account"))
 )
-_OF_COUNT: Final = facts.c.name == PRUNED_COUNT
 _BEFORE: Final = sa.select(facts.c.value).where(facts.c.name == PRUNED_BEFORE)
 
 
@@ -323,31 +318,7 @@ def insert_remainders(connection: Connection, keys: JournalKeys, remainders: Seq
         places[place] = pruned_account_id(connection, keys, *place)
     values = [_row(keys, remainder, places) for remainder in remainders]
     connection.execute(sa.insert(pruned), values)
-    _count(connection, keys, len(values))
-
-
-def read_pruned_count(connection: Connection, keys: JournalKeys) -> int | None:
-    """Return how many rows were written by `insert_remainders`; None if something else changed that number."""
-    value = connection.scalar(sa.select(facts.c.value).where(_OF_COUNT))
-    if value is None:
-        return 0
-    number, key_id, digest = (*str(value).split(":"), "", "")[:3]
-    is_own = key_id in keys.keys and is_same_digest(_count_digest(keys, number, key_id), digest)
-    return int(number) if is_own else None
-
-
-def _count(connection: Connection, keys: JournalKeys, added: int) -> None:
-    lock_in_transaction(connection, "pruned count")
-    if (count := read_pruned_count(connection, keys)) is None:
-        return  # an audit reports it; another number would hide that
-    number = str(count + added)
-    value = f"{number}:{keys.newest}:{_count_digest(keys, number, keys.newest)}"
-    if connection.execute(sa.update(facts).where(_OF_COUNT).values(value=value)).rowcount == 0:
-        connection.execute(sa.insert(facts), {"name": PRUNED_COUNT, "value": value})
-
-
-def _count_digest(keys: JournalKeys, number: str, key_id: str) -> str:
-    return keys.keyed_digest("pruned count", number, key_id=key_id)
+    PRUNED.add_to_count(connection, keys, len(values))
 
 
 def _row(keys: JournalKeys, remainder: Remainder, places: dict[tuple[str, str, str, str], int]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from voucher_gateway.journal.events.transactions import forget_transactions
 from voucher_gateway.journal.keys import JournalKeys, find_tag
 from voucher_gateway.journal.pruned import is_own_movement
 from voucher_gateway.journal.records import OperationRecord, read_result
+from voucher_gateway.journal.row_seals import ADOPTED
 from voucher_gateway.journal.schema import adopted, facts, operations
 from voucher_gateway.models.results import Movement, Redemption, TopUp
 from voucher_gateway.models.voucher import MovementKind, MovementState
@@ -69,11 +70,11 @@ class RestoreGuard:
                 " run `voucher-gateway recover --after-restore`"
             )
 
-    def begin(self, connection: Connection, at: str) -> None:
+    def begin(self, connection: Connection, keys: JournalKeys, at: str) -> None:
         """Forbid changing calls until `end`."""
         connection.execute(sa.delete(facts).where(facts.c.name == RESTORED))
         connection.execute(sa.insert(facts), {"name": RESTORED, "value": at})
-        forget_transactions(connection)
+        forget_transactions(connection, keys)
         self.pending = True
 
     def end(self, connection: Connection, keys: JournalKeys, at: str) -> None:
@@ -103,26 +104,25 @@ class RestoreGuard:
             )
             if connection.scalar(sa.select(sa.exists().where(same))):
                 continue
-            connection.execute(
-                sa.insert(adopted),
-                {
-                    "account": account,
-                    "host": host,
-                    "mark": tag,
-                    "kind": movement.kind.value,
-                    "voucher_id": movement.voucher_id or "",
-                    "movement_id": movement.id,
-                    "wire_reference": name,
-                    "amount": f"{movement.money.amount:f}",
-                    "currency": movement.money.currency,
-                    "pending": movement.state is MovementState.PENDING,
-                    "moved_at": None if movement.created_at is None else format_micros(movement.created_at),
-                },
-            )
+            row = {
+                "account": account,
+                "host": host,
+                "mark": tag,
+                "kind": movement.kind.value,
+                "voucher_id": movement.voucher_id or "",
+                "movement_id": movement.id,
+                "wire_reference": name,
+                "amount": f"{movement.money.amount:f}",
+                "currency": movement.money.currency,
+                "pending": movement.state is MovementState.PENDING,
+                "moved_at": None if movement.created_at is None else format_micros(movement.created_at),
+            }
+            connection.execute(sa.insert(adopted), ADOPTED.seal_row(keys, row))
             count += 1
+        ADOPTED.add_to_count(connection, keys, count)
         return count
 
-    def is_forgotten_refund(self, connection: Connection, intent: Intent) -> bool:
+    def is_forgotten_refund(self, connection: Connection, keys: JournalKeys, intent: Intent) -> bool:
         """Whether a refund that is about to be sent may be a forgotten one. Each counts once."""
         assert intent.money is not None
         forgotten = (
@@ -133,7 +133,9 @@ class RestoreGuard:
             & (adopted.c.currency == intent.money.currency)
         )
         first = sa.select(adopted.c.id).where(forgotten).order_by(adopted.c.id).limit(1).scalar_subquery()
-        return connection.execute(sa.delete(adopted).where(adopted.c.id == first)).rowcount > 0
+        deleted = connection.execute(sa.delete(adopted).where(adopted.c.id == first)).rowcount
+        ADOPTED.add_to_count(connection, keys, -deleted)
+        return deleted > 0
 
     def find_forgotten_result(
         self, connection: Connection, record: OperationRecord, tags: Iterable[str], *, partial: bool = False
@@ -172,6 +174,22 @@ class RestoreGuard:
             money=money,
             created_at=moved_at,
         )
+
+
+def rename_movements(connection: Connection, keys: JournalKeys, former: str, name: str, host: str) -> None:
+    """Give the movements of an account that were imported its new name.
+
+    Args:
+        connection: in a transaction.
+        keys: the journal's.
+        former: the name until now.
+        name: the new name.
+        host: the vendor's host.
+    """
+    query = sa.select(adopted).where(adopted.c.account == former, adopted.c.host == host)
+    for row in [dict(row) for row in connection.execute(query).mappings()]:
+        renamed = ADOPTED.seal_again(keys, row, {**row, "account": name})
+        connection.execute(sa.update(adopted).where(adopted.c.id == row["id"]).values(renamed))
 
 
 def _pending_error(record: OperationRecord, wire_reference: str) -> OutcomePending:

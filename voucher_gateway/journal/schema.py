@@ -102,6 +102,15 @@ Index(
     postgresql_where=_IS_REFUND,
 )
 
+# `audit verify` and `journal forget` ask for what captured or released a reservation.
+_ENDS: Final = (operations.c.verb == "capture") | (operations.c.verb == "release")
+Index(
+    "ix_voucher_gateway_operations_ends_target",
+    operations.c.target,
+    sqlite_where=_ENDS,
+    postgresql_where=_ENDS,
+)
+
 requests: Final = Table(
     "voucher_gateway_requests",
     metadata,
@@ -142,6 +151,7 @@ facts: Final = Table(
 )
 
 # Under which names accounts are known, and were known before; see `voucher_gateway.journal.names`.
+# The seals of rows are made by `voucher_gateway.journal.row_seals`.
 accounts: Final = Table(
     "voucher_gateway_accounts",
     metadata,
@@ -151,6 +161,9 @@ accounts: Final = Table(
     Column("login", String(255), primary_key=True),
     Column("name", String(255), primary_key=True),
     Column("known_as", String(255), primary_key=True),
+    # A keyed digest of the other columns, and the journal's key that made it.
+    Column("key_id", String(16), nullable=False),
+    Column("seal", String(16), nullable=False),
 )
 
 # Movements of ours that a restored journal knows nothing of, found at the vendor; see `voucher_gateway.journal.backup`.
@@ -170,6 +183,9 @@ adopted: Final = Table(
     # Whether the vendor had not completed it yet when the journal was restored.
     Column("pending", Boolean, nullable=False),
     Column("moved_at", String(32)),
+    # A keyed digest of the other columns without the id, and the journal's key that made it.
+    Column("key_id", String(16), nullable=False),
+    Column("seal", String(16), nullable=False),
     UniqueConstraint("host", "wire_reference", "kind"),
     Index(None, "account", "mark"),
 )
@@ -210,7 +226,7 @@ moved: Final = Table(
     Column("to_voucher_id", String(255)),
     Column("plan_id", String(64), nullable=False),
     Column("moved_at", String(32), nullable=False),
-    # A keyed digest of all the above without the moment, and the journal's key that made it.
+    # A keyed digest of the other columns, and the journal's key that made it.
     Column("key_id", String(16), nullable=False),
     Column("seal", String(16), nullable=False),
 )
@@ -274,6 +290,9 @@ cursors: Final = Table(
     Column("transaction_id", BigInteger, nullable=False),
     Column("event_id", BigInteger, nullable=False),
     Column("updated_at", String(32), nullable=False),
+    # A keyed digest of the other columns, and the journal's key that made it.
+    Column("key_id", String(16), nullable=False),
+    Column("seal", String(16), nullable=False),
 )
 
 # What is left of operations, payments and sales whose rows were removed; see `voucher_gateway.journal.pruned`.
@@ -340,6 +359,9 @@ pauses: Final = Table(
     Column("ends_at", String(32)),
     Column("reason", String(200)),
     Column("paused_by", String(200)),
+    # A keyed digest of the other columns, and the journal's key that made it.
+    Column("key_id", String(16), nullable=False),
+    Column("seal", String(16), nullable=False),
 )
 
 JOURNAL: Final = Schema(

@@ -6,10 +6,12 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from voucher_gateway.audit.verify import verify_journal
 from voucher_gateway.journal.backup import import_missing_movements, mark_restored
 from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.journal import open_journal
+from voucher_gateway.journal.row_seals import CURSORS
 from voucher_gateway.journal.schema import cursors, events
 from voucher_gateway.setting_types import SecretSource
 
@@ -28,7 +30,8 @@ def test_numbers_of_another_server_are_forgotten_and_no_event_is_left_out(postgr
         for event_id, number in numbers.items():
             connection.execute(sa.update(events).where(events.c.id == event_id).values(transaction_id=number))
         place = {"name": "shop", "transaction_id": FAR + 1, "event_id": 3, "updated_at": ""}
-        connection.execute(sa.insert(cursors), place)
+        connection.execute(sa.insert(cursors), CURSORS.seal_row(journal.keys, place))
+        CURSORS.add_to_count(connection, journal.keys, 1)
 
     mark_restored(journal)
     import_missing_movements(journal, [])
@@ -40,6 +43,7 @@ def test_numbers_of_another_server_are_forgotten_and_no_event_is_left_out(postgr
     assert rows[3].kind == "journal.restored"
     assert 0 < rows[3].transaction_id < FAR
     assert (cursor["transaction_id"], cursor["event_id"]) == (0, 1)
+    assert verify_journal(journal).differences == ()
     journal.close()
 
 

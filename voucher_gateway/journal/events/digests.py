@@ -6,12 +6,11 @@ Hash chains are a few lines over the standard library. The kept packages for log
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys import JournalKeys, is_same_digest
 
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -183,11 +182,6 @@ def has_own_content(keys: JournalKeys, event: Mapping[str, Any]) -> bool:
         return is_empty and is_same_digest(erasure_proof(keys, event, key_id=key_id), event["erased"])
     expected = content_digest(keys, event["order_number"], event["data"], event["row_digest"], key_id=key_id)
     return event["data"] is not None and is_same_digest(expected, event["content"])
-
-
-def is_same_digest(expected: str, stored: object) -> bool:
-    """Whether a column holds a digest. Whoever changed it may have put anything there."""
-    return isinstance(stored, str) and hmac.compare_digest(expected.encode(), stored.encode("utf-8", "surrogatepass"))
 
 
 def erasure_proof(keys: JournalKeys, event: Mapping[str, Any], *, key_id: str | None = None) -> str:

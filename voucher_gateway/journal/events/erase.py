@@ -18,9 +18,8 @@ from voucher_gateway.journal.events.digests import (
     event_digest,
     has_own_content,
     is_own_chain,
-    is_same_digest,
 )
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys import JournalKeys, is_same_digest
 from voucher_gateway.journal.schema import chains, events
 
 _ABOUT_ALL: Final = ("journal.", "account.")

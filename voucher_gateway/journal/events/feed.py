@@ -17,6 +17,8 @@ from voucher_gateway.errors import InvalidRequest, OperationInProgress
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.events.event import Event, EventPosition
 from voucher_gateway.journal.events.reader import PAGE, POLL_S, read_end, read_events
+from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.row_seals import CURSORS
 from voucher_gateway.journal.schema import cursors
 from voucher_gateway.limits.call_deadline import check_wait
 from voucher_gateway.storage.engine import Database
@@ -44,6 +46,7 @@ class EventFeed:
 
     Args:
         database: the journal's.
+        keys: the journal's, which seal its place.
         name: the name of the consumer: letters, digits and ``_ . -``, at most 64.
         kinds: only events of these kinds; all if none is named.
         start: where it begins if it has never been read.
@@ -56,6 +59,7 @@ class EventFeed:
     def __init__(
         self,
         database: Database,
+        keys: JournalKeys,
         name: str,
         *,
         kinds: Collection[str] = (),
@@ -68,6 +72,7 @@ class EventFeed:
         if start not in ("beginning", "now"):
             raise InvalidRequest("start must be beginning or now", field="start", rule="beginning or now")
         self._database = database
+        self._keys = keys
         self._name = name
         self._kinds = frozenset(kinds)
         self._start: FeedStart = start
@@ -230,9 +235,19 @@ class EventFeed:
             return EventPosition(row["transaction_id"], row["event_id"])
         position = EventPosition() if self._start == "beginning" else read_end(self._database)
         with self._database.write() as connection:
-            connection.execute(sa.insert(cursors), {"name": self._name, **_columns(position)})
+            connection.execute(sa.insert(cursors), self._row(position))
+            CURSORS.add_to_count(connection, self._keys, 1)
         log.info("the feed %s begins at %s", self._name, position)
         return position
+
+    def _row(self, position: EventPosition) -> dict[str, Any]:
+        row = {
+            "name": self._name,
+            "transaction_id": position.transaction_id,
+            "event_id": position.event_id,
+            "updated_at": format_micros(now()),
+        }
+        return CURSORS.seal_row(self._keys, row)
 
     def _move_to(self, position: EventPosition) -> None:
         if position <= self._committed:
@@ -244,7 +259,7 @@ class EventFeed:
             & (cursors.c.event_id == known.event_id)
         )
         with self._database.write() as connection:
-            moved = connection.execute(sa.update(cursors).where(is_ours).values(**_columns(position)))
+            moved = connection.execute(sa.update(cursors).where(is_ours).values(self._row(position)))
         if moved.rowcount != 1:
             raise OperationInProgress(
                 f"another worker has read the feed {self._name} since: its events may be handled twice"
@@ -276,11 +291,3 @@ def _require_done(result: object) -> None:
             field="handler",
             rule="a function that returns when the event is handled",
         )
-
-
-def _columns(position: EventPosition) -> dict[str, Any]:
-    return {
-        "transaction_id": position.transaction_id,
-        "event_id": position.event_id,
-        "updated_at": format_micros(now()),
-    }

@@ -284,7 +284,7 @@ class MigrationState:
             free = {"state": RowState.PLANNED.value, "owner": None, "attempts": vouchers.c.attempts - 1}
             self._set(connection, sorted(released), **free)
             untouched = [row.planned.source_id for row in rows if row.attempts == 1 and row.number in released]
-            delete_moves(connection, self.header.source.account, untouched, self.plan_id)
+            delete_moves(connection, self._keys, self.header.source.account, untouched, self.plan_id)
         for row in rows:
             self.claimed.pop(row.number, None)
 
@@ -361,7 +361,7 @@ class MigrationState:
         )  # a rollback deletes the claim
         complete_moves(connection, self._keys, source, target, moved, self.plan_id)
         stay = [result.row.planned.source_id for result in results if result.stays_at_source]
-        delete_moves(connection, source, stay, self.plan_id)
+        delete_moves(connection, self._keys, source, stay, self.plan_id)
 
     # --- reading ---
 

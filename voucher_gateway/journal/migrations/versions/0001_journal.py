@@ -93,6 +93,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("verb = 'refund'"),
         postgresql_where=sa.text("verb = 'refund'"),
     )
+    op.create_index(
+        "ix_voucher_gateway_operations_ends_target",
+        "voucher_gateway_operations",
+        ["target"],
+        unique=False,
+        sqlite_where=sa.text("verb = 'capture' OR verb = 'release'"),
+        postgresql_where=sa.text("verb = 'capture' OR verb = 'release'"),
+    )
     op.create_table(
         "voucher_gateway_facts",
         sa.Column("name", sa.String(length=32), nullable=False),
@@ -106,6 +114,8 @@ def upgrade() -> None:
         sa.Column("login", sa.String(length=255), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("known_as", sa.String(length=255), nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("seal", sa.String(length=16), nullable=False),
         sa.PrimaryKeyConstraint("provider", "host", "login", "name", "known_as", name="pk_voucher_gateway_accounts"),
     )
     op.create_table(
@@ -122,6 +132,8 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("pending", sa.Boolean(), nullable=False),
         sa.Column("moved_at", sa.String(length=32), nullable=True),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("seal", sa.String(length=16), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_voucher_gateway_adopted"),
         sa.UniqueConstraint(
             "host", "wire_reference", "kind", name="uq_voucher_gateway_adopted_host_wire_reference_kind"
@@ -191,6 +203,8 @@ def upgrade() -> None:
         sa.Column("ends_at", sa.String(length=32), nullable=True),
         sa.Column("reason", sa.String(length=200), nullable=True),
         sa.Column("paused_by", sa.String(length=200), nullable=True),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("seal", sa.String(length=16), nullable=False),
         sa.PrimaryKeyConstraint("account", name="pk_voucher_gateway_pauses"),
     )
     op.create_table(
@@ -293,6 +307,8 @@ def _create_events(*, is_postgres: bool) -> None:
         sa.Column("transaction_id", sa.BigInteger(), nullable=False),
         sa.Column("event_id", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.String(length=32), nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("seal", sa.String(length=16), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_voucher_gateway_cursors"),
     )
 
