@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
-import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -14,11 +13,12 @@ from typing import Any, Final, ParamSpec, TypeVar
 from voucher_gateway.errors import InvalidRequest, ProviderUnavailable, VoucherGatewayError
 from voucher_gateway.limits.call_deadline import seconds_left, use_call_deadline
 from voucher_gateway.process import fork_safety
+from voucher_gateway.process.loggers import get_logger
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-log: Final = logging.getLogger("voucher_gateway.calls")
+log: Final = get_logger("voucher_gateway.calls")
 
 
 class CallThreads:

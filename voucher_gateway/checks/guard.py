@@ -18,7 +18,6 @@ back a count, which is needed after a good code and for a vendor that is down.
 
 from __future__ import annotations
 
-import logging
 import math
 import secrets
 import time
@@ -45,11 +44,12 @@ from voucher_gateway.errors import (
 from voucher_gateway.instants import format_instant, format_micros, now, parse_instant
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.limits.call_deadline import seconds_within
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.storage.connections import BUSY_TIMEOUT_S
 from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway.storage.statements import PreparedStatement
 
-log: Final = logging.getLogger("voucher_gateway.checks")
+log: Final = get_logger("voucher_gateway.checks")
 
 GUESS: Final = 10
 """What a code costs that cannot be used, in tenths of a guess."""

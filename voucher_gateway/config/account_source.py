@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
@@ -13,8 +12,9 @@ from voucher_gateway.config.named_object import read_named_object
 from voucher_gateway.config.provider_settings import ConfigProblems
 from voucher_gateway.errors import AccountsUnavailable, ConfigurationError, VoucherGatewayError
 from voucher_gateway.masking import hide_arguments
+from voucher_gateway.process.loggers import get_logger
 
-log: Final = logging.getLogger("voucher_gateway.config")
+log: Final = get_logger("voucher_gateway.config")
 
 AccountContent: TypeAlias = Mapping[str, Any] | AccountConfig
 """What a source knows of an account: the keys of its table in a configuration, or the account that was read of them."""

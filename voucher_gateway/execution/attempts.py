@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -38,10 +37,11 @@ from voucher_gateway.journal.resolution_queries import note_changed_reference
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.results import Redemption, Reservation, TopUp
 from voucher_gateway.outcome import OTHER_VOUCHER, Effect, Intent, Result, voucher_id_of
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.request_hooks import WatchedStep, use_before_send_hook, watch_step
 
-log: Final = logging.getLogger("voucher_gateway.execution")
+log: Final = get_logger("voucher_gateway.execution")
 
 _MAY_HAPPEN: Final = frozenset({Effect.UNKNOWN, Effect.PENDING, Effect.SUCCEEDED})
 

@@ -5,7 +5,6 @@ The vendor is asked once more before each decision. A decision never contradicts
 
 from __future__ import annotations
 
-import logging
 from typing import Final
 
 import attrs
@@ -39,9 +38,10 @@ from voucher_gateway.journal.records import (
 )
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.outcome import Effect, Result
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.provider.provider import VoucherProvider
 
-log: Final = logging.getLogger("voucher_gateway.recovery")
+log: Final = get_logger("voucher_gateway.recovery")
 
 _DECIDED: Final = "decided by "
 """The beginning of the reason of a request that a person decided."""

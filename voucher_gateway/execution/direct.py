@@ -16,11 +16,12 @@ from voucher_gateway.errors import OperationInProgress, OutcomeUnknown, VoucherG
 from voucher_gateway.limits.call_deadline import seconds_within
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.process import fork_safety
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.provider.call_options import use_call_options
 from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.request_hooks import watch_step
 
-log: Final = logging.getLogger("voucher_gateway.execution")
+log: Final = get_logger("voucher_gateway.execution")
 
 
 class KeyedLocks:

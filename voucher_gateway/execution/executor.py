@@ -52,10 +52,11 @@ from voucher_gateway.limits.call_deadline import moment_within
 from voucher_gateway.models.results import ValueResult
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.outcome import Effect, Result
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.provider.call_options import use_call_options
 from voucher_gateway.provider.provider import VoucherProvider
 
-log: Final = logging.getLogger("voucher_gateway.execution")
+log: Final = get_logger("voucher_gateway.execution")
 
 POLL_INTERVAL_S: Final = 0.05
 """How often a call that waits for another worker looks again."""

@@ -21,10 +21,11 @@ from voucher_gateway.journal.records import (
     RequestRecord,
 )
 from voucher_gateway.outcome import Effect, Intent, Leftover, Result
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_resolution
 
-log: Final = logging.getLogger("voucher_gateway.recovery")
+log: Final = get_logger("voucher_gateway.recovery")
 
 ProviderOf = Callable[[str], VoucherProvider]
 

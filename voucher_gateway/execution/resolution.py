@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -45,10 +44,11 @@ from voucher_gateway.models.results import (
 )
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.outcome import OTHER_VOUCHER, Effect, Intent, Outcome, Result
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_resolution
 
-log: Final = logging.getLogger("voucher_gateway.recovery")
+log: Final = get_logger("voucher_gateway.recovery")
 
 FIRST_LOOKUP_INTERVAL: Final = timedelta(minutes=1)
 MAX_LOOKUP_INTERVAL: Final = timedelta(hours=6)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import weakref
@@ -27,9 +26,10 @@ from voucher_gateway.limits.call_deadline import is_finite_number
 from voucher_gateway.limits.shared_limits import SharedLimits
 from voucher_gateway.masking import hide_arguments
 from voucher_gateway.process import fork_safety
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.provider.provider import VoucherProvider
 
-log: Final = logging.getLogger("voucher_gateway.config")
+log: Final = get_logger("voucher_gateway.config")
 
 
 @attrs.define

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
@@ -15,13 +14,14 @@ from voucher_gateway.http.provider import HttpProvider
 from voucher_gateway.instants import now
 from voucher_gateway.journal.records import UNRESOLVED
 from voucher_gateway.journal.search import OperationFilter, iterate_operations
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.telemetry.spans import SCOPE
 from voucher_gateway.version import __version__
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Observation
 
-log: Final = logging.getLogger("voucher_gateway.metrics")
+log: Final = get_logger("voucher_gateway.metrics")
 
 _AGES: Final = ((timedelta(minutes=5), "under-5m"), (timedelta(hours=1), "under-1h"), (timedelta(days=1), "under-1d"))
 _OLD: Final = "older"

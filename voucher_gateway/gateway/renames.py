@@ -6,17 +6,17 @@ under a name that the source does not have any more is a reason to look for the 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from voucher_gateway.errors import AccountsUnavailable, ConfigurationError
 from voucher_gateway.gateway.account_cache import AccountCache
+from voucher_gateway.process.loggers import get_logger
 
 if TYPE_CHECKING:
     from voucher_gateway.journal.names import AccountNames
 
-log: Final = logging.getLogger("voucher_gateway.journal")
+log: Final = get_logger("voucher_gateway.journal")
 
 
 def adopt_renamed_accounts(accounts: AccountCache, names: AccountNames, in_journal: Collection[str]) -> dict[str, str]:

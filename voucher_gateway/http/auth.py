@@ -9,7 +9,6 @@ also requires cryptography.
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 import time
@@ -23,9 +22,10 @@ from voucher_gateway.errors import AuthenticationFailed, ConfigurationError, Mal
 from voucher_gateway.http.messages import Response
 from voucher_gateway.masking import Masked, Secret, hide_frames
 from voucher_gateway.process import fork_safety
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.setting_types import SecretSource
 
-log: Final = logging.getLogger("voucher_gateway.http")
+log: Final = get_logger("voucher_gateway.http")
 
 # RFC 6750 calls it b64token; keys of other vendors have other visible characters. A line break would add a header.
 _TOKEN: Final = re.compile(r"[!-~]+")

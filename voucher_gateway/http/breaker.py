@@ -13,7 +13,6 @@ would wait again, and purgatory keeps its state by the names of circuits outside
 from __future__ import annotations
 
 import enum
-import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -26,9 +25,10 @@ from voucher_gateway.http.outcome_table import TransportFailure
 from voucher_gateway.limits.call_deadline import seconds_within
 from voucher_gateway.limits.shared_limits import AccountPause, PauseSource
 from voucher_gateway.process import fork_safety
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.request_hooks import NEW_VERBS, is_resolving
 
-log: Final = logging.getLogger("voucher_gateway.http")
+log: Final = get_logger("voucher_gateway.http")
 
 _TIME_OUTS: Final = frozenset(
     {TransportFailure.TIMED_OUT, TransportFailure.CONNECT_TIMED_OUT, TransportFailure.HANDSHAKE_FAILED}

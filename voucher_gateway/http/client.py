@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -45,6 +44,7 @@ from voucher_gateway.limits.shared_limits import SharedLimits
 from voucher_gateway.limits.work_class import current_work_class
 from voucher_gateway.masking import ErrorContext, Secret, drop_frames
 from voucher_gateway.outcome import Effect, Intent, require_voucher
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.request_hooks import (
     note_change,
     note_forgotten_key,
@@ -57,7 +57,7 @@ from voucher_gateway.telemetry.tracing import request_span
 
 T = TypeVar("T")
 
-log: Final = logging.getLogger("voucher_gateway.http")
+log: Final = get_logger("voucher_gateway.http")
 
 _COMMON: Final = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
 _NONE: Final[Mapping[str, Secret]] = {}

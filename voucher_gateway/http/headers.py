@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping
 from typing import Final
 
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.masking import Masked, Secret, hide_frames
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.setting_types import SecretSource
 
-log: Final = logging.getLogger("voucher_gateway.http")
+log: Final = get_logger("voucher_gateway.http")
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # A line break would begin another header. Everything but ASCII is sent differently by different libraries.

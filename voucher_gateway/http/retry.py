@@ -5,7 +5,6 @@ urllib3's `Retry` reads Retry-After. Its own retries are off: only this module k
 
 from __future__ import annotations
 
-import logging
 import random
 import sys
 import time
@@ -17,8 +16,9 @@ from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
 from voucher_gateway.errors import DatabaseUnavailable, NotExecuted, RateLimited, VoucherGatewayError
+from voucher_gateway.process.loggers import get_logger
 
-log: Final = logging.getLogger("voucher_gateway.http")
+log: Final = get_logger("voucher_gateway.http")
 
 FIRST_WAIT_S: Final = 0.2
 LONGEST_WAIT_S: Final = 5.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -15,10 +14,11 @@ from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable, Inva
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.restore_guard import RESTORED
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.storage.files import make_private
 
-log: Final = logging.getLogger("voucher_gateway.journal")
+log: Final = get_logger("voucher_gateway.journal")
 
 
 @attrs.frozen(kw_only=True)

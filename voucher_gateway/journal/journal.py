@@ -6,7 +6,6 @@ request is sent, one after. A request that is not recorded was not sent.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -40,11 +39,12 @@ from voucher_gateway.limits.call_deadline import seconds_within
 from voucher_gateway.masking import hide_arguments
 from voucher_gateway.models.results import RefundLimit, Release
 from voucher_gateway.outcome import Intent, Result
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.storage.connections import BUSY_TIMEOUT_S
 from voucher_gateway.storage.engine import Database
 
-log: Final = logging.getLogger("voucher_gateway.journal")
+log: Final = get_logger("voucher_gateway.journal")
 
 
 class Journal(JournalLookUps):

@@ -6,7 +6,6 @@ money again. So the journal keeps under which names it knows a vendor login (pro
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -27,12 +26,13 @@ from voucher_gateway.journal.row_seals import ACCOUNTS
 from voucher_gateway.journal.schema import accounts, moved, operations
 from voucher_gateway.masking import hide_arguments
 from voucher_gateway.outcome import Intent
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway.storage.statements import PreparedStatement
 
-log: Final = logging.getLogger("voucher_gateway.journal")
+log: Final = get_logger("voucher_gateway.journal")
 
 
 @attrs.frozen

@@ -7,7 +7,6 @@ clocks differ end a pause at the same time.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,11 +28,12 @@ from voucher_gateway.journal.schema import pauses
 from voucher_gateway.limits.call_deadline import seconds_within
 from voucher_gateway.limits.shared_limits import AccountPause
 from voucher_gateway.process.fork_safety import register, renew_if_forked
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.storage.clock import read_clock
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import lock_in_transaction
 
-log: Final = logging.getLogger("voucher_gateway.journal")
+log: Final = get_logger("voucher_gateway.journal")
 
 READ_EVERY_S: Final = 2.0
 """How old the pauses can be that a process obeys, in seconds."""

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable
 from operator import itemgetter
 from typing import Final
@@ -24,9 +23,10 @@ from voucher_gateway.journal.schema import facts, holds, operations, requests
 from voucher_gateway.masking import Code
 from voucher_gateway.models.results import Movement, Redemption, Refund, TopUp
 from voucher_gateway.outcome import Intent, Result
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.storage.statements import PreparedStatement, without_index
 
-log: Final = logging.getLogger("voucher_gateway.journal")
+log: Final = get_logger("voucher_gateway.journal")
 
 _CHANGED_REFERENCE: Final = "changes-ref:"
 _LATEST: Final = PreparedStatement(

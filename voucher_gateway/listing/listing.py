@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -13,10 +12,11 @@ from voucher_gateway.listing.digest_set import DigestSet
 from voucher_gateway.listing.page import ListingReport, Page, ResumePoint, key_digest
 from voucher_gateway.listing.prefetch import InContext, Prefetcher
 from voucher_gateway.listing.unreadable import UnreadableEntries, UnreadableEntry, require_readable_entries
+from voucher_gateway.process.loggers import get_logger
 
 T = TypeVar("T")
 
-log: Final = logging.getLogger("voucher_gateway.listing")
+log: Final = get_logger("voucher_gateway.listing")
 
 Fetched: TypeAlias = Page[T] | Callable[[], Page[T]]
 """The result of a fetch: a page, or a function that makes the page."""

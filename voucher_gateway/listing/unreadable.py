@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final, Self
@@ -10,8 +9,9 @@ from typing import Final, Self
 import attrs
 
 from voucher_gateway.errors import MalformedResponse
+from voucher_gateway.process.loggers import get_logger
 
-log: Final = logging.getLogger("voucher_gateway.listing")
+log: Final = get_logger("voucher_gateway.listing")
 
 MAX_UNREADABLE_KEPT: Final = 1000
 """A listing keeps at most this many entries that cannot be read. It counts all."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import logging
 import secrets
 import socket
 from collections.abc import Iterator, Mapping
@@ -22,11 +21,12 @@ import sqlalchemy as sa
 from voucher_gateway.errors import DatabaseUnavailable
 from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.migration.schema import SCHEMA, Work, runs
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.schema_upgrade import upgrade_schema
 from voucher_gateway.version import __version__
 
-log: Final = logging.getLogger("voucher_gateway.migration")
+log: Final = get_logger("voucher_gateway.migration")
 
 COMPLETED: Final = "completed"
 """The result of work that ended with nothing left to do."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from typing import Any, Final
 
@@ -42,8 +41,9 @@ from voucher_gateway.payments.other_calls import (
 from voucher_gateway.payments.rows.records import PaymentLeg
 from voucher_gateway.payments.rows.states import OTHER, LegState, OtherState, PaymentState
 from voucher_gateway.payments.work import LegChanges, PaymentWork, run_side_by_side
+from voucher_gateway.process.loggers import get_logger
 
-log: Final = logging.getLogger("voucher_gateway.payments")
+log: Final = get_logger("voucher_gateway.payments")
 
 _DECLINES: Final = (
     Declined,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -39,8 +38,9 @@ from voucher_gateway.payments.rows.references import return_reference
 from voucher_gateway.payments.rows.refund_records import PaymentRefund, ReplacementRule
 from voucher_gateway.payments.rows.states import OTHER, LegState, OtherState, PartState, PaymentState, RefundState
 from voucher_gateway.payments.work import PaymentWork, run_side_by_side
+from voucher_gateway.process.loggers import get_logger
 
-log: Final = logging.getLogger("voucher_gateway.payments")
+log: Final = get_logger("voucher_gateway.payments")
 
 _VOIDED: Final = (OtherState.AUTHORIZING, OtherState.AUTHORIZED, OtherState.LOST, OtherState.VOIDING)
 _ENDED: Final = (OtherState.NONE, OtherState.VOIDED, OtherState.RETURNED, OtherState.KEPT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from typing import Any, Final
 
@@ -43,8 +42,9 @@ from voucher_gateway.payments.other_calls import (
 from voucher_gateway.payments.rows.records import PaymentLeg, sum_money
 from voucher_gateway.payments.rows.states import OTHER, LegState, OtherState, PaymentState
 from voucher_gateway.payments.work import PaymentWork, run_side_by_side
+from voucher_gateway.process.loggers import get_logger
 
-log: Final = logging.getLogger("voucher_gateway.payments")
+log: Final = get_logger("voucher_gateway.payments")
 
 _RENEWALS: Final = 2
 """How often a reservation that has ended is made again, before its leg is lost."""

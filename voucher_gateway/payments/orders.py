@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Final
 
 import sqlalchemy as sa
@@ -27,10 +26,11 @@ from voucher_gateway.payments.rows.states import PaymentState
 from voucher_gateway.payments.rows.store import PaymentStore
 from voucher_gateway.payments.verbs import VoucherVerbs
 from voucher_gateway.payments.work import lock_order, require_journal, require_not_pruned, start_work
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.storage.connections import BUSY_TIMEOUT_S
 from voucher_gateway.storage.engine import Database
 
-log: Final = logging.getLogger("voucher_gateway.payments")
+log: Final = get_logger("voucher_gateway.payments")
 
 _REPLACEABLE: Final = (PaymentState.OPEN, PaymentState.AUTHORIZED)
 """The states in which nothing is taken, and nothing is being taken."""

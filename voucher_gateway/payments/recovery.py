@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Final
 
 from voucher_gateway.errors import OperationInProgress, PaymentShort, VoucherGatewayError
@@ -16,8 +15,9 @@ from voucher_gateway.payments.rows.states import LegState, PaymentState
 from voucher_gateway.payments.rows.store import PaymentStore
 from voucher_gateway.payments.verbs import VoucherVerbs
 from voucher_gateway.payments.work import PaymentWork, lock_order, start_work
+from voucher_gateway.process.loggers import get_logger
 
-log: Final = logging.getLogger("voucher_gateway.payments")
+log: Final = get_logger("voucher_gateway.payments")
 
 
 def resume_payment(work: PaymentWork) -> None:

@@ -1,1 +1,1 @@
-"""What belongs to one process: what a forked child renews, and the locks of log handlers."""
+"""What belongs to one process: what a forked child renews, its loggers, and the locks of log handlers."""

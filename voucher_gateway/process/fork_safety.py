@@ -9,7 +9,6 @@ use of such an object compares the process id first, which takes less than a mic
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import threading
 import weakref
@@ -17,8 +16,9 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from voucher_gateway.process.log_locks import hold_log_handlers, release_log_handlers
+from voucher_gateway.process.loggers import get_logger
 
-log: Final = logging.getLogger("voucher_gateway.fork_safety")
+log: Final = get_logger("voucher_gateway.fork_safety")
 
 
 class Renewable(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -21,12 +20,13 @@ from voucher_gateway.limits.work_class import WorkClass, use_work_class
 from voucher_gateway.masking import hide_init_arguments
 from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.reports.balances import BalanceReader, VoucherBalance
 from voucher_gateway.reports.schema import SNAPSHOTS, balances, snapshots
 from voucher_gateway.storage.engine import Database
 
-log: Final = logging.getLogger("voucher_gateway.reports")
+log: Final = get_logger("voucher_gateway.reports")
 
 _BATCH: Final = 1000
 _MOST_LISTED: Final = 5

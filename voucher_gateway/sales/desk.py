@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -27,6 +26,7 @@ from voucher_gateway.journal.pruned import SALE, require_name_not_pruned
 from voucher_gateway.limits.call_deadline import check_wait
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.requests import NewVoucher, nfc, require_name, require_no_secret
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.rules.amounts import AmountKind
 from voucher_gateway.sales.codes import SaleCodes
 from voucher_gateway.sales.content import is_same_content, write_content
@@ -35,7 +35,7 @@ from voucher_gateway.sales.sale import Sale
 from voucher_gateway.sales.store import SaleStore
 from voucher_gateway.sales.verbs import SaleVerbs, SellingAccount
 
-log: Final = logging.getLogger("voucher_gateway.sales")
+log: Final = get_logger("voucher_gateway.sales")
 
 
 class SalesDesk:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import sqlite3
 import time
@@ -18,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable
 from voucher_gateway.masking import hide_init_arguments
 from voucher_gateway.process.fork_safety import register, renew_if_forked
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.storage.connections import BUSY_TIMEOUT_S, SharedConnection, database_errors, pooled_transaction
 from voucher_gateway.storage.files import DatabaseFile
 from voucher_gateway.storage.fork import track_session
@@ -25,7 +25,7 @@ from voucher_gateway.storage.locks import AdvisoryLocks, FileLocks, Locks
 from voucher_gateway.storage.schema_upgrade import Schema, require_writer, upgrade_schema
 from voucher_gateway.storage.statements import execute_on_sqlite
 
-log: Final = logging.getLogger("voucher_gateway.storage")
+log: Final = get_logger("voucher_gateway.storage")
 
 Upgrades: TypeAlias = Literal["additive", "all", "none"]
 """Which upgrades of tables are made when a database is opened."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import abc
 import fcntl
 import hashlib
-import logging
 import os
 import secrets
 import threading
@@ -26,9 +25,10 @@ from sqlalchemy.engine import Connection, Engine
 from voucher_gateway.errors import DatabaseUnavailable, OperationInProgress
 from voucher_gateway.limits.call_deadline import moment_within, seconds_within
 from voucher_gateway.process.fork_safety import call_after_fork, renew_if_forked
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.storage.connections import database_errors
 
-log: Final = logging.getLogger("voucher_gateway.storage")
+log: Final = get_logger("voucher_gateway.storage")
 
 _POLL_S: Final = 0.01
 # A session that is lost unnoticed for that long endangers nothing: what its operations write is checked by epoch.

@@ -8,7 +8,6 @@ revision whose code may still write. A process that knows only an older one refu
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -19,10 +18,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.storage.locks import Locks
 from voucher_gateway.storage.statements import PreparedStatement
 
-log: Final = logging.getLogger("voucher_gateway.storage")
+log: Final = get_logger("voucher_gateway.storage")
 
 _LONGEST_WAIT_S: Final = 60.0
 

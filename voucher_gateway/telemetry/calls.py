@@ -7,7 +7,6 @@ handler that writes JSON. A field never holds a code: a reference that contains 
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +17,10 @@ import attrs
 
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.masking import MASK, Code
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.telemetry import tracing
 
-log: Final = logging.getLogger("voucher_gateway.calls")
+log: Final = get_logger("voucher_gateway.calls")
 
 SUCCEEDED: Final = "succeeded"
 FAILED: Final = "failed"
@@ -109,7 +109,7 @@ def observe_call(
     finally:
         _observed.reset(token)
         if log.isEnabledFor(logging.INFO):
-            _write_line(call)
+            log.info("%s", call, extra=call.fields())
 
 
 def note_request() -> None:
@@ -122,15 +122,6 @@ def note_try() -> None:
     """Count a sending of a request of the observed call."""
     if (call := _observed.get()) is not None:
         call.tries += 1
-
-
-def _write_line(call: CallObservation) -> None:
-    """Write the line of a call. A handler or a filter of the program that raises does not hide how the call ended."""
-    try:
-        log.info("%s", call, extra=call.fields())
-    except Exception as error:  # noqa: BLE001 - a foreign error must not stand for the outcome of a call
-        if logging.raiseExceptions and sys.stderr is not None:
-            sys.stderr.write(f"voucher_gateway.calls: a handler of the log raised {type(error).__name__}\n")
 
 
 def _without_code(text: str | None, code: Code | None) -> str | None:

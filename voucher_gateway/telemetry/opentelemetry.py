@@ -6,7 +6,6 @@ automatic instrumentations of HTTP libraries are switched off, because they woul
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -14,10 +13,11 @@ from typing import Any, Final
 from opentelemetry import context as otel_context
 from opentelemetry import metrics, trace
 
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.telemetry.spans import SCOPE, CallSpan, RequestSpan, SpanMaker
 from voucher_gateway.version import __version__
 
-log: Final = logging.getLogger("voucher_gateway.telemetry")
+log: Final = get_logger("voucher_gateway.telemetry")
 
 # Both keys are in the API package, so that all instrumentations have the same. Their names are not documented.
 _SUPPRESSED: Final = tuple(
@@ -38,11 +38,12 @@ class _TracedCall(CallSpan):
         with _drop_errors():
             self._spans.calls.add(1, labels)
             self._spans.durations.record(duration_ms / 1000, labels)
-        self._span.set_attribute(f"{SCOPE}.outcome", outcome)
-        self._span.set_attribute(f"{SCOPE}.replayed", replayed)
-        if error is not None:
-            self._span.set_attribute("error.type", error)
-            self._span.set_status(trace.StatusCode.ERROR, error)
+        with _drop_errors():
+            self._span.set_attribute(f"{SCOPE}.outcome", outcome)
+            self._span.set_attribute(f"{SCOPE}.replayed", replayed)
+            if error is not None:
+                self._span.set_attribute("error.type", error)
+                self._span.set_status(trace.StatusCode.ERROR, error)
 
 
 class _TracedRequest(RequestSpan):
@@ -50,13 +51,15 @@ class _TracedRequest(RequestSpan):
         self._span = span
 
     def set_status(self, status: int) -> None:
-        self._span.set_attribute("http.response.status_code", status)
-        if status >= 400:
-            self._span.set_status(trace.StatusCode.ERROR, f"HTTP {status}")
+        with _drop_errors():
+            self._span.set_attribute("http.response.status_code", status)
+            if status >= 400:
+                self._span.set_status(trace.StatusCode.ERROR, f"HTTP {status}")
 
     def set_failure(self, reason: str) -> None:
-        self._span.set_attribute("error.type", reason)
-        self._span.set_status(trace.StatusCode.ERROR, reason)
+        with _drop_errors():
+            self._span.set_attribute("error.type", reason)
+            self._span.set_status(trace.StatusCode.ERROR, reason)
 
 
 class _OpenTelemetrySpans:
@@ -106,11 +109,12 @@ class _OpenTelemetrySpans:
 
         The text of an error is not recorded: an error that is not of this library could quote a code.
         """
-        current: Any = self._tracer.start_as_current_span(
-            name, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
-        )
+        current: Any = None
         span = None
         with _drop_errors():
+            current = self._tracer.start_as_current_span(
+                name, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
+            )
             span = current.__enter__()
         try:
             yield trace.INVALID_SPAN if span is None else span

@@ -6,7 +6,6 @@ needs keyed digests only, which show neither the order nor the voucher.
 
 from __future__ import annotations
 
-import logging
 from typing import Any, Final
 
 import attrs
@@ -25,13 +24,14 @@ from voucher_gateway.journal.records import read_result
 from voucher_gateway.journal.schema import events, operations
 from voucher_gateway.models.requests import nfc
 from voucher_gateway.payments.rows.schema import payments
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.sales.schema import sales
 from voucher_gateway.upkeep.batches import BATCH
 from voucher_gateway.upkeep.eligibility import Scope, conditions_of_end, removable_payments, removable_sales
 from voucher_gateway.upkeep.prune import hold_upkeep_lock
 from voucher_gateway.upkeep.removal import remove_operations, remove_payments, remove_sales
 
-log: Final = logging.getLogger("voucher_gateway.upkeep")
+log: Final = get_logger("voucher_gateway.upkeep")
 
 FORGOTTEN: Final = "forgotten"
 """The state of an order whose data was erased."""

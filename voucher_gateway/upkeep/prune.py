@@ -6,7 +6,6 @@ next call goes on. Payments and sales go first: an operation stays as long as it
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,6 +27,7 @@ from voucher_gateway.journal.pruned import PRUNED_BEFORE
 from voucher_gateway.journal.schema import facts, operations
 from voucher_gateway.journal.search import first_id_at
 from voucher_gateway.payments.rows.schema import payments
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.sales.schema import sales
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.upkeep.archive import write_archive
@@ -36,7 +36,7 @@ from voucher_gateway.upkeep.batches import BATCH, OPERATIONS, PAYMENTS, SALES, i
 from voucher_gateway.upkeep.eligibility import Scope, removable_operations, removable_payments, removable_sales
 from voucher_gateway.upkeep.removal import remove_operations, remove_payments, remove_sales
 
-log: Final = logging.getLogger("voucher_gateway.upkeep")
+log: Final = get_logger("voucher_gateway.upkeep")
 
 OnProgress = Callable[[int, int], None]
 """Is called with the number of old operations that were removed, and with that of all that are old."""

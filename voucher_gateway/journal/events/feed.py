@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import re
 import threading
 import time
@@ -21,9 +20,10 @@ from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.row_seals import CURSORS
 from voucher_gateway.journal.schema import cursors
 from voucher_gateway.limits.call_deadline import check_wait
+from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.storage.engine import Database
 
-log: Final = logging.getLogger("voucher_gateway.events")
+log: Final = get_logger("voucher_gateway.events")
 
 FeedStart: TypeAlias = Literal["beginning", "now"]
 """Where a feed begins that has never been read: at the first event, or after all that have happened so far."""

@@ -22,8 +22,9 @@ from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run_records import RunRecord, run_records
 from voucher_gateway.migration.schema import PlanState, RowState
 from voucher_gateway.money import Money
+from voucher_gateway.process.loggers import get_logger
 
-log: Final = logging.getLogger("voucher_gateway.migration")
+log: Final = get_logger("voucher_gateway.migration")
 """Its lines name plans by their ids and vouchers by their numbers in the plan. A code is never in them."""
 
 MOST_NOTED: Final = 1000

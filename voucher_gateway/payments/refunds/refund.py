@@ -6,7 +6,6 @@ instead. Everything else that fails leaves the refund open: the same call, `resu
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
@@ -37,8 +36,9 @@ from voucher_gateway.payments.rows.references import (
 from voucher_gateway.payments.rows.refund_records import PaymentRefund, RefundPart, ReplacementRule, strategy_text
 from voucher_gateway.payments.rows.states import OTHER, PartState, PaymentState, RefundState
 from voucher_gateway.payments.work import PaymentWork, run_side_by_side
+from voucher_gateway.process.loggers import get_logger
 
-log: Final = logging.getLogger("voucher_gateway.payments")
+log: Final = get_logger("voucher_gateway.payments")
 
 
 def refund_payment(

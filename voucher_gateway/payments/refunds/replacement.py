@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Final
 
@@ -27,8 +26,9 @@ from voucher_gateway.payments.rows.references import replacement_reference
 from voucher_gateway.payments.rows.refund_records import PaymentRefund, RefundPart, ReplacementRule, strategy_text
 from voucher_gateway.payments.rows.states import OTHER, PartState
 from voucher_gateway.payments.work import PaymentWork
+from voucher_gateway.process.loggers import get_logger
 
-log: Final = logging.getLogger("voucher_gateway.payments")
+log: Final = get_logger("voucher_gateway.payments")
 
 IMPOSSIBLE: Final = (Declined, InvalidRequest, UnsupportedOperation)
 """The errors that prove that a part is not given back, and that the same call never will."""
