@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import attrs
 import psycopg
 import pytest
 
@@ -19,11 +20,13 @@ from voucher_gateway import (
     NewVoucher,
     OperationKey,
     OutcomeUnknown,
+    Ticket,
     VoucherGatewayError,
 )
 from voucher_gateway.errors import AccountsUnavailable
 from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.provider_api import Operation
+from voucher_gateway.reconciliation.reconcile import reconcile
 
 TEN = Money("10.00", "EUR")
 CHARGE = "POST /v1/reservations/*/charge"
@@ -153,12 +156,85 @@ def test_recover_completes_payments_and_sales_of_an_account_that_was_renamed_sin
     assert payment.legs[0].account == "clara"
 
 
-def redeem_in_doubt(shop: Shop, gateway: Gateway, account: str) -> None:
-    """Redeem a new voucher of an account; the answer is lost."""
+def redeem_in_doubt(shop: Shop, gateway: Gateway, account: str) -> Ticket:
+    """Redeem a new voucher of an account; the answer is lost. Return the ticket."""
     code = issue(gateway, account)
     shop.running.inject("commit-then-drop", CHARGE)
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknown) as caught:
         gateway.redeem(account, code, TEN, reference="r-1")
+    return caught.value.ticket
+
+
+@pytest.mark.parametrize("name", ["clara", "anna"])
+@pytest.mark.parametrize("by_ticket", [False, True])
+def test_an_outcome_is_resolved_at_once_after_the_account_was_renamed(
+    either_shop: Shop, open_process: Callable[[], Gateway], tenants: Tenants, name: str, by_ticket: bool
+) -> None:
+    ticket = redeem_in_doubt(either_shop, open_process(), "anna")
+    rename_anna(tenants)
+    doubt = attrs.evolve(ticket, account=name) if by_ticket else OperationKey(name, Operation.REDEEM, "r-1")
+    resolution = open_process().resolve(doubt)
+    assert (resolution.account, resolution.state) == ("clara", "succeeded")
+    assert either_shop.charges() == 1
+
+
+def test_what_the_journal_knows_is_found_at_once_after_the_account_was_renamed(
+    open_process: Callable[[], Gateway], tenants: Tenants
+) -> None:
+    gateway = open_process()
+    gateway.redeem("anna", issue(gateway, "anna"), TEN, reference="r-1")
+    rename_anna(tenants)
+    record = open_process().operation("clara", "redeem", "r-1")
+    assert record is not None
+    assert record.key.account == "clara"
+
+
+@pytest.mark.parametrize(
+    "find",
+    [
+        lambda gateway: gateway.redemption("clara", "r-1"),
+        lambda gateway: gateway.lookup_hints(OperationKey("clara", Operation.REDEEM, "r-1")) == [],
+        lambda gateway: [record.key.reference for record in gateway.operations(account="clara", verb="redeem")],
+        lambda gateway: reconcile(gateway, "clara").operations,
+    ],
+)
+def test_each_verb_of_the_journal_follows_an_account_that_was_renamed(
+    open_process: Callable[[], Gateway], tenants: Tenants, find: Callable[[Gateway], object]
+) -> None:
+    gateway = open_process()
+    gateway.redeem("anna", issue(gateway, "anna"), TEN, reference="r-1")
+    rename_anna(tenants)
+    assert find(open_process())
+
+
+def test_a_person_decides_at_once_after_the_account_was_renamed(
+    either_shop: Shop, open_process: Callable[[], Gateway], tenants: Tenants
+) -> None:
+    redeem_in_doubt(either_shop, open_process(), "anna")
+    rename_anna(tenants)
+    key = OperationKey("clara", Operation.REDEEM, "r-1")
+    either_shop.running.inject("error-before", "* *", times=0)
+    resolution = open_process().decide(key, succeeded=True, by="Ann", reason="seen")
+    assert (resolution.account, resolution.state) == ("clara", "succeeded")
+
+
+def test_a_function_resolves_under_the_new_name_and_says_what_to_do_under_the_former_one(
+    either_shop: Shop, open_process: Callable[[], Gateway], tenants: Tenants
+) -> None:
+    redeem_in_doubt(either_shop, open_process(), "anna")
+    rename_anna(tenants)
+    former = OperationKey("anna", Operation.REDEEM, "r-1")
+
+    def open_with_function() -> Gateway:
+        return Gateway(tenants.find_account, journal=open_journal(either_shop.url, make_journal_keys()))
+
+    with open_with_function() as gateway:
+        with pytest.raises(ConfigurationError, match=r"unknown account 'anna'.*name it by the name that it has now"):
+            gateway.resolve(former)
+        resolution = gateway.resolve(OperationKey("clara", Operation.REDEEM, "r-1"))
+        assert (resolution.account, resolution.state) == ("clara", "succeeded")
+    with open_with_function() as gateway:  # the journal knows the new name now
+        assert gateway.resolve(former).account == "clara"
 
 
 def test_recover_leaves_what_the_source_cannot_tell(

@@ -15,6 +15,7 @@ from voucher_gateway.config.account_source import (
     AccountContent,
     AccountSource,
     FindAccount,
+    FunctionSource,
     as_account_source,
     ask_source,
     names_of_source,
@@ -160,6 +161,11 @@ class AccountCache(Mapping[str, Account]):
             if isinstance(names, list | tuple):
                 new_names |= {old: name for old in names if old in former}
         return new_names
+
+    @property
+    def can_list(self) -> bool:
+        """Whether the source can list its accounts. A function cannot."""
+        return not isinstance(self._source, FunctionSource)
 
     @property
     def loaded(self) -> tuple[Account, ...]:

@@ -192,7 +192,10 @@ class GatewayBase:
             if name in (account.former_names or ()):
                 raise ConfigurationError(f"the account {name} is called {account.name} now")
         if isinstance(self._accounts, AccountCache):
-            raise ConfigurationError(f"unknown account {name!r:.80}: the source of the accounts does not have it")
+            advice = "" if self._accounts.can_list else "; if it was renamed, name it by the name that it has now"
+            raise ConfigurationError(
+                f"unknown account {name!r:.80}: the source of the accounts does not have it{advice}"
+            )
         known = ", ".join(self._accounts) or "none"
         raise ConfigurationError(f"unknown account {name!r:.80}; the accounts are: {known}")
 
@@ -265,6 +268,13 @@ class GatewayBase:
         if self._journal_executor is None:
             raise ConfigurationError("this needs a journal: name one in the configuration")
         return self._journal_executor
+
+    def _follow_rename(self, account: str, *, search: bool = False) -> str:
+        """Give what the journal holds of an account's former names its name, and return the name that it has now."""
+        journal = self._require_journal().journal
+        from voucher_gateway.gateway.renames import follow_rename
+
+        return follow_rename(self._accounts, journal.names, account, search=search)
 
     def _is_other_voucher(self, account: str, code: Code, voucher_id: str) -> bool:
         if self.journal is None:

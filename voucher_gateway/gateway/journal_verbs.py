@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import attrs
+
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, Ticket
 from voucher_gateway.gateway.base import GatewayBase, R
@@ -47,7 +49,8 @@ class JournalVerbs(GatewayBase):
         journal = self._require_journal().journal
         from voucher_gateway.journal.records import OperationKey
 
-        return journal.find_unless_pruned(OperationKey(account, Operation(verb), reference))
+        key = OperationKey(account, Operation(verb), reference)
+        return journal.find_unless_pruned(self._present_key(key, search=False))
 
     def operations(
         self,
@@ -96,7 +99,7 @@ class JournalVerbs(GatewayBase):
             journal,
             self._accounts.values(),  # those of a source are found only if a code is given
             states=states,
-            account=account,
+            account=None if account is None else self._follow_rename(account),
             verb=verb,
             reference=reference,
             order=order,
@@ -175,6 +178,8 @@ class JournalVerbs(GatewayBase):
         subject = Ticket.from_json(doubt) if isinstance(doubt, str) else doubt
         with use_call_deadline(timeout):
             if self._journal_executor is not None:
+                present = self._follow_rename(subject.account, search=True)
+                subject = attrs.evolve(subject, account=present)
                 return resolve_operation(self._journal_executor, self.provider, subject)
             if not isinstance(subject, Ticket):
                 raise ConfigurationError("without a journal only a ticket can be resolved")
@@ -212,7 +217,7 @@ class JournalVerbs(GatewayBase):
 
         decision = Decision(succeeded=succeeded, by=by, reason=reason, voucher_id=voucher_id)
         with use_call_deadline(timeout):
-            return decide(executor, self.provider, key, decision)
+            return decide(executor, self.provider, self._present_key(key), decision)
 
     def lookup_hints(
         self, key: OperationKey, *, ask_vendor: bool = False, timeout: float | None = None
@@ -240,18 +245,23 @@ class JournalVerbs(GatewayBase):
         from voucher_gateway.execution.lookup_hints import find_hints
 
         with use_call_deadline(timeout):
-            record = journal.find_unless_pruned(key)
+            record = journal.find_unless_pruned(self._present_key(key))
             if record is None:
                 raise InvalidRequest(
                     "the journal has no such operation", field="key", rule="an operation that was sent"
                 )
-            return find_hints(journal, record, self.provider(key.account) if ask_vendor else None)
+            return find_hints(journal, record, self.provider(record.key.account) if ask_vendor else None)
+
+    def _present_key(self, key: OperationKey, *, search: bool = True) -> OperationKey:
+        """Return the key of an operation under the name that its account has now."""
+        return attrs.evolve(key, account=self._follow_rename(key.account, search=search))
 
     def _find_result(self, kind: type[R], account: str, reference: str, *verbs: Operation) -> R:
         journal = self._require_journal().journal
         from voucher_gateway.journal.records import OperationKey
 
-        keys = [OperationKey(account, verb, reference) for verb in verbs]
+        present = self._follow_rename(account)
+        keys = [OperationKey(present, verb, reference) for verb in verbs]
         records = [journal.find(key) for key in keys]
         results = [record.replay() for record in records if record is not None and record.result is not None]
         matches = [result for result in results if isinstance(result, kind)]

@@ -366,21 +366,20 @@ class OrderVerbs(LookUpVerbs, VoucherChangeVerbs, ValueVerbs, JournalVerbs):
 
     def _follow_renames(self, account: str | None) -> str | None:
         """Give what waits under a former name of an account of the source its new name; return that of `account`."""
+        if account is not None:
+            return self._follow_rename(account, search=True)
         if not isinstance(self._accounts, AccountCache):
-            return account
+            return None
         from voucher_gateway.gateway.renames import adopt_renamed_accounts
         from voucher_gateway.journal.queries import list_accounts_in_doubt
         from voucher_gateway.payments.orders import list_accounts_to_recover
         from voucher_gateway.sales.desk import list_accounts_to_complete
 
         journal = self._require_journal().journal
-        if account is None:
-            waiting = list_accounts_in_doubt(journal.database)
-            waiting |= list_accounts_to_recover(self) | list_accounts_to_complete(self)
-        else:
-            waiting = {account}
-        new_names = adopt_renamed_accounts(self._accounts, journal.names, waiting)
-        return account if account is None else new_names.get(account, account)
+        waiting = list_accounts_in_doubt(journal.database)
+        waiting |= list_accounts_to_recover(self) | list_accounts_to_complete(self)
+        adopt_renamed_accounts(self._accounts, journal.names, waiting)
+        return None
 
     def _sales_desk(self) -> SalesDesk:
         from voucher_gateway.sales.desk import open_desk

@@ -6,10 +6,11 @@ under a name that the source does not have any more is a reason to look for the 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from voucher_gateway.errors import AccountsUnavailable, ConfigurationError
+from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.account_cache import AccountCache
 from voucher_gateway.process.loggers import get_logger
 
@@ -17,6 +18,29 @@ if TYPE_CHECKING:
     from voucher_gateway.journal.names import AccountNames
 
 log: Final = get_logger("voucher_gateway.journal")
+
+
+def follow_rename(accounts: Mapping[str, Account], names: AccountNames, name: str, *, search: bool) -> str:
+    """Give what the journal holds of an account's former names its name, and return the name that it has now.
+
+    Args:
+        accounts: the accounts of the gateway.
+        names: those of the journal.
+        name: the account's name, or a former one. It is returned as it is if nothing tells whose it was.
+        search: whether to look through all accounts of a source for the one that had the name.
+    """
+    if not isinstance(accounts, AccountCache):
+        return name if name in accounts else next(_renamed_from(name, accounts.values()), name)
+    if _admit(accounts, names, name):
+        return name
+    for present in (*_renamed_from(name, accounts.loaded), *names.later_names(name)):
+        if _admit(accounts, names, present):
+            return present
+    return adopt_renamed_accounts(accounts, names, {name}).get(name, name) if search else name
+
+
+def _renamed_from(name: str, accounts: Iterable[Account]) -> Iterator[str]:
+    return (account.name for account in accounts if name in (account.former_names or ()))
 
 
 def adopt_renamed_accounts(accounts: AccountCache, names: AccountNames, in_journal: Collection[str]) -> dict[str, str]:

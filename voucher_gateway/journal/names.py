@@ -81,6 +81,12 @@ _FORMER: Final = sa.select(accounts.c.known_as).where(
     accounts.c.name == sa.bindparam("name"), accounts.c.known_as != accounts.c.name
 )
 
+_LATER: Final = (
+    sa.select(accounts.c.name)
+    .where(accounts.c.known_as == sa.bindparam("name"), accounts.c.name != accounts.c.known_as)
+    .distinct()
+)
+
 
 class AccountNames:
     """The names under which a journal knows logins.
@@ -160,6 +166,11 @@ class AccountNames:
         """Return the names that an account had."""
         with self._database.read() as connection:
             return [row["known_as"] for row in connection.execute(_FORMER, {"name": name}).mappings()]
+
+    def later_names(self, name: str) -> list[str]:
+        """Return the names that the accounts got that had a name."""
+        with self._database.read() as connection:
+            return [row["name"] for row in connection.execute(_LATER, {"name": name}).mappings()]
 
     def _former_names_in_use(self, connection: Connection, name: str, login: VendorLogin) -> list[str]:
         """Return the names that the journal still has for this account, and that are its former ones.

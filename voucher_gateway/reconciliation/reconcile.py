@@ -66,6 +66,7 @@ def reconcile(
         raise ConfigurationError("a reconciliation needs a journal: name one in the configuration")
     if everything and since is not None:
         raise InvalidRequest("everything and since exclude each other", field="since", rule="without everything")
+    journal.names.admit(account, provider)  # its operations may be recorded under a former name
     unnamed: dict[str, list[OperationWithNames]] = defaultdict(list)
     touched = _ids_of_money_operations(journal, provider, since, unnamed)
     findings = [*_orphan_holds(journal, provider), *_leftovers(journal, provider)]
