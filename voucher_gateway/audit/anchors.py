@@ -20,6 +20,7 @@ from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.schema import chains
+from voucher_gateway.storage.waits import allow_long_statements
 
 _FORM: Final = 1
 """The form of the line. Another one gets another number."""
@@ -38,6 +39,7 @@ class Anchor:
     heads: Mapping[int, tuple[int, str]]
 
 
+@allow_long_statements()
 def write_anchor(journal: Journal) -> str:
     """Return an anchor of the journal as it is now, as one line of JSON without a line break."""
     with journal.database.snapshot() as connection:

@@ -28,6 +28,7 @@ from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.schema import chains, operations
 from voucher_gateway.payments.rows.schema import payments
 from voucher_gateway.sales.schema import sales
+from voucher_gateway.storage.waits import allow_long_statements
 
 UPKEEP_LOCK: Final = "upkeep"
 """The lock that `voucher_gateway.upkeep` holds while it removes rows."""
@@ -36,6 +37,7 @@ ProgressHook = Callable[[int, int], None]
 """Is called with how many rows were verified, and how many there are at about."""
 
 
+@allow_long_statements()
 def verify_journal(
     journal: Journal, *, anchors: Iterable[str] = (), on_progress: ProgressHook | None = None
 ) -> AuditReport:

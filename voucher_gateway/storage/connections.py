@@ -14,13 +14,15 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from voucher_gateway.errors import DatabaseUnavailable, VoucherGatewayError
+from voucher_gateway.limits.call_deadline import seconds_left
 from voucher_gateway.process.fork_safety import is_forked, renew_if_forked
 from voucher_gateway.storage.files import DatabaseFile
 from voucher_gateway.storage.fork import track_sqlite, was_forked_mid_transaction
 from voucher_gateway.storage.statements import call_driver, execute_on_sqlite, keep_sqlite_driver, sqlite_driver
+from voucher_gateway.storage.waits import CHECKOUT_WAIT_S, SHORTEST_WAIT_S
 
-BUSY_TIMEOUT_S: Final = 10.0
-"""How long a write waits for another process's write to an SQLite file, in seconds."""
+BUSY_TIMEOUT_S: Final = CHECKOUT_WAIT_S
+"""How long a transaction waits for another process that has locked an SQLite file, in seconds."""
 
 LOGS_CHECK_INTERVAL_S: Final = 0.05
 """Reads check at most so often that SQLite's log was not replaced, in seconds. A check costs as much as a statement."""
@@ -86,6 +88,7 @@ class SharedConnection:
         self._lock = threading.Lock()
         self._thread = 0
         self._connection: Connection | None = None
+        self._busy_s = BUSY_TIMEOUT_S
         self._driver: sqlite3.Connection
         self._closed = False
         track_sqlite(self)
@@ -118,13 +121,16 @@ class SharedConnection:
 
         Args:
             immediate: whether to hold SQLite's write lock from the begin on. Otherwise SQLite begins no transaction,
-                so that a reader never waits for another process's writer.
-            wait_s: how long to wait for the other threads and for another process's writer, in seconds.
+                so that a reader never waits for another process's writer, but for one that keeps readers out.
+            wait_s: how long to wait for the other threads and for another process, in seconds. A reader waits no
+                longer than the call may take.
 
         Raises:
             DatabaseUnavailable: if the transaction cannot begin, a statement failed, or the commit failed.
         """
         began = time.monotonic()
+        if not immediate:
+            wait_s = busy_wait_s(wait_s)
         if not self._lock.acquire(timeout=wait_s):
             raise DatabaseUnavailable(f"the database {self._safe_url} is kept busy by the other threads")
         if wait_s < BUSY_TIMEOUT_S:
@@ -161,10 +167,14 @@ class SharedConnection:
             self._file.must_be_in_place()  # SQLite would create another file
             self._connection = self._engine.connect()
             self._logs_checked_at = 0.0
+            self._busy_s = BUSY_TIMEOUT_S
             self._driver = keep_sqlite_driver(self._connection)
         connection = self._connection
+        if wait_s != self._busy_s:
+            execute_on_sqlite(connection, f"PRAGMA busy_timeout = {int(wait_s * 1000)}")
+            self._busy_s = wait_s
         if immediate:
-            _begin_immediate(connection, wait_s)
+            execute_on_sqlite(connection, "BEGIN IMMEDIATE")
             self._check_locks()
         self._file.must_be_in_place()
         self._check_logs(immediate=immediate)
@@ -244,16 +254,10 @@ class SharedConnection:
         self._lock.release()
 
 
-def _begin_immediate(connection: Connection, wait_s: float) -> None:
-    """Take SQLite's write lock, and wait at most so long for another process that holds it."""
-    if wait_s >= BUSY_TIMEOUT_S:  # as the connection is set
-        execute_on_sqlite(connection, "BEGIN IMMEDIATE")
-        return
-    execute_on_sqlite(connection, f"PRAGMA busy_timeout = {int(wait_s * 1000)}")
-    try:
-        execute_on_sqlite(connection, "BEGIN IMMEDIATE")
-    finally:
-        execute_on_sqlite(connection, f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+def busy_wait_s(wait_s: float = BUSY_TIMEOUT_S) -> float:
+    """Return how long a reader waits for another process that has locked an SQLite file, in seconds."""
+    left = seconds_left()
+    return wait_s if left is None else min(wait_s, max(left, SHORTEST_WAIT_S))
 
 
 _LOCK_TIMEOUT: Final = sa.text("SELECT set_config('lock_timeout', :milliseconds, true)")

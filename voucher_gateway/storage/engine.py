@@ -15,15 +15,23 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable
+from voucher_gateway.limits.work_class import WorkClass, use_work_class
 from voucher_gateway.masking import hide_init_arguments
 from voucher_gateway.process.fork_safety import register, renew_if_forked
 from voucher_gateway.process.loggers import get_logger
-from voucher_gateway.storage.connections import BUSY_TIMEOUT_S, SharedConnection, database_errors, pooled_transaction
+from voucher_gateway.storage.connections import (
+    BUSY_TIMEOUT_S,
+    SharedConnection,
+    busy_wait_s,
+    database_errors,
+    pooled_transaction,
+)
 from voucher_gateway.storage.files import DatabaseFile
 from voucher_gateway.storage.fork import track_session
 from voucher_gateway.storage.locks import AdvisoryLocks, FileLocks, Locks
 from voucher_gateway.storage.schema_upgrade import Schema, require_writer, upgrade_schema
 from voucher_gateway.storage.statements import execute_on_sqlite
+from voucher_gateway.storage.waits import CHECKOUT_WAIT_S, SHORTEST_WAIT_S, limit_statements
 
 log: Final = get_logger("voucher_gateway.storage")
 
@@ -210,7 +218,7 @@ class Database:
         following = first.where(key < sa.bindparam("after") if descending else key > sa.bindparam("after"))
         parameters: dict[str, Any] = {}
         while True:
-            with self.read() as connection:
+            with use_work_class(WorkClass.RECONCILE), self.read() as connection:
                 result = connection.execute(following if parameters else first, parameters)
                 rows = [dict(row) for row in result.mappings()]
             yield from rows
@@ -251,7 +259,10 @@ def _sqlite_engine(url: sa.URL) -> Engine:
     def _configure(connection: Any, _: Any) -> None:
         # The driver's own transactions are DEFERRED: they take the write lock too late.
         connection.isolation_level = None
-        _enable_wal(connection)
+        wait_s = busy_wait_s(BUSY_TIMEOUT_S)
+        connection.execute(f"PRAGMA busy_timeout={int(wait_s * 1000)}")
+        _enable_wal(connection, wait_s)
+        connection.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         connection.execute("PRAGMA foreign_keys=ON")
@@ -265,13 +276,13 @@ def _sqlite_engine(url: sa.URL) -> Engine:
     return engine
 
 
-def _enable_wal(connection: sqlite3.Connection) -> None:
+def _enable_wal(connection: sqlite3.Connection, wait_s: float) -> None:
     """Switch to the write-ahead log, a setting that the file keeps.
 
     If several processes switch a new file at the same time, SQLite reports a lock to the losers at once, without the
     usual waiting.
     """
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    deadline = time.monotonic() + wait_s
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -290,7 +301,7 @@ def _postgres_engine(url: sa.URL) -> Engine:
             url,
             pool_size=16,
             max_overflow=16,
-            pool_timeout=30,
+            pool_timeout=CHECKOUT_WAIT_S,
             isolation_level="READ COMMITTED",
             hide_parameters=True,
         )
@@ -326,7 +337,8 @@ def _ping(engine: Engine, connection: Any) -> None:
         DisconnectionError: if it does not. The pool then opens another.
     """
     try:
-        works = engine.dialect.do_ping(connection)
+        with limit_statements(SHORTEST_WAIT_S):
+            works = engine.dialect.do_ping(connection)
     except engine.dialect.loaded_dbapi.Error:
         works = False
     if not works:

@@ -27,6 +27,7 @@ from voucher_gateway.limits.call_deadline import moment_within, seconds_within
 from voucher_gateway.process.fork_safety import call_after_fork, renew_if_forked
 from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.storage.connections import database_errors
+from voucher_gateway.storage.waits import SHORTEST_WAIT_S, limit_statements, longest_statement_s
 
 log: Final = get_logger("voucher_gateway.storage")
 
@@ -45,6 +46,7 @@ class Locks(abc.ABC):
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
+        self._naming = threading.Lock()
         self._owner: str | None = None
         self._threads: dict[int, tuple[threading.Lock, int]] = {}
         self._work: Counter[str] = Counter()
@@ -69,7 +71,7 @@ class Locks(abc.ABC):
 
     def owner(self) -> str:
         """Return the name of this process. Its lock is held for as long as the process lives."""
-        with self._guard:
+        with hold_in_time(self._naming):
             if self._owner is None or not self._still_held(_number_of(self._owner)):
                 name = secrets.token_hex(8)
                 if not self._try(_number_of(name)):
@@ -79,7 +81,7 @@ class Locks(abc.ABC):
 
     def alive(self, owner: str) -> bool:
         """Whether the process of this name still lives; True for this process itself."""
-        with self._guard:
+        with hold_in_time(self._naming):
             return owner == self._owner or not self._is_free(_number_of(owner))
 
     def hold(self, name: str, *, wait_s: float) -> AbstractContextManager[None]:
@@ -162,6 +164,25 @@ class _HeldLock:
                 self._lock.release()
             finally:
                 self._locks._leave(self._number)
+
+
+@contextmanager
+def hold_in_time(lock: threading.Lock) -> Iterator[None]:
+    """Hold a lock under which another thread of this process may wait for the database.
+
+    Raises:
+        DatabaseUnavailable: if that thread waits for longer than one statement may take.
+    """
+    if not lock.acquire(blocking=False):
+        longest = longest_statement_s()
+        if not lock.acquire(timeout=-1 if longest is None else longest):
+            raise DatabaseUnavailable(
+                f"the database did not answer another thread of this process within {longest:.0f} s"
+            )
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def lock_in_transaction(connection: Connection, *names: str) -> None:
@@ -343,7 +364,8 @@ class AdvisoryLocks(Locks):
 
     def _free(self, number: int) -> None:
         if self._kept is not None:  # or the session has ended, and the lock with it
-            self._ask("SELECT pg_advisory_unlock(:number)", number)
+            with limit_statements(SHORTEST_WAIT_S):  # the call may have waited for the server already
+                self._ask("SELECT pg_advisory_unlock(:number)", number)
 
     def _is_free(self, number: int) -> bool:
         # In a transaction of a separate session, so that trying leaves nothing behind.
@@ -366,7 +388,7 @@ class AdvisoryLocks(Locks):
         return bool(held)
 
     def _ask(self, question: str, number: int) -> object:
-        with self._session, database_errors(self._safe_url):
+        with hold_in_time(self._session), database_errors(self._safe_url):
             try:
                 if self._kept is None:
                     self._kept = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")

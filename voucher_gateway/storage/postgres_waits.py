@@ -1,8 +1,8 @@
 """Connections to PostgreSQL that do not wait for ever for a server that has stopped to answer.
 
 A machine that is lost in a failover closes no connection, and a server whose disk hangs sends nothing. Limits of the
-server, such as its statement_timeout, do not help then. So the system gives up a dead connection, and a call with a
-time-out ends its waiting here.
+server, such as its statement_timeout, do not help then. So the system gives up a dead connection, and the waiting for a
+server that is silent ends here.
 """
 
 from __future__ import annotations
@@ -14,10 +14,7 @@ from typing import Any, Final
 
 import psycopg
 
-from voucher_gateway.limits.call_deadline import seconds_left
-
-SHORTEST_WAIT_S: Final = 3.0
-"""How long the server may take for one statement, also if the time of the call is over. It may record an outcome."""
+from voucher_gateway.storage.waits import longest_statement_s
 
 CONNECT_OPTIONS: Final[Mapping[str, int]] = {
     "connect_timeout": 5,
@@ -36,14 +33,14 @@ def connect(*arguments: Any, **options: Any) -> BoundedConnection:
         psycopg.OperationalError: if that fails, or the time of the call is over.
     """
     options = {**CONNECT_OPTIONS, **options}
-    if (left := seconds_left()) is not None:
-        longest = math.ceil(max(left, SHORTEST_WAIT_S))
-        options["connect_timeout"] = min(int(options["connect_timeout"]) or longest, longest)
+    if (longest := longest_statement_s()) is not None:
+        seconds = math.ceil(longest)
+        options["connect_timeout"] = min(int(options["connect_timeout"]) or seconds, seconds)
     return BoundedConnection.connect(*arguments, **options)
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """A connection whose waiting for the server ends with the time-out of the call."""
+    """A connection whose waiting for the server has an end."""
 
     def wait(self, gen: Generator[Any, Any, Any], *options: Any, **more_options: Any) -> Any:
         """Wait for the server, as the driver does.
@@ -51,15 +48,15 @@ class BoundedConnection(psycopg.Connection[Any]):
         Raises:
             psycopg.OperationalError: if the time is over. The connection is closed then.
         """
-        left = seconds_left()
-        if left is None:
+        longest = longest_statement_s()
+        if longest is None:
             return super().wait(gen, *options, **more_options)
-        steps = _steps_until(gen, time.monotonic() + max(left, SHORTEST_WAIT_S))
+        steps = _steps_until(gen, time.monotonic() + longest)
         try:
             return super().wait(steps, *options, **more_options)
         except _TimeOverError:
             self.pgconn.finish()  # what the server would answer belongs to no statement any more
-        raise psycopg.OperationalError("the server did not answer within the time-out of the call")
+        raise psycopg.OperationalError(f"the server did not answer within {longest:.0f} s")
 
 
 class _TimeOverError(Exception):

@@ -21,6 +21,7 @@ from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable
 from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.storage.locks import Locks
 from voucher_gateway.storage.statements import PreparedStatement
+from voucher_gateway.storage.waits import allow_long_statements
 
 log: Final = get_logger("voucher_gateway.storage")
 
@@ -85,7 +86,7 @@ def upgrade_schema(
         state = read_schema_state(schema, connection)
         if state.is_recorded and not state.needs_upgrade:
             return
-    with locks.hold("migrate", wait_s=_LONGEST_WAIT_S), write() as connection:
+    with allow_long_statements(), locks.hold("migrate", wait_s=_LONGEST_WAIT_S), write() as connection:
         schemas.create(connection, checkfirst=True)
         state = read_schema_state(schema, connection)
         if state.needs_upgrade:

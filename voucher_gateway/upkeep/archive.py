@@ -29,6 +29,7 @@ from voucher_gateway.journal.schema import events, holds, operations, requests
 from voucher_gateway.payments.rows.schema import legs, payments, refund_parts
 from voucher_gateway.payments.rows.schema import refunds as payment_refunds
 from voucher_gateway.sales.schema import sales
+from voucher_gateway.storage.waits import allow_long_statements
 from voucher_gateway.upkeep.batches import OPERATIONS, PAYMENTS, SALES, Known, iterate_batches
 
 FORMAT: Final = "voucher-gateway journal archive, 1"
@@ -58,6 +59,7 @@ class ArchiveSummary:
     sales: int
 
 
+@allow_long_statements()
 def write_archive(
     journal: Journal, file: Path, before: datetime, *, on_progress: Callable[[int], None] | None = None
 ) -> ArchiveSummary:

@@ -26,6 +26,7 @@ from voucher_gateway.models.requests import nfc
 from voucher_gateway.payments.rows.schema import payments
 from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.sales.schema import sales
+from voucher_gateway.storage.waits import allow_long_statements
 from voucher_gateway.upkeep.batches import BATCH
 from voucher_gateway.upkeep.eligibility import Scope, conditions_of_end, removable_payments, removable_sales
 from voucher_gateway.upkeep.prune import hold_upkeep_lock
@@ -55,6 +56,7 @@ class ForgetSummary:
     sales: int
 
 
+@allow_long_statements()
 def forget(journal: Journal, order: str) -> ForgetSummary:
     """Erase what the journal has of an order. If it is killed, call it again.
 

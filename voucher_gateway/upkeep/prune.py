@@ -30,6 +30,7 @@ from voucher_gateway.payments.rows.schema import payments
 from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.sales.schema import sales
 from voucher_gateway.storage.engine import Database
+from voucher_gateway.storage.waits import allow_long_statements
 from voucher_gateway.upkeep.archive import write_archive
 from voucher_gateway.upkeep.archive_reader import check_archive, iterate_archived_batches
 from voucher_gateway.upkeep.batches import BATCH, OPERATIONS, PAYMENTS, SALES, iterate_batches
@@ -89,6 +90,7 @@ def _is_age(older_than: object) -> bool:
     return isinstance(older_than, timedelta) and SHORTEST_AGE <= older_than <= LONGEST_AGE
 
 
+@allow_long_statements()
 def prune(
     journal: Journal, before: datetime, *, archive: Path | None = None, on_progress: OnProgress | None = None
 ) -> PruneSummary:
@@ -138,6 +140,7 @@ def prune(
 _REMOVE: Final = {PAYMENTS: remove_payments, SALES: remove_sales, OPERATIONS: remove_operations}
 
 
+@allow_long_statements()
 def plan_prune(journal: Journal, before: datetime) -> PruneSummary:
     """Return what `prune` would remove. Nothing is changed."""
     with journal.database.read() as connection:

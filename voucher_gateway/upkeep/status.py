@@ -17,6 +17,7 @@ from voucher_gateway.journal.schema import events, holds, operations, pruned, re
 from voucher_gateway.payments.rows.schema import payments
 from voucher_gateway.sales.schema import sales
 from voucher_gateway.storage.schema_upgrade import SchemaState, read_schema_state
+from voucher_gateway.storage.waits import allow_long_statements
 from voucher_gateway.upkeep.upgrade import SCHEMAS
 
 _COUNTED: Final = {
@@ -55,6 +56,7 @@ class JournalStatus:
     schemas: tuple[SchemaState, ...]
 
 
+@allow_long_statements()
 def read_status(journal: Journal) -> JournalStatus:
     """Return the state of a journal. It counts the rows, so it takes longer for a larger one.
 

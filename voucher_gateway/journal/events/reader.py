@@ -15,6 +15,7 @@ from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.journal.events.event import Event, EventPosition
 from voucher_gateway.journal.schema import events
 from voucher_gateway.storage.engine import Database
+from voucher_gateway.storage.waits import allow_long_statements
 
 POLL_S: Final = 0.5
 """How often a reader that waits for events looks again, in seconds."""
@@ -109,7 +110,7 @@ def read_events(
         query = query.where(events.c.kind.in_(sorted(kinds)))
     if order is not None:
         query = query.where(events.c.order_number == order)
-    with database.read() as connection:
+    with allow_long_statements(), database.read() as connection:  # there may be few of these kinds among millions
         if database.is_sqlite:
             rows = _rows(connection, query.where(events.c.id > after.event_id).order_by(events.c.id))
         else:
