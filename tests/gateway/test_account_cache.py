@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from voucher_gateway import (
 )
 from voucher_gateway.config.account import AccountConfig, read_account_table
 from voucher_gateway.config.loader import load_config
+from voucher_gateway.gateway import account_cache
 from voucher_gateway.simulator import RunningSimulator
 from voucher_gateway.testing.harness.canary import Canary
 from voucher_gateway_jtl import JtlProvider
@@ -215,12 +217,16 @@ def test_a_former_name_that_is_still_an_account_is_refused(tenants: Tenants) -> 
 
 
 def test_the_source_is_asked_again_when_its_answer_is_old_and_the_provider_stays_if_it_is_the_same(
-    tenants: Tenants, open_at: Callable[..., Gateway]
+    tenants: Tenants, open_at: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gateway = open_at(lifetime_s=0.05)
+    clock = SimpleNamespace(at=1000.0)
+    monkeypatch.setattr(account_cache, "time", SimpleNamespace(monotonic=lambda: clock.at))
+    gateway = open_at(lifetime_s=60.0)
     provider = gateway.provider("anna")
+    clock.at += 59.9
     assert gateway.provider("anna") is provider
-    time.sleep(0.06)
+    assert tenants.asked == ["anna"]
+    clock.at += 0.2
     assert gateway.provider("anna") is provider
     assert tenants.asked == ["anna", "anna"]
 
@@ -247,22 +253,30 @@ def test_an_account_that_was_deleted_is_refused_from_then_on(tenants: Tenants, o
 
 
 def test_a_dropped_provider_is_closed_only_when_no_call_uses_it(
-    tenants: Tenants, open_at: Callable[..., Gateway], jtl: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+    tenants: Tenants, open_at: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed = closed_providers(monkeypatch)
     gateway = open_at(lifetime_s=0.0)
     code = issue(gateway, "anna")
     gc.collect()
     closed.clear()
-    jtl.inject("slow", "GET *", delay_s=0.5)
+    has_begun, may_end, balance = threading.Event(), threading.Event(), JtlProvider.balance
+
+    def wait_then_ask(self: JtlProvider, *arguments: Any) -> Any:
+        has_begun.set()
+        assert may_end.wait(60)
+        return balance(self, *arguments)
+
+    monkeypatch.setattr(JtlProvider, "balance", wait_then_ask)
     results: list[Any] = []
     call = threading.Thread(target=lambda: results.append(gateway.balance("anna", code).remaining))
     call.start()
-    time.sleep(0.2)
+    assert has_begun.wait(60)
     tenants.tables["anna"]["client_type"] = "new"
     gateway.account("anna")
     gc.collect()
-    assert closed == []  # the call still waits for the vendor
+    assert closed == []  # the call is not over
+    may_end.set()
     call.join()
     gc.collect()
     assert results == [Money("50.00", "EUR")]

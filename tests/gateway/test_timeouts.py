@@ -43,8 +43,8 @@ TEN = Money("10.00", "EUR")
 PATIENT: dict[str, Any] = {"connect_timeout_s": 30.0, "read_timeout_s": 30.0, "total_timeout_s": 30.0}
 SHORT_S = 0.3
 """The time-out of the calls."""
-SOON_S = 3.0
-"""Far longer than the time-out, and far shorter than those of the account."""
+SOON_S = 6.0
+"""Far longer than the time-out, and shorter than those of the account and of the database."""
 
 
 @pytest.fixture
@@ -54,10 +54,25 @@ def gateway(either_shop: Shop) -> Gateway:
 
 
 @contextmanager
-def ends_soon() -> Iterator[None]:
+def ends_soon(timeout: float = SHORT_S) -> Iterator[None]:
     began = time.monotonic()
     yield
-    assert time.monotonic() - began < SOON_S
+    assert time.monotonic() - began < timeout + SOON_S
+
+
+def call_in_time(call: Callable[..., object]) -> object:
+    """Make a call with a short time-out, and with longer ones until it comes as far as the fault at the vendor.
+
+    A busy machine may not come so far in the shortest one. Then nothing was sent, and the call must say so.
+    """
+    for timeout in (SHORT_S, 1.0, 3.0):
+        with ends_soon(timeout):
+            try:
+                return call(timeout=timeout)
+            except (ProviderUnavailable, DatabaseUnavailable) as error:
+                outcome = error.outcome
+            assert outcome == "not_executed"
+    raise AssertionError("the call did not reach the vendor in time")
 
 
 @pytest.fixture
@@ -69,10 +84,10 @@ def test_a_change_that_was_sent_is_unknown_and_the_same_reference_tells_its_outc
     either_shop: Shop, gateway: Gateway, code: str
 ) -> None:
     either_shop.running.inject("commit-then-hang", "POST */charge", times=1)
-    with ends_soon(), pytest.raises(OutcomeUnknown):
-        gateway.redeem("shop", code, TEN, reference="1001-a", timeout=SHORT_S)
+    with pytest.raises(OutcomeUnknown):
+        call_in_time(partial(gateway.redeem, "shop", code, TEN, reference="1001-a"))
     either_shop.running.clear_faults()
-    assert gateway.redeem("shop", code, TEN, reference="1001-a", timeout=10).money == TEN
+    assert gateway.redeem("shop", code, TEN, reference="1001-a", timeout=30).money == TEN
     assert either_shop.charges() == 1
 
 
@@ -92,7 +107,7 @@ def test_the_time_counts_for_all_requests_of_the_call_together(either_shop: Shop
 
 
 def test_a_read_ends_in_time(either_shop: Shop, gateway: Gateway, code: str) -> None:
-    voucher_id = gateway.balance("shop", code, timeout=10).voucher_id
+    voucher_id = gateway.balance("shop", code, timeout=30).voucher_id
     assert voucher_id is not None
     either_shop.running.inject("hang", "* *", times=0)
     calls: tuple[Callable[[], object], ...] = (
@@ -182,22 +197,22 @@ def test_payments_sales_and_checks_end_in_time_under_a_locked_database(
                 call(timeout=SHORT_S)
             assert refused.value.outcome == "not_executed"
     assert either_shop.charges() == 0
-    authorized.capture(timeout=10)
+    authorized.capture(timeout=30)
     assert (authorized.state, sale.fulfil().state) == (PaymentState.CAPTURED, SaleState.FULFILLED)
 
 
 def test_a_captured_payment_that_runs_out_of_time_is_completed_by_the_next_call(
     either_shop: Shop, gateway: Gateway, code: str
 ) -> None:
-    payment = gateway.payment("1001", total=TEN, timeout=10)
-    payment.add(code, account="shop", timeout=10)
-    payment.authorize(timeout=10)
+    payment = gateway.payment("1001", total=TEN, timeout=30)
+    payment.add(code, account="shop", timeout=30)
+    payment.authorize(timeout=30)
     either_shop.running.inject("commit-then-hang", "POST */charge", times=1)
-    with ends_soon(), pytest.raises(OutcomeUnknown):
-        payment.capture(timeout=SHORT_S)
+    with pytest.raises(OutcomeUnknown):
+        call_in_time(payment.capture)
     assert payment.state is PaymentState.CAPTURING
     either_shop.running.clear_faults()
-    payment.resume(timeout=10)
+    payment.resume(timeout=30)
     assert payment.record.state is PaymentState.CAPTURED
     assert either_shop.charges() == 1
 
@@ -211,8 +226,8 @@ def test_an_authorization_that_runs_out_of_time_is_repeated_by_the_next_call(
     with ends_soon(), pytest.raises(Exception):  # noqa: B017, PT011 - whichever; it must end, and go on afterwards
         payment.authorize(timeout=SHORT_S)
     either_shop.running.clear_faults()
-    payment.authorize(timeout=10)
-    payment.capture(timeout=10)
+    payment.authorize(timeout=30)
+    payment.capture(timeout=30)
     assert payment.state is PaymentState.CAPTURED
     assert either_shop.charges() == 1
 
@@ -220,10 +235,10 @@ def test_an_authorization_that_runs_out_of_time_is_repeated_by_the_next_call(
 def test_a_sale_that_runs_out_of_time_is_completed_by_the_next_call(either_shop: Shop, gateway: Gateway) -> None:
     sale = gateway.sale("1002-1", "shop", NewVoucher(initial=TEN))
     either_shop.running.inject("commit-then-hang", "POST */vouchers", times=1)
-    with ends_soon(), pytest.raises(OutcomeUnknown):
-        sale.fulfil(timeout=SHORT_S)
+    with pytest.raises(OutcomeUnknown):
+        call_in_time(sale.fulfil)
     either_shop.running.clear_faults()
-    assert sale.fulfil(timeout=10).state is SaleState.FULFILLED
+    assert sale.fulfil(timeout=30).state is SaleState.FULFILLED
     assert either_shop.changes().count("POST /vouchers") <= 1
 
 
