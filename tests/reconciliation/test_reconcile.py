@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
+from tests.support.simulators import account_table
 from voucher_gateway import Gateway
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.journal.journal import open_journal
@@ -24,6 +25,7 @@ from voucher_gateway.provider_api import (
 from voucher_gateway.reconciliation.findings import FindingKind, Reconciliation
 from voucher_gateway.reconciliation.reconcile import reconcile
 from voucher_gateway.simulator import start
+from voucher_gateway.testing.simulated_vendor import start_vendor
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
 
 if TYPE_CHECKING:
@@ -235,3 +237,38 @@ def test_what_leaves_no_trace_at_the_vendor_cannot_be_verified(tmp_path: Path) -
             found = reconcile(gateway, "events")
             assert _kinds(found) == [FindingKind.UNVERIFIABLE]
             assert found.differences == ()
+
+
+@pytest.mark.parametrize("vendor", ["square", "pretix"])
+def test_reservations_that_take_the_value_at_once_are_ours_with_their_captures_and_releases(
+    vendor: str, tmp_path: Path
+) -> None:
+    with start_vendor(vendor) as running:
+        table = account_table(running, accept_risks=["reserve-by-redeem"])
+        config = {"journal": f"sqlite:///{tmp_path / 'journal.db'}", "accounts": {"shop": table}}
+        with Gateway.from_config(config) as gateway:
+            code = running.voucher("50.00").code
+            released, whole, part, _ = (
+                gateway.reserve("shop", code, Money(amount, "EUR"), reference=amount, order=f"order-{amount}")
+                for amount in ("20.00", "7.00", "5.00", "1.00")
+            )
+            gateway.release("shop", released, reference="20.00")
+            gateway.capture("shop", whole, reference="7.00")
+            gateway.capture("shop", part, Money("3.00", "EUR"), reference="5.00")
+            found = reconcile(gateway, "shop")
+            assert (found.findings, found.vouchers, found.operations) == ((), 1, 7)
+
+
+def test_a_release_that_the_vendor_does_not_show_is_missing_there(tmp_path: Path) -> None:
+    with start_vendor("square") as running:
+        table = account_table(running, accept_risks=["reserve-by-redeem"])
+        config = {"journal": f"sqlite:///{tmp_path / 'journal.db'}", "accounts": {"shop": table}}
+        with Gateway.from_config(config) as gateway:
+            held = gateway.reserve("shop", running.voucher("50.00").code, TEN, reference="a")
+            gateway.release("shop", held, reference="a")
+            assert gateway.journal is not None
+            with gateway.journal.database.write() as connection:
+                requests = "UPDATE voucher_gateway_requests SET intent = replace(intent, '.1.1', '.9.9')"
+                connection.execute(sa.text(f"{requests} WHERE step = 'refund'"))
+            found = reconcile(gateway, "shop")
+            assert _kinds(found) == [FindingKind.MISSING_AT_VENDOR, FindingKind.FOREIGN]

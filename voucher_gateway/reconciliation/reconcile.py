@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Final
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, VoucherGatewayError, VoucherNotFound
@@ -28,14 +27,12 @@ from voucher_gateway.reconciliation.compare import (
     compare_voucher,
     foreign_movement,
     foreign_movements,
+    money_verb,
 )
 from voucher_gateway.reconciliation.findings import Finding, FindingKind, Reconciliation
 
 OnProgress = Callable[[int, int], None]
 """Is called with the number of vouchers that were looked at, and with the number of all."""
-
-
-_MONEY: Final = frozenset({Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP})
 
 
 @use_work_class(WorkClass.RECONCILE)
@@ -131,7 +128,7 @@ def _ids_of_money_operations(
         if entry.voucher_id is not None:
             ids[entry.voucher_id] = None
             continue
-        known = _with_names(journal, entry)
+        known = _with_names(journal, provider, entry)
         if known.voucher_id is not None:
             ids[known.voucher_id] = None
             unnamed[known.voucher_id].append(known)
@@ -159,18 +156,25 @@ def _operations_of(journal: Journal, provider: VoucherProvider, voucher_id: str)
     wanted = OperationFilter(account=provider.account, voucher_id=voucher_id)
     for entry in iterate_operations(journal.database, wanted, newest_first=False):
         if _is_of_vendor(entry, provider):
-            yield _with_names(journal, entry)
+            yield _with_names(journal, provider, entry)
 
 
 def _is_of_vendor(entry: OperationRecord, provider: VoucherProvider) -> bool:
-    return entry.key.verb in _MONEY and entry.target.host == provider.host
+    return money_verb(provider, entry.key.verb) is not None and entry.target.host == provider.host
 
 
-def _with_names(journal: Journal, entry: OperationRecord) -> OperationWithNames:
+def _with_names(journal: Journal, provider: VoucherProvider, entry: OperationRecord) -> OperationWithNames:
     sent = [request for request in journal.requests_of(entry.id) if request.decisive]
     names = frozenset(request.intent.reference for request in sent if request.intent.reference)
     ids = [request.intent.voucher_id for request in sent if request.intent.voucher_id]
-    return OperationWithNames(entry, names, entry.voucher_id or (ids[-1] if ids else None))
+    verb = money_verb(provider, entry.key.verb)
+    return OperationWithNames(
+        entry=entry,
+        references=names,
+        voucher_id=entry.voucher_id or (ids[-1] if ids else None),
+        sent=sent[-1].intent.money if sent else None,
+        made_of=None if verb is entry.key.verb else verb,
+    )
 
 
 def _all_ids(provider: VoucherProvider, touched: Iterable[str], unchecked: list[tuple[str, str]]) -> list[str]:
