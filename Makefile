@@ -2,7 +2,7 @@
 #   make demo    the whole promise on two simulated vendors
 #   make test    the tests that run in a few minutes
 # Others: test-all (what CI runs), coverage, lint, bench, docs, conformance (what our providers promise), dist, format, clean.
-# Others, long: blackfriday (payments; SEEDS=20 ORDERS=2000 PROCESSES=8), test-crash, test-migration (10,000, killed), contract (every fault), model, test-slow, bench-memory, bench-growth (journals of 1, 3 and 10 million operations; MILLIONS='1 3').
+# Others, long: blackfriday (payments; SEEDS=20 ORDERS=2000 PROCESSES=8), test-crash, test-migration (10,000, killed), contract (every fault), model, test-slow, bench-memory, bench-growth (journals of 1, 3 and 10 million operations, MILLIONS='1 3'; migrations of 0.1, 0.3 and 1 million vouchers, MOVES='0.1 0.3'; PARTS=moves).
 # Others, with a C compiler: test-servers (a real uWSGI).
 # Others, with a vendor's real program beside the simulators: witness-pretix (installs it in build/witness; minutes).
 # Others, with a vendor's own client against the simulator: witness-square. Both: witness.
@@ -18,6 +18,10 @@ ORDERS ?= 2000
 PROCESSES ?= 8
 # Of `make bench-growth`: the sizes of the journal, in millions of operations.
 MILLIONS ?= 1 3 10
+# Of its other part: the sizes of the migrations, in millions of vouchers.
+MOVES ?= 0.1 0.3 1
+# The parts of `make bench-growth`: journal, moves.
+PARTS ?= journal moves
 # Each worker imports everything, which takes seconds. Tests wait for nearly half of their time: two workers more than
 # cores, and on large machines half as many more.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; cores = max(2, os.cpu_count() or 1); print(cores + max(2, cores // 2))')
@@ -114,9 +118,9 @@ bench: $(READY)
 bench-memory: $(READY)
 	@$(BIN)/python -m tests.benchmarks.bench_migration --memory
 
-# Ten million operations take some 20 GB of disk, and an hour.
+# Ten million operations take some 20 GB of disk, and an hour; a million moved vouchers take some 8 GB, and two hours.
 bench-growth: $(READY)
-	@$(BIN)/python -m tests.benchmarks.growth --millions $(MILLIONS)
+	@$(BIN)/python -m tests.benchmarks.growth --parts $(PARTS) --millions $(MILLIONS) --moves $(MOVES)
 
 docs: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group docs

@@ -1,1 +1,1 @@
-"""How the cost of a journal grows: `python -m tests.benchmarks.growth`, which is ``make bench-growth``."""
+"""How costs grow with the journal and with a migration: `python -m tests.benchmarks.growth`, ``make bench-growth``."""
