@@ -16,7 +16,9 @@ from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.digests import chain_mac, content_digest, event_digest
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.journal import Journal, open_journal
+from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.schema import chains, events
+from voucher_gateway.masking import Secret
 from voucher_gateway.setting_types import SecretSource
 
 KEYS: Final = {"1": SecretSource.of("a-key-for-these-tests")}
@@ -125,4 +127,42 @@ def test_two_transactions_at_once_use_two_chains(postgres_url: str) -> None:
         "last": 1,
     }
     require_valid_chains(journal)
+    journal.close()
+
+
+def test_events_of_two_processes_continue_one_chain(sqlite_url: str) -> None:
+    first, second = open_journal(sqlite_url, KEYS), open_journal(sqlite_url, KEYS)
+    for journal in (first, second, second, first, first, second):
+        append(journal, "shop")
+
+    assert [(row["id"], row["length"]) for row in rows_of(first, chains)] == [(1, 6)]
+    require_valid_chains(first)
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize("column", ["started_at", "first_number", "first_digest", "length", "head", "mac", "key_id"])
+def test_a_chain_that_something_else_changed_is_not_continued(sqlite_url: str, column: str) -> None:
+    journal = open_journal(sqlite_url, KEYS)
+    append(journal, "shop")
+    changed = 7 if column in ("first_number", "length") else "changed"
+    with journal.database.write() as connection:
+        connection.execute(sa.update(chains).values({column: changed}))
+
+    append(journal, "shop")
+
+    first, second = rows_of(journal, chains)
+    assert first[column] == changed
+    assert (second["id"], second["length"]) == (2, 1)
+    journal.close()
+
+
+def test_a_chain_is_not_continued_under_keys_that_do_not_recognise_it(sqlite_url: str) -> None:
+    journal = open_journal(sqlite_url, KEYS)
+    append(journal, "shop")
+    other = JournalKeys.of({"2": Secret("another-key-of-this-journal")})
+    with journal.database.write() as connection:
+        append_event(connection, other, EventKind.ACCOUNT_PAUSED, "shop", {})
+
+    assert [row["length"] for row in rows_of(journal, chains)] == [1, 1]
     journal.close()

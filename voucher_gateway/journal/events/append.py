@@ -28,10 +28,13 @@ from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.schema import chains, events, facts
 from voucher_gateway.storage.locks import lock_in_transaction
-from voucher_gateway.storage.statements import PreparedStatement
+from voucher_gateway.storage.statements import PreparedStatement, sqlite_driver
 
 CHAIN_COUNT: Final = "event-chains"
 """The fact that holds the number of chains with its digest: number, key, digest."""
+
+_LAST_CHAIN: Final = "voucher_gateway_last_chain"
+"""The attribute of an SQLite connection that keeps the row of the chain that it continued last, and the keys."""
 
 _FREE_CHAIN: Final = PreparedStatement(
     sa.select(chains)
@@ -41,15 +44,12 @@ _FREE_CHAIN: Final = PreparedStatement(
     .with_for_update(skip_locked=True)
 )
 _INSERT: Final = PreparedStatement(sa.insert(events))
+_COLUMNS: Final = tuple(column.name for column in chains.columns)
+_CONTINUED: Final = ("length", "head", "mac", "key_id")
 _CONTINUE: Final = PreparedStatement(
     sa.update(chains)
-    .where(chains.c.id == sa.bindparam("chain"), chains.c.length == sa.bindparam("known_length"))
-    .values(
-        length=sa.bindparam("new_length"),
-        head=sa.bindparam("new_head"),
-        mac=sa.bindparam("new_mac"),
-        key_id=sa.bindparam("new_key"),
-    )
+    .where(*[column == sa.bindparam(f"known_{column.name}") for column in chains.columns])
+    .values({name: sa.bindparam(f"new_{name}") for name in _CONTINUED})
 )
 
 
@@ -80,11 +80,8 @@ def append_event(
         at: when it happened, as text; now if it is None.
     """
     at = at or format_micros(now())
-    chain = _free_chain(connection, keys) or _start_chain(connection, keys, at)
     text = encode_data(data)
     event: dict[str, Any] = {
-        "chain": chain["id"],
-        "number": chain["length"] + 1,
         "at": at,
         "kind": kind.value,
         "subject": subject,
@@ -94,19 +91,32 @@ def append_event(
         "content": content_digest(keys, order, text, row_digest),
         "key_id": keys.newest,
     }
-    event["digest"] = event_digest(keys, chain["head"], event)
-    _INSERT.execute(connection, event)
-    continued = {**chain, "length": event["number"], "head": event["digest"]}
-    values = {
-        "chain": chain["id"],
-        "known_length": chain["length"],
-        "new_length": continued["length"],
-        "new_head": continued["head"],
-        "new_mac": chain_mac(keys, continued),
-        "new_key": keys.newest,
-    }
-    if _CONTINUE.execute(connection, values) != 1:
+    last_keys, last = getattr(connection, _LAST_CHAIN, (None, None))
+    if last_keys is keys and last is not None and _continue_chain(connection, keys, last, event):
+        return
+    chain = _free_chain(connection, keys) or _start_chain(connection, keys, at)
+    if not _continue_chain(connection, keys, chain, event):
         raise DatabaseUnavailable("the chain of events was continued by another transaction: nothing was written")
+
+
+def _continue_chain(
+    connection: Connection, keys: JournalKeys, chain: Mapping[str, Any], event: Mapping[str, Any]
+) -> bool:
+    """Append an event to a chain, and return whether its row was as it is given here."""
+    numbered = {**event, "chain": chain["id"], "number": chain["length"] + 1}
+    numbered["digest"] = event_digest(keys, chain["head"], numbered)
+    continued = {**chain, "length": numbered["number"], "head": numbered["digest"], "key_id": keys.newest}
+    continued["mac"] = chain_mac(keys, continued)
+    values = {f"known_{name}": chain[name] for name in _COLUMNS}
+    values |= {f"new_{name}": continued[name] for name in _CONTINUED}
+    if _CONTINUE.execute(connection, values) != 1:
+        return False
+    _INSERT.execute(connection, numbered)
+    if sqlite_driver(connection) is not None:
+        # The statement above compares every column with what was verified before: that spares both reading and
+        # verifying. Elsewhere it would wait for a transaction that uses the chain.
+        setattr(connection, _LAST_CHAIN, (keys, continued))
+    return True
 
 
 def _free_chain(connection: Connection, keys: JournalKeys) -> Mapping[str, Any] | None:
