@@ -34,6 +34,7 @@ from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import tag_of
 from voucher_gateway.journal.records import HoldRequest, OperationRecord, RequestResult
 from voucher_gateway.journal.resolution_queries import note_changed_reference
+from voucher_gateway.journal.rows import SentRequests
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.results import Redemption, Reservation, TopUp
 from voucher_gateway.outcome import OTHER_VOUCHER, Effect, Intent, Result, voucher_id_of
@@ -78,6 +79,7 @@ class Attempt:
         earlier_attempt_unknown: whether an earlier attempt may have been carried out.
         open_key: the requests of an earlier attempt under whose keys the first step goes on; None if there are none.
         finished: results of requests, to be written with the next commit.
+        sent: the requests of this attempt, as they were written.
         effects: by row, the effects of this attempt's requests that decide the operation's outcome.
         locks: the locks of the attempt. The executor closes this when the operation is closed.
     """
@@ -92,7 +94,11 @@ class Attempt:
     finished: list[RequestResult] = attrs.field(factory=list)
     effects: dict[int, Effect] = attrs.field(factory=dict)
     locks: ExitStack = attrs.field(factory=ExitStack)
+    sent: SentRequests = attrs.field(init=False)
     _step_count: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        self.sent = SentRequests(is_complete=self.unsaved and self.record.attempt == 1)
 
     @property
     def may_have_taken_effect(self) -> bool:
@@ -313,6 +319,7 @@ class RequestRecorder:
             hold=attempt.hold_request() if self.step == Operation.RESERVE else None,
             vendor_now=attempt.provider.vendor_now(),
             refund_limit=attempt.command.refund_limit,
+            sent=attempt.sent,
         )
         attempt.unsaved = False
         attempt.finished = []

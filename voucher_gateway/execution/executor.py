@@ -257,7 +257,11 @@ class JournalExecutor:
                 self.journal.record_without_request(attempt.record, result)
             else:
                 self.journal.close_operation(
-                    attempt.record, OperationState.SUCCEEDED, result=result, finished=attempt.finished
+                    attempt.record,
+                    OperationState.SUCCEEDED,
+                    result=result,
+                    finished=attempt.finished,
+                    sent=attempt.sent,
                 )
         except (DatabaseUnavailable, OperationInProgress) as error:
             log.warning("%s: succeeded, but the result could not be recorded: %s", attempt.record.label, error)

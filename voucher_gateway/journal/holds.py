@@ -24,7 +24,7 @@ from voucher_gateway.errors import (
     VoucherHeld,
 )
 from voucher_gateway.instants import format_micros, parse_instant
-from voucher_gateway.journal.keys import JournalKeys, require_all_keys
+from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.pruned import is_result_of_pruned
 from voucher_gateway.journal.records import HoldRequest, OperationRecord
 from voucher_gateway.journal.schema import IS_ACTIVE_HOLD, holds, operations, requests
@@ -91,6 +91,7 @@ _MARK_LIVE: Final = PreparedStatement(
     sa.update(holds)
     .where(holds.c.operation_id == sa.bindparam("mine"))
     .values(reservation_id=sa.bindparam("reservation"), expires_at=sa.bindparam("until"), state=HoldState.LIVE.value)
+    .returning(holds.c.exclusive)
 )
 _END: Final = PreparedStatement(sa.update(holds).where(_OF_RESERVATION).values(state=sa.bindparam("new_state")))
 _CAPTURE_WITHOUT_REST: Final = PreparedStatement(
@@ -145,6 +146,8 @@ class Holds:
     ) -> None:
         """Refuse a request that a hold forbids, and record a request that makes a hold.
 
+        The keys are all that the journal was used with: see `require_all_keys`.
+
         `again` says that the operation sent a request before: in an earlier attempt, or one in this attempt that was
         certainly not executed. Its hold is then written again.
 
@@ -185,21 +188,21 @@ class Holds:
             _END.execute(connection, {**parameters, "new_state": HoldState.RELEASED.value})
 
     def on_request_finished(
-        self, connection: Connection, operation_id: str, effect: Effect, reservation: Reservation | None
+        self, connection: Connection, record: OperationRecord, effect: Effect, reservation: Reservation | None
     ) -> None:
         """Record the outcome of a request that should make a hold."""
-        own = _OWN.first_row(connection, {"mine": operation_id})
-        if own is None:
+        target = record.target
+        if target.fingerprint is None:
             return
         # Lock before any row is changed: the lock's holder may change our row too, and each would wait for the other.
-        lock_in_transaction(connection, own["provider"], own["host"], own["fingerprint"])
+        lock_in_transaction(connection, target.provider, target.host, target.fingerprint)
         if reservation is not None:
-            self._on_reservation_made(connection, own, reservation)
-        elif effect in (Effect.DECLINED, Effect.NOT_EXECUTED) and not _in_doubt(connection, operation_id):
-            _set(connection, _is_requested_by(operation_id), HoldState.NOT_MADE)
+            self._on_reservation_made(connection, record, reservation)
+        elif effect in (Effect.DECLINED, Effect.NOT_EXECUTED) and not _in_doubt(connection, record.id):
+            _set(connection, _is_requested_by(record.id), HoldState.NOT_MADE)
         elif effect is Effect.PENDING:
             # The vendor may make it at any later time, so it counts as held until the vendor says more.
-            connection.execute(sa.update(holds).where(_is_requested_by(operation_id)).values(expires_at=None))
+            connection.execute(sa.update(holds).where(_is_requested_by(record.id)).values(expires_at=None))
 
     def may_be_superseded(self, connection: Connection, host: str, reservation_id: str) -> bool:
         """Whether an earlier request for this reservation, whose outcome is not known, may have ended it since."""
@@ -248,7 +251,6 @@ class Holds:
     ) -> None:
         target = record.target
         assert target.fingerprint is not None
-        require_all_keys(connection, keys)
         lock_in_transaction(connection, target.provider, target.host, target.fingerprint)
         fingerprints = keys.fingerprints(hold.code, provider=target.provider, host=target.host)
         voucher = {"provider": target.provider, "host": target.host, "mine": record.id, "at": format_micros(vendor_now)}
@@ -292,22 +294,24 @@ class Holds:
         if row["expires_at"] is not None and row["expires_at"] <= format_micros(vendor_now):
             raise ReservationExpired("the reservation would end before a capture could arrive")
 
-    def _on_reservation_made(self, connection: Connection, own: Mapping[Any, Any], reservation: Reservation) -> None:
-        operation_id = own["operation_id"]
+    def _on_reservation_made(self, connection: Connection, record: OperationRecord, reservation: Reservation) -> None:
+        operation_id, target = record.id, record.target
         until = None if reservation.valid_until is None else format_micros(reservation.valid_until)
-        _MARK_LIVE.execute(connection, {"mine": operation_id, "reservation": reservation.id, "until": until})
+        own = _MARK_LIVE.first_row(connection, {"mine": operation_id, "reservation": reservation.id, "until": until})
+        if own is None or not own["exclusive"]:
+            return
         voucher = {
-            "provider": own["provider"],
-            "host": own["host"],
-            "fingerprint": own["fingerprint"],
+            "provider": target.provider,
+            "host": target.host,
+            "fingerprint": target.fingerprint,
             "mine": operation_id,
         }
-        if not own["exclusive"] or _SELECT_ACTIVE.first_row(connection, {**voucher, "at": ""}) is None:
+        if _SELECT_ACTIVE.first_row(connection, {**voucher, "at": ""}) is None:
             return
         rivals = (
-            (holds.c.provider == own["provider"])
-            & (holds.c.host == own["host"])
-            & (holds.c.fingerprint == own["fingerprint"])
+            (holds.c.provider == target.provider)
+            & (holds.c.host == target.host)
+            & (holds.c.fingerprint == target.fingerprint)
             & (holds.c.operation_id != operation_id)
         )
         if until is None:  # nothing shows which one came last, so ours counts

@@ -19,22 +19,23 @@ from voucher_gateway.journal import rows
 from voucher_gateway.journal.decisions import Correction, correct_decision
 from voucher_gateway.journal.events.operations import append_closed, append_started, row_after_close
 from voucher_gateway.journal.fence import check_fences
-from voucher_gateway.journal.keys import load_keys
+from voucher_gateway.journal.keys import load_keys, require_all_keys
 from voucher_gateway.journal.look_ups import JournalLookUps
-from voucher_gateway.journal.moves import (
-    reject_if_moved,
-)
+from voucher_gateway.journal.moves import reject_if_moved
+from voucher_gateway.journal.names import VendorLogin
 from voucher_gateway.journal.pruned import require_not_pruned
 from voucher_gateway.journal.records import (
     HoldRequest,
     OperationRecord,
     OperationState,
+    OperationTarget,
     RequestResult,
     write_error,
     write_result,
 )
 from voucher_gateway.journal.refunds import check_refund
 from voucher_gateway.journal.schema import JOURNAL
+from voucher_gateway.journal.standing_facts import read_standing_facts
 from voucher_gateway.limits.call_deadline import seconds_within
 from voucher_gateway.masking import hide_arguments
 from voucher_gateway.models.results import RefundLimit, Release
@@ -70,10 +71,12 @@ class Journal(JournalLookUps):
         hold: HoldRequest | None,
         vendor_now: datetime,
         refund_limit: RefundLimit | None = None,
+        sent: rows.SentRequests | None = None,
     ) -> int:
         """Record that a request is about to be sent, and return the number of its row.
 
-        A new operation is recorded with it. An operation whose earlier attempts moved nothing is opened again.
+        A new operation is recorded with it. An operation whose earlier attempts moved nothing is opened again. The
+        requests of the attempt are collected in `sent`, for `close_operation`.
 
         Raises:
             OperationInProgress: if another worker has the operation, or a fence forbids it. Nothing may be sent then.
@@ -81,13 +84,17 @@ class Journal(JournalLookUps):
             DatabaseUnavailable: if it cannot be committed. Nothing may be sent then.
         """
         at = format_micros(now())
+        # Not until the commit has ended without an error is it known what the database holds.
+        was_complete = sent is not None and sent.is_complete
+        if sent is not None:
+            sent.is_complete = False
         with self.database.write(wait_s=seconds_within(BUSY_TIMEOUT_S)) as connection:
             check_fences(connection)
             self.restoration.require_writable(connection)
-            row = None
+            row, oldest_writers = None, None
             if new:
                 row = self._write_new(connection, record, intent.voucher_id, at)
-                self.names.confirm(connection, record.key.account, intent)
+                oldest_writers = self._require_admissible(connection, record, intent, makes_hold=hold is not None)
             else:
                 rows.refresh_operation(connection, record, intent.voucher_id, at)
             self._write_finished(connection, record, finished, at)
@@ -95,6 +102,8 @@ class Journal(JournalLookUps):
             if refund_limit is not None:
                 check_refund(connection, self.keys, record, refund_limit)
             reject_if_moved(connection, self.keys, record, intent)
+            if hold is not None and not new:
+                require_all_keys(connection, self.keys)
             again = not new or record.attempt > 1
             self.holds.check(
                 connection,
@@ -107,11 +116,15 @@ class Journal(JournalLookUps):
                 again=again,
             )
             request = rows.insert_request(connection, record, step=step, decisive=decisive, intent=intent, at=at)
-            self.database.require_writer(connection)
+            self.database.require_writer(connection, oldest_writers)
             if row is not None:
-                sent = [request] if record.attempt == 1 else rows.select_request_rows(connection, record.id)
-                append_started(connection, self.keys, row, sent, at)
+                so_far = [request] if record.attempt == 1 else rows.select_request_rows(connection, record.id)
+                append_started(connection, self.keys, row, so_far, at)
         number: int = request["id"]
+        if sent is not None and was_complete:
+            sent.is_complete = True
+            sent.finish(finished, at)
+            sent.rows[number] = request
         log.debug("%s: request %d is recorded before it is sent: %s", record.label, number, step)
         return number
 
@@ -135,16 +148,32 @@ class Journal(JournalLookUps):
         for result in finished:
             rows.finish_request(connection, result, at)
             if result.step == "reserve":
-                self.holds.on_request_finished(connection, record.id, result.effect, result.reservation)
+                self.holds.on_request_finished(connection, record, result.effect, result.reservation)
 
     def _write_new(
         self, connection: Connection, record: OperationRecord, voucher_id: str | None, at: str
     ) -> Mapping[str, Any]:
         if record.attempt > 1:
             return rows.restart_operation(connection, record, at)
-        row = rows.insert_operation(connection, record, voucher_id, at)
-        require_not_pruned(connection, self.keys, record.key)
-        return row
+        return rows.insert_operation(connection, record, voucher_id, at)
+
+    def _require_admissible(
+        self, connection: Connection, record: OperationRecord, at: Intent | OperationTarget, *, makes_hold: bool
+    ) -> Mapping[str, str]:
+        """Check what another process may have changed since this one started, after a new operation was written.
+
+        Returns:
+            by subject, the oldest revision of its tables whose code may write.
+        """
+        login, account = VendorLogin(at.provider, at.host, at.login), record.key.account
+        standing = read_standing_facts(connection, login.key, account)
+        if record.attempt == 1:
+            require_not_pruned(connection, self.keys, record.key, standing.pruned_key_ids)
+        if not standing.is_account_known:
+            self.names.add(connection, account, login)
+        if makes_hold:
+            require_all_keys(connection, self.keys, standing.key_ids)
+        return standing.oldest_writers
 
     def record_without_request(self, record: OperationRecord, result: Result) -> None:
         """Record an operation that succeeded without any request, such as a release by expiry.
@@ -158,8 +187,8 @@ class Journal(JournalLookUps):
                 self.holds.check_release(connection, self.keys, record, result.reservation_id)
             at = format_micros(now())
             row = self._write_new(connection, record, getattr(result, "voucher_id", None), at)
-            self.names.confirm(connection, record.key.account, record.target)
-            self.database.require_writer(connection)
+            oldest_writers = self._require_admissible(connection, record, record.target, makes_hold=False)
+            self.database.require_writer(connection, oldest_writers)
             append_started(connection, self.keys, row, rows.select_request_rows(connection, record.id), at)
         self.close_operation(record, OperationState.SUCCEEDED, result=result)
 
@@ -186,8 +215,11 @@ class Journal(JournalLookUps):
         checks: int = 0,
         decided_by: str | None = None,
         decision: str | None = None,
+        sent: rows.SentRequests | None = None,
     ) -> OperationRecord:
         """Write the state of an operation, and its result or error.
+
+        The requests of its attempt need not be read again if `sent` has them all.
 
         Raises:
             OperationInProgress: if another worker has the operation.
@@ -211,9 +243,14 @@ class Journal(JournalLookUps):
             }
             voucher_id = rows.close_operation(connection, record, values)
             self.holds.on_operation_closed(connection, record, result)
-            sent = rows.select_request_rows(connection, record.id)
+            if sent is not None:
+                sent.finish(finished, at)
+            if sent is not None and sent.is_complete:
+                requests: Sequence[Mapping[str, Any]] = list(sent.rows.values())
+            else:
+                requests = rows.select_request_rows(connection, record.id)
             row = row_after_close(record, voucher_id, values)
-            append_closed(connection, self.keys, row, sent, at, money=getattr(result, "money", None))
+            append_closed(connection, self.keys, row, requests, at, money=getattr(result, "money", None))
         log.debug("%s: recorded as %s", record.label, state.value)
         return attrs.evolve(record, state=state, result=payload, error=error_text)
 

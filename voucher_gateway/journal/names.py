@@ -20,12 +20,10 @@ from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.moves import rename_moves
 from voucher_gateway.journal.pauses import rename_pause
 from voucher_gateway.journal.pruned_accounts import rename_pruned_accounts
-from voucher_gateway.journal.records import OperationTarget
 from voucher_gateway.journal.restore_guard import rename_movements
 from voucher_gateway.journal.row_seals import ACCOUNTS
 from voucher_gateway.journal.schema import accounts, moved, operations
 from voucher_gateway.masking import hide_arguments
-from voucher_gateway.outcome import Intent
 from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.provider.provider import VoucherProvider
 from voucher_gateway.storage.engine import Database
@@ -134,8 +132,8 @@ class AccountNames:
             log.info("the operations of the accounts %s belong to %s now", ", ".join(former), name)
         self._admitted.add((name, login))
 
-    def confirm(self, connection: Connection, name: str, at: Intent | OperationTarget) -> None:
-        """Make sure that a new operation may have this account's name. Call it after the operation was inserted.
+    def add(self, connection: Connection, name: str, login: VendorLogin) -> None:
+        """Add a login under the name of a new operation's account, if the operation may have that name.
 
         Another process may have renamed the account since this one started, and some logins become known only with
         the first request.
@@ -143,15 +141,12 @@ class AccountNames:
         Args:
             connection: in the transaction that inserted the operation.
             name: the account's name.
-            at: where the operation runs.
+            login: where the operation runs.
 
         Raises:
             ConfigurationError: if the journal knows the login under other names only.
             OperationInProgress: if the account must be renamed first: the next call does that.
         """
-        login = VendorLogin(at.provider, at.host, at.login)
-        if _IS_NAME.first_row(connection, {**login.key, "name": name}) is not None:
-            return
         lock_in_transaction(connection, "journal accounts")
         if self._former_names_in_use(connection, name, login):
             raise OperationInProgress(

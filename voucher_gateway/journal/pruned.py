@@ -124,15 +124,23 @@ class Remainder:
 
 
 def find_pruned(
-    connection: Connection, keys: JournalKeys, verb: str, name: str, *, account: str = ""
+    connection: Connection,
+    keys: JournalKeys,
+    verb: str,
+    name: str,
+    *,
+    account: str = "",
+    key_ids: Iterable[str] | None = None,
 ) -> PrunedName | None:
     """Return what is left of a removed operation, payment, sale or order; None if it was not removed.
+
+    The ids of the keys that operations were removed with are read, unless they are given.
 
     Raises:
         ConfigurationError: if a key is missing that another process removed operations with: without it, an old
             reference is not recognised.
     """
-    for key_id in key_ids_in_use(connection):
+    for key_id in key_ids_in_use(connection) if key_ids is None else key_ids:
         if key_id not in keys.keys:
             raise missing_key_error(key_id, "configure it here too, and restart this process")
         digest = name_digest(keys, verb, name, key_id)
@@ -142,14 +150,16 @@ def find_pruned(
     return None
 
 
-def require_not_pruned(connection: Connection, keys: JournalKeys, key: OperationKey) -> None:
-    """Refuse the key of an operation that was removed.
+def require_not_pruned(
+    connection: Connection, keys: JournalKeys, key: OperationKey, key_ids: Iterable[str] | None = None
+) -> None:
+    """Refuse the key of an operation that was removed. The arguments are as of `find_pruned`.
 
     Raises:
         ReferencePruned: if it was. Nothing may be sent then.
         ConfigurationError: as `find_pruned`.
     """
-    remainder = find_pruned(connection, keys, key.verb.value, key.reference, account=key.account)
+    remainder = find_pruned(connection, keys, key.verb.value, key.reference, account=key.account, key_ids=key_ids)
     if remainder is not None:
         raise operation_error(key, remainder)
 

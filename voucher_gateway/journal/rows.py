@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -255,7 +255,7 @@ def _take_over_error() -> OperationInProgress:
 
 def insert_request(
     connection: Connection, operation: OperationRecord, *, step: str, decisive: bool, intent: Intent, at: str
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     """Write a request that is about to be sent, and return its row."""
     values = {
         "operation_id": operation.id,
@@ -272,7 +272,29 @@ def insert_request(
     }
     row = _INSERT_REQUEST.first_row(connection, values)
     assert row is not None
-    return {**values, "id": int(row["id"])}
+    return {**values, "id": int(row["id"]), "finished_at": None, "effect": None, "reason": None}
+
+
+@attrs.define
+class SentRequests:
+    """The rows of the requests of one attempt, as this process has written them: so they need not be read again.
+
+    Attributes:
+        is_complete: whether they are all requests of the operation, and the database holds just that.
+        rows: by number, in the order of the sending.
+    """
+
+    is_complete: bool
+    rows: dict[int, dict[str, Any]] = attrs.field(factory=dict)
+
+    def finish(self, results: Iterable[RequestResult], at: str) -> None:
+        """Note what `finish_request` wrote, or will write, of the outcomes of requests."""
+        for result in results:
+            row = self.rows.get(result.row)
+            if row is None or result.key_forgotten or result.notes:
+                self.is_complete = False  # more was written than this
+                return
+            row.update(finished_at=at, effect=result.effect.value, reason=result.reason)
 
 
 def finish_request(connection: Connection, result: RequestResult, at: str) -> None:

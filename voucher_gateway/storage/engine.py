@@ -29,7 +29,7 @@ from voucher_gateway.storage.connections import (
 from voucher_gateway.storage.files import DatabaseFile
 from voucher_gateway.storage.fork import track_session
 from voucher_gateway.storage.locks import AdvisoryLocks, FileLocks, Locks
-from voucher_gateway.storage.schema_upgrade import Schema, require_writer, upgrade_schema
+from voucher_gateway.storage.schema_upgrade import Schema, read_oldest_writers, require_writer, upgrade_schema
 from voucher_gateway.storage.statements import execute_on_sqlite
 from voucher_gateway.storage.waits import CHECKOUT_WAIT_S, SHORTEST_WAIT_S, limit_statements
 
@@ -94,16 +94,20 @@ class Database:
                 upgrade_schema(schema, self.read, self.write, self.locks, additive_only=self._upgrade != "all")
         self._heads[schema.subject] = schema.head
 
-    def require_writer(self, connection: Connection) -> None:
+    def require_writer(self, connection: Connection, oldest_writers: Mapping[str, str] | None = None) -> None:
         """Check that no later version of this library has changed the tables so that this process cannot write.
 
         Args:
             connection: in a transaction, after it has written to the tables.
+            oldest_writers: by subject, the oldest revision whose code may write, as this transaction has read it. In
+                PostgreSQL it is read again, as an upgrade of a table that was not written to by then may have ended.
 
         Raises:
             DatabaseUnavailable: if one has.
         """
-        require_writer(connection, self._heads)
+        if oldest_writers is None or not self.is_sqlite:
+            oldest_writers = read_oldest_writers(connection)
+        require_writer(oldest_writers, self._heads)
 
     @property
     def path(self) -> Path | None:

@@ -161,24 +161,30 @@ def read_schema_state(schema: Schema, connection: Connection) -> SchemaState:
     )
 
 
-def require_writer(connection: Connection, heads: Mapping[str, str]) -> None:
-    """Check that no later version of this library has changed the tables so that this one cannot write.
+def read_oldest_writers(connection: Connection) -> dict[str, str]:
+    """Return the oldest revision of each subject's tables whose code may write.
 
     Call it after the transaction has written to the tables: an upgrade that changes them has either ended before, and
     is seen, or waits until the transaction ends.
+    """
+    return dict(_OLDEST_WRITERS.tuples(connection, {}))
+
+
+def require_writer(oldest_writers: Mapping[str, str], heads: Mapping[str, str]) -> None:
+    """Check that no later version of this library has changed the tables so that this one cannot write.
 
     Args:
-        connection: in the transaction.
+        oldest_writers: what `read_oldest_writers` returned.
         heads: the revision of each subject that this process knows.
 
     Raises:
         DatabaseUnavailable: if one has.
     """
-    for row in _OLDEST_WRITERS.all_rows(connection, {}):
-        head = heads.get(row["subject"])
-        if head is not None and row["oldest_writer"] > head:
+    for subject, oldest_writer in oldest_writers.items():
+        head = heads.get(subject)
+        if head is not None and oldest_writer > head:
             raise DatabaseUnavailable(
-                f"a newer version of voucher-gateway has changed the {row['subject']}'s tables, and this process cannot"
+                f"a newer version of voucher-gateway has changed the {subject}'s tables, and this process cannot"
                 " write to them: nothing was sent; restart it with the newer version"
             )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 import sqlalchemy as sa
@@ -27,6 +27,9 @@ def without_index(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
     return text
 
 
+_Clause: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any] | sa.Insert | sa.Update | sa.Delete
+
+
 class PreparedStatement:
     """A statement that is compiled once for SQLite, and given to its driver directly. Other databases use SQLAlchemy.
 
@@ -36,7 +39,7 @@ class PreparedStatement:
             use `sa.or_`.
     """
 
-    def __init__(self, clause: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete) -> None:
+    def __init__(self, clause: _Clause) -> None:
         self._clause = clause
         self._sqlite: _SqliteText | None = None
         self._columns: Sequence[str] = ()
@@ -58,6 +61,13 @@ class PreparedStatement:
             return [dict(row) for row in connection.execute(self._clause, parameters).mappings()]
         _, rows = executed
         return [self._by_column(row) for row in rows] if rows else ()
+
+    def tuples(self, connection: Connection, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+        """Execute the statement, and return its rows. Use it only for texts and numbers, which no database converts."""
+        executed = self._execute_on_sqlite(connection, parameters)
+        if executed is None:
+            return [tuple(row) for row in connection.execute(self._clause, parameters)]
+        return executed[1]
 
     def execute(self, connection: Connection, parameters: Mapping[str, Any]) -> int:
         """Execute a statement, and return how many rows it updated or deleted; of an insert the number is not known."""
@@ -92,7 +102,7 @@ class PreparedStatement:
         return values
 
 
-def _find_converters(clause: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete, dialect: sa.Dialect) -> dict[str, Any]:
+def _find_converters(clause: _Clause, dialect: sa.Dialect) -> dict[str, Any]:
     """Return what makes the values of a statement's columns of what the driver gives: SQLite has no Booleans."""
     converters = {
         str(column.key): column.type.dialect_impl(dialect).result_processor(dialect, None)
@@ -148,9 +158,11 @@ def _order(names: Sequence[str], constants: Mapping[str, Any]) -> Callable[[Mapp
     if len(names) > 1 and not constants:
         return itemgetter(*names)
 
+    order = itemgetter(*names) if len(names) > 1 else None
+
     def values(parameters: Mapping[str, Any]) -> Sequence[Any]:
         known = {**constants, **parameters}
-        return [known[name] for name in names]
+        return [known[name] for name in names] if order is None else order(known)
 
     return values
 
