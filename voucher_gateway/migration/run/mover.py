@@ -102,6 +102,8 @@ class VoucherMover:
             return self.undo(RowState.PLANNED, str(error), cause=error)
         except ConfigurationError as error:
             return self.result(RowState.PLANNED, error.message, error=error)
+        except MalformedResponse as error:  # the vendor may show this voucher in a wrong form, or answer so to all
+            return self.undo(RowState.REFUSED, str(error), cause=error)
         except _REFUSALS as error:
             return self.undo(RowState.REFUSED, str(error))
 

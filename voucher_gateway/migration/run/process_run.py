@@ -18,6 +18,7 @@ from voucher_gateway.errors import (
     AccountPaused,
     ConfigurationError,
     DatabaseUnavailable,
+    MalformedResponse,
     VoucherGatewayError,
 )
 from voucher_gateway.limits.work_class import WorkClass, use_work_class
@@ -35,6 +36,10 @@ _RESULT_BATCH: Final = 64
 """Results are also written as soon as there are this many. A crash that loses some is covered by the journal."""
 _CLAIMS_PER_WORKER: Final = 4
 """Up to this many vouchers per worker are claimed, so that no worker waits for the database."""
+
+
+_MOST_UNREADABLE: Final = 20
+"""After so many vouchers in a row that cannot be read, the vendor is at fault, and not the vouchers."""
 
 
 class ResultLog(Protocol):
@@ -243,7 +248,8 @@ class ProcessRun:
         concerns_all = not isinstance(error, VoucherGatewayError) or isinstance(
             error, AccessDenied | AccountPaused | ConfigurationError
         )
-        if concerns_all or self._consecutive_failures >= 2 * self._workers:  # the other vouchers would fail as well
+        most = max(2 * self._workers, _MOST_UNREADABLE if isinstance(error, MalformedResponse) else 0)
+        if concerns_all or self._consecutive_failures >= most:  # the other vouchers would fail as well
             self._give_up(error)
 
     def _write_results(self) -> None:
