@@ -1,4 +1,4 @@
-"""One whole Black Friday: the day, the night in which everything is completed, and the books."""
+"""One whole Black Friday: the day, the night in which everything is completed, the books and the audit."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Outcome:
         left: the payments that wait even after that, with the reason.
         taken: what was taken, by ledgers and books.
         owed: what customers owe, by the shop's beliefs.
-        differences: everything that is wrong.
+        differences: everything that is wrong in the books, and what the audit of the journal has found.
         seconds: how long it took.
     """
 
@@ -95,6 +95,7 @@ def run_day(seed: int, orders: int, processes: int, server: str | None = None) -
             waiting = night.look()
             decided = night.decide()
             left = night.look()
+            audit = [difference.explanation for difference in gateway.verify_journal().differences]
         return Outcome(
             seed=seed,
             seen=seen,
@@ -104,7 +105,7 @@ def run_day(seed: int, orders: int, processes: int, server: str | None = None) -
             left=left.reasons,
             taken=left.reality.taken,
             owed=owed(left.beliefs),
-            differences=[*waiting.differences, *left.differences],
+            differences=[*waiting.differences, *left.differences, *audit],
             seconds=time.monotonic() - began,
         )
 
