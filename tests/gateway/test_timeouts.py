@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +39,7 @@ from voucher_gateway import (
 )
 from voucher_gateway.journal.records import OperationKey
 from voucher_gateway.limits.call_deadline import seconds_left, use_call_deadline
+from voucher_gateway.storage import waits
 from voucher_gateway.testing.harness.canary import Canary
 
 TEN = Money("10.00", "EUR")
@@ -199,6 +202,52 @@ def test_payments_sales_and_checks_end_in_time_under_a_locked_database(
     assert either_shop.charges() == 0
     authorized.capture(timeout=30)
     assert (authorized.state, sale.fulfil().state) == (PaymentState.CAPTURED, SaleState.FULFILLED)
+
+
+KEEP_FILE = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+connection.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def file_kept_by_another_program(shop: Shop) -> Iterator[None]:
+    """Another program keeps the journal's file for itself: nobody else can even read it."""
+    shop.journal.database._shared.drop()  # as after an error; an open connection would not let it
+    command = [sys.executable, "-c", KEEP_FILE, str(shop.journal.database.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        assert program.stdin is not None
+        assert program.stdout.readline() == b"locked\n"
+        try:
+            yield
+        finally:
+            program.stdin.close()
+
+
+def test_reading_a_file_that_another_program_keeps_for_itself_ends_in_time(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waits, "SHORTEST_WAIT_S", SHORT_S)
+    _, code = shop.voucher()
+    payment = shop.gateway.payment("1001", total=TEN)
+    shop.gateway.balance("shop", code)
+    calls: list[Callable[..., object]] = [
+        partial(shop.redeem, code),
+        payment.cancel,
+        partial(shop.gateway.check, code, caller="203.0.113.7"),
+        partial(shop.gateway.resolve, OperationKey("shop", Operation.REDEEM, "1001-a")),
+    ]
+    with file_kept_by_another_program(shop):
+        for call in calls:
+            with ends_soon(), pytest.raises(DatabaseUnavailable) as refused:
+                call(timeout=SHORT_S)
+            assert refused.value.outcome == "not_executed"
+    assert shop.redeem(code).money == TEN
 
 
 def test_a_captured_payment_that_runs_out_of_time_is_completed_by_the_next_call(

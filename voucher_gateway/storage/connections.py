@@ -19,7 +19,7 @@ from voucher_gateway.process.fork_safety import is_forked, renew_if_forked
 from voucher_gateway.storage.files import DatabaseFile
 from voucher_gateway.storage.fork import track_sqlite, was_forked_mid_transaction
 from voucher_gateway.storage.statements import call_driver, execute_on_sqlite, keep_sqlite_driver, sqlite_driver
-from voucher_gateway.storage.waits import CHECKOUT_WAIT_S, SHORTEST_WAIT_S
+from voucher_gateway.storage.waits import CHECKOUT_WAIT_S, limit_statements, longest_statement_s
 
 BUSY_TIMEOUT_S: Final = CHECKOUT_WAIT_S
 """How long a transaction waits for another process that has locked an SQLite file, in seconds."""
@@ -129,7 +129,7 @@ class SharedConnection:
             DatabaseUnavailable: if the transaction cannot begin, a statement failed, or the commit failed.
         """
         began = time.monotonic()
-        if not immediate:
+        if not immediate and seconds_left() is not None:
             wait_s = busy_wait_s(wait_s)
         if not self._lock.acquire(timeout=wait_s):
             raise DatabaseUnavailable(f"the database {self._safe_url} is kept busy by the other threads")
@@ -165,7 +165,8 @@ class SharedConnection:
             if self._closed:
                 raise DatabaseUnavailable(f"the database {self._safe_url} was closed")
             self._file.must_be_in_place()  # SQLite would create another file
-            self._connection = self._engine.connect()
+            with limit_statements(wait_s):
+                self._connection = self._engine.connect()
             self._logs_checked_at = 0.0
             self._busy_s = BUSY_TIMEOUT_S
             self._driver = keep_sqlite_driver(self._connection)
@@ -256,8 +257,8 @@ class SharedConnection:
 
 def busy_wait_s(wait_s: float = BUSY_TIMEOUT_S) -> float:
     """Return how long a reader waits for another process that has locked an SQLite file, in seconds."""
-    left = seconds_left()
-    return wait_s if left is None else min(wait_s, max(left, SHORTEST_WAIT_S))
+    longest = longest_statement_s()
+    return wait_s if longest is None else min(wait_s, longest)
 
 
 _LOCK_TIMEOUT: Final = sa.text("SELECT set_config('lock_timeout', :milliseconds, true)")
