@@ -79,6 +79,10 @@ def test_an_order_is_forgotten(run: Any, old: Path) -> None:
     assert old.is_dir()
     assert run("journal", "forget", "--order", "1001").done().out == "Erased 1 operation, 0 payments and 0 sales.\n"
     assert run("explain", "--order", "1001").done().out == "The data of this order was erased from the journal.\n"
+    assert run("journal", "forget", "--order", "1OO1").done().out == (
+        "Erased nothing: the journal holds nothing of this order.\n"
+    )
+    assert run("explain", "--order", "1OO1").code == 1
     ran = run(*REDEEM, "today")
     assert ran.code == 2
     assert "never sent again" in " ".join(ran.err.split())

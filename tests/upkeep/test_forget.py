@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.support.shop import Shop
-from voucher_gateway import AlreadyRefunded, Money, NewVoucher, OperationInProgress, ReferencePruned
+from voucher_gateway import AlreadyRefunded, InvalidRequest, Money, NewVoucher, OperationInProgress, ReferencePruned
 from voucher_gateway.gateway.explanation.model import ExplanationReason
 from voucher_gateway.journal.schema import operations
 from voucher_gateway.upkeep.forget import ForgetSummary, forget
@@ -65,6 +65,18 @@ def test_explain_says_that_the_order_was_erased(shop: Shop) -> None:
     assert explanation.reason is ExplanationReason.REMOVED
     assert "erased from the journal" in explanation.sentence
     assert "1001" not in explanation.sentence
+
+
+def test_an_order_that_the_journal_does_not_know_is_not_called_erased_afterwards(shop: Shop) -> None:
+    assert forget(shop.journal, "1OO1") == ForgetSummary(operations=0, payments=0, sales=0)
+    assert shop.gateway.explain(order="1OO1").reason is ExplanationReason.NOT_FOUND
+    assert list(shop.gateway.events(order="1OO1")) == []
+
+
+@pytest.mark.parametrize("order", ["", "1001\n1002", " 1001", "x" * 201])
+def test_a_text_that_cannot_be_an_order_is_refused(shop: Shop, order: str) -> None:
+    with pytest.raises(InvalidRequest, match="order must have 1 to 200 printable characters"):
+        forget(shop.journal, order)
 
 
 def test_an_order_with_something_open_is_not_erased(shop: Shop) -> None:

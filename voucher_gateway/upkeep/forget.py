@@ -22,7 +22,7 @@ from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.pruned import ORDER, Remainder, find_pruned, insert_remainders
 from voucher_gateway.journal.records import read_result
 from voucher_gateway.journal.schema import events, operations
-from voucher_gateway.models.requests import nfc
+from voucher_gateway.models.requests import nfc, require_name
 from voucher_gateway.payments.rows.schema import payments
 from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.sales.schema import sales
@@ -60,11 +60,15 @@ class ForgetSummary:
 def forget(journal: Journal, order: str) -> ForgetSummary:
     """Erase what the journal has of an order. If it is killed, call it again.
 
+    Of an order that the journal does not know, nothing is erased and nothing is written.
+
     Raises:
+        InvalidRequest: if the text cannot be an order.
         OperationInProgress: if something of the order may still change. Nothing is erased then.
         DatabaseUnavailable: if the database fails. What was erased until then stays erased.
     """
     order = nfc(order)
+    require_name(order, "order")
     counts = {"payments": 0, "sales": 0, "operations": 0}
     with hold_upkeep_lock(journal.database):
         is_first = True
@@ -163,8 +167,10 @@ def _remove_whole(connection: Connection, journal: Journal, scope: Scope, order:
 
 
 def _finish(connection: Connection, journal: Journal, order: str, counts: dict[str, int]) -> None:
-    """Erase the events of an order, and write that it was erased."""
+    """Erase the events of an order, and write that it was erased if anything was."""
     erase_events(connection, journal.keys, events.c.order_number == order)
+    if not any(counts.values()):
+        return  # the order may be a wrong one; and what an earlier call erased is written already
     if find_pruned(connection, journal.keys, ORDER, order) is None:
         marker = Remainder(verb=ORDER, name=order, state=FORGOTTEN, created_at=now())
         insert_remainders(connection, journal.keys, [marker])

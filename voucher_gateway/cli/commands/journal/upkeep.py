@@ -111,6 +111,9 @@ def forget(
     if session.output.as_json:
         session.output.object({"forgotten": summary})
         return
+    if not any(attrs.astuple(summary)):
+        session.output.show("Erased nothing: the journal holds nothing of this order.")
+        return
     session.output.show(
         f"Erased {count_text(summary.operations, 'operation')}, {count_text(summary.payments, 'payment')} and"
         f" {count_text(summary.sales, 'sale')}."
