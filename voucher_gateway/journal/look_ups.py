@@ -203,10 +203,9 @@ class JournalLookUps:
         """Iterate over the moves of the vouchers of an account by all plans but this one, in the order of their ids."""
         return iterate_moves_of_other_plans(self.database, account, plan_id)
 
-    def list_moved_ids(self, account: str) -> list[str]:
-        """Return the ids of the vouchers of an account that migrations move or have moved."""
-        with self.database.read() as connection:
-            return queries.select_moved_ids(connection, account)
+    def iterate_moved_ids(self, account: str) -> Iterator[str]:
+        """Iterate over the ids of the vouchers of an account that migrations move or have moved."""
+        return queries.iterate_moved_ids(self.database, account)
 
     def refund_sums(self, limit: RefundLimit) -> RefundSums:
         """Return the sums of a redemption and its refunds, at every account where the voucher was."""

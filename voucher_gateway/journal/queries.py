@@ -133,9 +133,10 @@ def has_issued(connection: Connection, *, account: str, voucher_id: str) -> bool
     return connection.execute(query.limit(1)).first() is not None
 
 
-def select_moved_ids(connection: Connection, account: str) -> list[str]:
-    """Return the ids of the vouchers of an account that migrations move or have moved."""
-    return list(connection.scalars(sa.select(moved.c.voucher_id).where(moved.c.account == account)))
+def iterate_moved_ids(database: Database, account: str) -> Iterator[str]:
+    """Iterate over the ids of the vouchers of an account that migrations move or have moved."""
+    query = sa.select(moved.c.voucher_id).where(moved.c.account == account)
+    return (row["voucher_id"] for row in database.iterate_rows(query, moved.c.voucher_id))
 
 
 def iterate_issued(database: Database, *, account: str, reference_prefix: str) -> Iterator[Mapping[str, Any]]:

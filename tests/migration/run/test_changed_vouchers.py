@@ -140,3 +140,11 @@ def test_a_voucher_that_another_process_has_claimed_is_left_to_it(
     assert status_of(pair.gateway, pair.path).count(RowState.CHANGED) == 0
     report = pair.run()
     assert [noted.source_id for noted in report.noted if noted.state is RowState.CHANGED] == [spent]
+
+
+def test_a_run_with_nothing_left_to_move_asks_neither_vendor(pair: VendorPair) -> None:
+    pair.plan()
+    assert pair.run().left == 0
+    before = len(pair.source.requests), len(pair.target.requests)
+    assert pair.run().left == 0
+    assert (len(pair.source.requests), len(pair.target.requests)) == before

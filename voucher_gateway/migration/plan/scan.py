@@ -161,7 +161,7 @@ class IdSet:
     @classmethod
     def of_moves_from(cls, journal: Journal, account: str) -> Self:
         """Return the ids of the vouchers of an account that plans move or have moved."""
-        return cls(journal.list_moved_ids(account))
+        return cls(journal.iterate_moved_ids(account))
 
     def __bool__(self) -> bool:
         return bool(self._known)

@@ -56,6 +56,8 @@ def exclude_changed_vouchers(
     # A voucher that another plan has frozen looks changed. Its claim is refused, and names that plan.
     moved = IdSet.of_moves_from(context.journal, context.source)
     known = _KnownVouchers(row.planned for row in _rows_without_claim(state) if row.planned.source_id not in moved)
+    if not known:
+        return
     with use_rate_limiter(context.rates().wait):
         suspects = DigestSet(key_digest(voucher.id) for voucher in _iterate_source(context) if known.differs(voucher))
     if not len(suspects):
@@ -87,6 +89,10 @@ class _KnownVouchers:
         for voucher in planned:
             self._ids.add(key_digest(voucher.source_id))
             self._fields.update(map(key_digest, _fields_of(voucher.source_id, voucher)))
+
+    def __bool__(self) -> bool:
+        """Return whether the plan knows any of these vouchers."""
+        return len(self._ids) > 0
 
     def differs(self, voucher: Voucher) -> bool:
         """Return whether a listed voucher is planned and has another value, status or end than planned.

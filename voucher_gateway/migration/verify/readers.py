@@ -9,6 +9,7 @@ from typing import Final
 
 from voucher_gateway.errors import MalformedResponse, VoucherNotFound
 from voucher_gateway.instants import format_micros
+from voucher_gateway.iteration import batched
 from voucher_gateway.listing.listing import Listing
 from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.migration.plan.code_index import fingerprint
@@ -20,6 +21,8 @@ from voucher_gateway.migration.verify.store import ListedVoucher, VerificationSt
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
 
+_BATCH: Final = 100
+"""The number of vouchers that are read together."""
 _CLOCKS_APART: Final = timedelta(days=1)
 """A voucher that was created at the target this long before the plan is not one of the plan."""
 
@@ -72,25 +75,33 @@ def _with_codes(
 ) -> Iterator[tuple[ListedVoucher, str | None]]:
     keys, key_id = context.journal.keys, store.key_id
 
-    def read_with_code(voucher: Voucher) -> tuple[ListedVoucher, str | None] | UnreadableEntry | None:
-        seen = VoucherReading(voucher=voucher, remaining=voucher.remaining)
-        if (voucher.code is None and context.target_can.codes.readable) or voucher.remaining is None:
-            try:
-                seen = context.read(context.target, voucher.id)
-            except VoucherNotFound:
-                return None
-            except MalformedResponse as error:
-                return UnreadableEntry.of(None, error.problems or (error.message,), id=voucher.id)
+    def row_of(seen: VoucherReading) -> tuple[ListedVoucher, str | None]:
         code = seen.voucher.code
-        mark = None if code is None else fingerprint(keys, code, key_id)
-        return _voucher_from_list(seen), mark
+        return _voucher_from_list(seen), None if code is None else fingerprint(keys, code, key_id)
 
-    readable = _readable(listing, store, context.target, progress)
-    for reading in context.ordered_map(read_with_code, readable):
-        if isinstance(reading, UnreadableEntry):
-            store.add_unreadable(context.target, reading.name, reading.reason)
-        elif reading is not None:
-            yield reading
+    def needs_reading(voucher: Voucher) -> bool:
+        return (voucher.code is None and context.target_can.codes.readable) or voucher.remaining is None
+
+    def read(voucher: Voucher) -> VoucherReading | UnreadableEntry | None:
+        try:
+            return context.read(context.target, voucher.id)
+        except VoucherNotFound:
+            return None
+        except MalformedResponse as error:
+            return UnreadableEntry.of(None, error.problems or (error.message,), id=voucher.id)
+
+    # Threads only for requests: to hand a voucher to a thread and back takes longer than to compare it.
+    for batch in batched(_readable(listing, store, context.target, progress), _BATCH):
+        yield from (
+            row_of(VoucherReading(voucher=voucher, remaining=voucher.remaining))
+            for voucher in batch
+            if not needs_reading(voucher)
+        )
+        for reading in context.ordered_map(read, filter(needs_reading, batch)):
+            if isinstance(reading, UnreadableEntry):
+                store.add_unreadable(context.target, reading.name, reading.reason)
+            elif reading is not None:
+                yield row_of(reading)
 
 
 def read_source(context: MigrationContext, store: VerificationStore, progress: ProgressReporter) -> None:
