@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.audit.anchors import Anchor
+from voucher_gateway.audit.facts import ToldFacts, compare_facts
 from voucher_gateway.audit.known_keys import KnownKeys
 from voucher_gateway.audit.report import DifferenceLog, RowChange
 from voucher_gateway.instants import parse_instant
@@ -80,6 +81,7 @@ class ChainWalk:
         events: how many events were read.
         renamed: which name an account got after each name that it had.
         restored_at: when the journal was restored from a backup.
+        told: what the events tell of facts of the journal.
     """
 
     def __init__(self, journal: Journal, log: DifferenceLog, anchors: Sequence[Anchor]) -> None:
@@ -95,6 +97,7 @@ class ChainWalk:
         self.events = 0
         self.renamed: dict[str, set[str]] = {}
         self.restored_at: list[datetime] = []
+        self.told = ToldFacts()
 
     @property
     def chain_count(self) -> int:
@@ -115,6 +118,7 @@ class ChainWalk:
                 is_last = len(rows) < _BATCH
                 if is_last:  # in the same snapshot, so that the chains are as long as the events that were read
                     self._check_ends(connection)
+                    compare_facts(connection, self._keys, self._log, self.told)
             report_progress(self.events)
 
     # --- events ---
@@ -162,6 +166,7 @@ class ChainWalk:
             number, digest = 0, ""
             if row is not None and isinstance(row["first_number"], int):
                 number, digest = row["first_number"] - 1, str(row["first_digest"])
+            self.told.are_complete = self.told.are_complete and number == 0
             chain = self._chains[chain_id] = _Chain(chain_id, number, digest)
         return chain
 
@@ -172,6 +177,9 @@ class ChainWalk:
     def _collect(self, row: Mapping[str, Any]) -> None:
         if row["kind"] == EventKind.JOURNAL_RESTORED:
             self.restored_at.append(parse_instant(row["at"]))
+            self.told.note_restored(row)
+        elif row["kind"] == EventKind.JOURNAL_PRUNED:
+            self.told.note_pruned(row)
         elif row["kind"] == EventKind.ACCOUNT_RENAMED and row["data"] is not None:
             data = json.loads(row["data"])
             self.renamed.setdefault(data["former_name"], set()).add(data["account"])

@@ -35,7 +35,8 @@ class AuditDifference:
         table: which rows: ``operations``, ``requests``, ``payments``, ``legs``, ``refunds``, ``refund parts``,
             ``sales``, ``events``, ``chains``, ``holds`` (reservations), ``moved`` (where vouchers went), ``accounts``
             (their names), ``pauses``, ``cursors`` (places of feeds), ``adopted`` (movements that were imported after a
-            restore) or ``pruned`` (what is left of removed rows).
+            restore), ``references`` (vendors that change references), ``facts`` (when the journal was restored and
+            pruned) or ``pruned`` (what is left of removed rows).
         id: the id of the operation, the payment or the sale, the number of the event or the chain, or what names
             another row; ``count`` for the number of the rows of a table.
         reference: the reference, the order or the name by which the shop knows it; None if it is not known.

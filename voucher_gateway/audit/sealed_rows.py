@@ -14,7 +14,17 @@ import sqlalchemy as sa
 from voucher_gateway.audit.known_keys import KnownKeys
 from voucher_gateway.audit.report import DifferenceLog, RowChange
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.row_seals import ACCOUNTS, ADOPTED, CURSORS, MOVED, PAUSES, SEALED_TABLES, SealedTable
+from voucher_gateway.journal.row_seals import (
+    ACCOUNTS,
+    ADOPTED,
+    CURSORS,
+    MOVED,
+    PAUSES,
+    REFERENCES,
+    SEALED_TABLES,
+    CountedTable,
+    SealedTable,
+)
 
 _BATCH: Final = 1000
 
@@ -36,12 +46,13 @@ _IDS: Final = {
 }
 """The column by which a report names a row."""
 
-_ADVICE: Final = {
+_ADVICE: Final[Mapping[CountedTable, str]] = {
     ACCOUNTS: "rename no account until the rows are as in a backup: an old reference might be sent again",
     ADOPTED: "run `recover --after-restore` again before the shop repeats a call: it imports what is missing",
     CURSORS: "compare what its consumer has handled with `events`: it may have left events out",
     MOVED: "see where the vouchers are by `migrate verify` before anything is given back to one of them",
     PAUSES: "compare with `accounts list`, and pause or resume the account again",
+    REFERENCES: "decide operations in doubt by hand until a call has succeeded, which writes the row again",
 }
 """What to do."""
 
@@ -57,7 +68,8 @@ def verify_sealed_rows(journal: Journal, log: DifferenceLog, report_progress: Ca
     done = 0
     for table in SEALED_TABLES:
         done = _verify_seals(journal, log, table, done, report_progress)
-        _verify_count(journal, log, table)
+        _verify_count(journal, log, table, f"rows of {table.table.name}")
+    _verify_count(journal, log, REFERENCES, "rows that say that a vendor changes references")
 
 
 def _verify_seals(
@@ -82,18 +94,18 @@ def _verify_seals(
         place = [sa.literal(rows[-1][column.name]) for column in columns]
 
 
-def _verify_count(journal: Journal, log: DifferenceLog, table: SealedTable) -> None:
+def _verify_count(journal: Journal, log: DifferenceLog, table: CountedTable, rows: str) -> None:
     with journal.database.snapshot() as connection:
         expected = table.read_count(connection, journal.keys)
-        count = connection.scalar(sa.select(sa.func.count()).select_from(table.table)) or 0
+        count = table.count_rows(connection)
     if expected is None:
-        sentence = f"the number of rows of {table.table.name} is not as it was written"
+        sentence = f"the number of {rows} is not as it was written"
         log.add(RowChange.CHANGED, table.name, "count", f"{sentence}: {_ADVICE[table]}")
     elif count < expected:
-        sentence = f"{expected - count} of {expected} rows of {table.table.name} are not there any more"
+        sentence = f"{expected - count} of {expected} {rows} are not there any more"
         log.add(RowChange.REMOVED, table.name, "count", f"{sentence}: {_ADVICE[table]}")
     elif count > expected:
-        sentence = f"{table.table.name} has {count - expected} rows more than were written"
+        sentence = f"{count - expected} {rows} are more than were written"
         log.add(RowChange.INSERTED, table.name, "count", f"{sentence}: {_ADVICE[table]}")
 
 

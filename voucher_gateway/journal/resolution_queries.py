@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.pruned import is_own_movement, is_result_of_pruned
 from voucher_gateway.journal.records import OperationRecord, OperationState, read_result
+from voucher_gateway.journal.row_seals import CHANGED_REFERENCE, REFERENCES
 from voucher_gateway.journal.schema import facts, holds, operations, requests
 from voucher_gateway.masking import Code
 from voucher_gateway.models.results import Movement, Redemption, Refund, TopUp
@@ -28,7 +29,6 @@ from voucher_gateway.storage.statements import PreparedStatement, without_index
 
 log: Final = get_logger("voucher_gateway.journal")
 
-_CHANGED_REFERENCE: Final = "changes-ref:"
 _LATEST: Final = PreparedStatement(
     sa.select(operations.c.id, operations.c.voucher_id)
     .where(
@@ -153,6 +153,7 @@ def note_changed_reference(journal: Journal, *, provider: str, host: str, login:
             return
         value = f"{provider} {host} {login or ''}".rstrip()
         connection.execute(sa.insert(facts), {"name": name, "value": value})
+        REFERENCES.add_to_count(connection, journal.keys, 1)
     log.warning("%s at %s changes references: its history cannot prove that a call was not executed", provider, host)
 
 
@@ -166,10 +167,10 @@ def changes_references(journal: Journal, *, provider: str, host: str, login: str
 def list_changed_reference_facts(journal: Journal) -> frozenset[str]:
     """Return the names of these facts for all logins. `fact_name` is the name for one login."""
     with journal.database.read() as connection:
-        return frozenset(connection.scalars(sa.select(facts.c.name).where(facts.c.name.startswith(_CHANGED_REFERENCE))))
+        return frozenset(connection.scalars(sa.select(facts.c.name).where(facts.c.name.startswith(CHANGED_REFERENCE))))
 
 
 def fact_name(provider: str, host: str, login: str | None) -> str:
     """Return the name of the fact about a login."""
     text = "\0".join((provider, host, login or ""))
-    return _CHANGED_REFERENCE + hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+    return CHANGED_REFERENCE + hashlib.blake2b(text.encode(), digest_size=10).hexdigest()

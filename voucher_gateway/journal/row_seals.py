@@ -32,10 +32,12 @@ class CountedTable:
     Attributes:
         name: its name in reports.
         table: the table.
+        condition: which of its rows are counted; None for all.
     """
 
     name: str
     table: sa.Table = attrs.field(eq=False)
+    condition: sa.ColumnElement[bool] | None = attrs.field(default=None, eq=False, kw_only=True)
 
     def add_to_count(self, connection: Connection, keys: JournalKeys, added: int) -> None:
         """Record that the caller's transaction inserted rows, or deleted some if the number is below zero.
@@ -56,6 +58,11 @@ class CountedTable:
         number, key_id, digest = (*str(value).split(":"), "", "")[:3]
         is_own = key_id in keys.keys and is_same_digest(self._digest(keys, number, key_id), digest)
         return int(number) if is_own else None
+
+    def count_rows(self, connection: Connection) -> int:
+        """Return how many rows the table has."""
+        query = sa.select(sa.func.count()).select_from(self.table)
+        return connection.scalar(query if self.condition is None else query.where(self.condition)) or 0
 
     def insert_count(self, connection: Connection, keys: JournalKeys) -> None:
         """Record that the table has no row yet."""
@@ -153,8 +160,13 @@ PAUSES: Final = SealedTable("pauses", pauses, ("account", "everything", "paused_
 PRUNED: Final = CountedTable("pruned", pruned)
 """What is left of removed rows, which have seals of their own kind; see `voucher_gateway.journal.pruned`."""
 
+CHANGED_REFERENCE: Final = "changes-ref:"
+"""The name of the fact that a vendor changes the references of a login begins with this."""
+REFERENCES: Final = CountedTable("references", facts, condition=facts.c.name.startswith(CHANGED_REFERENCE))
+"""The logins whose vendor changes references; see `voucher_gateway.journal.resolution_queries`."""
+
 SEALED_TABLES: Final = (ACCOUNTS, ADOPTED, CURSORS, MOVED, PAUSES)
-_COUNTED: Final[tuple[CountedTable, ...]] = (*SEALED_TABLES, PRUNED)
+_COUNTED: Final[tuple[CountedTable, ...]] = (*SEALED_TABLES, PRUNED, REFERENCES)
 
 
 def prepare_counts(database: Database, keys: JournalKeys) -> None:
@@ -174,4 +186,4 @@ def _has_any_count(connection: Connection) -> bool:
 
 
 def _has_any_row(connection: Connection) -> bool:
-    return any(connection.scalar(sa.select(sa.exists().select_from(table.table))) for table in _COUNTED)
+    return any(table.count_rows(connection) for table in _COUNTED)

@@ -24,6 +24,7 @@ from voucher_gateway.journal.events.erase import drop_chain_start, list_chains
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.pruned import PRUNED_BEFORE
+from voucher_gateway.journal.row_seals import PRUNED
 from voucher_gateway.journal.schema import facts, operations
 from voucher_gateway.journal.search import first_id_at
 from voucher_gateway.payments.rows.schema import payments
@@ -130,7 +131,8 @@ def prune(
             time.sleep(max(_PAUSE_S, (time.monotonic() - begin) / 2))
         if any(counts.values()):
             with database.write() as connection:
-                data = {"before": format_micros(before), **counts}
+                rows = PRUNED.read_count(connection, journal.keys)
+                data = {"before": format_micros(before), **counts, "rows": rows}
                 append_event(connection, journal.keys, EventKind.JOURNAL_PRUNED, "journal", data)
             _drop_events(journal, before)  # after that event, so that the newest one always stays
     log.info("pruned: %(operations)d operations, %(payments)d payments, %(sales)d sales", counts)
