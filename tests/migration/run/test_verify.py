@@ -15,6 +15,7 @@ from tests.migration.run.test_crash_points import prepared
 from tests.migration.run.vendor_pair import ANYTHING, SpendableValues, VendorPair
 from tests.support.ledger import Ledger
 from tests.support.long import first
+from voucher_gateway.instants import now
 from voucher_gateway.migration import (
     Action,
     DifferenceKind,
@@ -189,6 +190,19 @@ def test_a_voucher_that_is_there_twice_is_a_difference(make_pair: Callable[..., 
     found = verify_plan(pair.gateway, pair.path)
     assert [one.kind for one in found.differences] == [DifferenceKind.DOUBLED, DifferenceKind.TOTAL]
     assert "f" * 24 in found.differences[0].explanation
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_a_target_whose_clock_is_days_behind_has_what_was_moved(
+    make_pair: Callable[..., VendorPair], *, corrected: bool
+) -> None:
+    """The vendor filters its list by its own clock."""
+    pair = make_pair("ticketing", "jtl", 12, start=now() - timedelta(days=3))
+    pair.source.clock.move_to(now())
+    pair.move()
+    if corrected:
+        pair.target.clock.move_to(now())
+    assert verify_plan(pair.gateway, pair.path).differences == ()
 
 
 def test_verification_changes_nothing(either_pair: VendorPair) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import partial
 from typing import Final
 
 from voucher_gateway.errors import MalformedResponse, VoucherNotFound
-from voucher_gateway.instants import format_micros
+from voucher_gateway.instants import format_micros, now
 from voucher_gateway.iteration import batched
 from voucher_gateway.listing.listing import Listing
 from voucher_gateway.listing.unreadable import UnreadableEntry
@@ -24,7 +24,7 @@ from voucher_gateway.models.voucher import Voucher
 _BATCH: Final = 100
 """The number of vouchers that are read together."""
 _CLOCKS_APART: Final = timedelta(days=1)
-"""A voucher that was created at the target this long before the plan is not one of the plan."""
+"""A voucher that was created at the target this long before the plan, by its clock, is not one of the plan."""
 
 
 _SKEW: Final = timedelta(minutes=10)
@@ -41,6 +41,7 @@ def read_target(context: MigrationContext, store: VerificationStore, progress: P
     store.add_issued_ids(_iterate_issued(context))
     with context.gateway.vouchers(context.target, _query_since_plan(context)) as listing:
         store.target(_with_codes(context, listing, store, progress))
+    store.target(_read_unlisted(context, store, progress))
     store.match_vouchers()
     since = format_micros(context.header.made_at - _SKEW)
     store.add_unrecorded(since, partial(context.journal.has_issued, context.target))
@@ -53,10 +54,16 @@ def _iterate_issued(context: MigrationContext) -> Iterator[tuple[int, str]]:
 
 
 def _query_since_plan(context: MigrationContext) -> VoucherQuery | None:
-    """Return a query for recent vouchers, if the vendor can filter them: each code may take a request."""
+    """Return a query for recent vouchers, if the vendor can filter them: each code may take a request.
+
+    The vendor filters by its own clock, which may be behind ours.
+    """
     if "created_from" not in context.target_can.listing.filters:
         return None
-    return VoucherQuery(created_from=context.header.made_at - _CLOCKS_APART)
+    provider = context.gateway.provider(context.target)
+    context.retry_while_safe(provider.check)  # the reply shows the time of the vendor
+    behind = max(timedelta(0), now() - provider.vendor_now())
+    return VoucherQuery(created_from=context.header.made_at - _CLOCKS_APART - behind)
 
 
 def _readable(
@@ -73,35 +80,68 @@ def _readable(
 def _with_codes(
     context: MigrationContext, listing: Listing[Voucher], store: VerificationStore, progress: ProgressReporter
 ) -> Iterator[tuple[ListedVoucher, str | None]]:
-    keys, key_id = context.journal.keys, store.key_id
-
-    def row_of(seen: VoucherReading) -> tuple[ListedVoucher, str | None]:
-        code = seen.voucher.code
-        return _voucher_from_list(seen), None if code is None else fingerprint(keys, code, key_id)
+    readable = _readable(listing, store, context.target, progress)
 
     def needs_reading(voucher: Voucher) -> bool:
         return (voucher.code is None and context.target_can.codes.readable) or voucher.remaining is None
 
-    def read(voucher: Voucher) -> VoucherReading | UnreadableEntry | None:
-        try:
-            return context.read(context.target, voucher.id)
-        except VoucherNotFound:
-            return None
-        except MalformedResponse as error:
-            return UnreadableEntry.of(None, error.problems or (error.message,), id=voucher.id)
+    def read(voucher: Voucher) -> _TargetReading:
+        return _read_target_voucher(context, store, voucher.id)
 
     # Threads only for requests: to hand a voucher to a thread and back takes longer than to compare it.
-    for batch in batched(_readable(listing, store, context.target, progress), _BATCH):
-        yield from (
-            row_of(VoucherReading(voucher=voucher, remaining=voucher.remaining))
-            for voucher in batch
-            if not needs_reading(voucher)
-        )
-        for reading in context.ordered_map(read, filter(needs_reading, batch)):
-            if isinstance(reading, UnreadableEntry):
-                store.add_unreadable(context.target, reading.name, reading.reason)
-            elif reading is not None:
-                yield row_of(reading)
+    for batch in batched(readable, _BATCH):
+        for voucher in batch:
+            if not needs_reading(voucher):
+                yield _with_mark(context, store, VoucherReading(voucher=voucher, remaining=voucher.remaining))
+        readings = context.ordered_map(read, filter(needs_reading, batch))
+        yield from _without_unreadable(context, store, readings)
+
+
+def _read_unlisted(
+    context: MigrationContext, store: VerificationStore, progress: ProgressReporter
+) -> Iterator[tuple[ListedVoucher, str | None]]:
+    """Yield the vouchers of the target that a run has issued, as the journal knows, and the list does not have.
+
+    A list may lack a voucher that is there: another one was deleted while it was read, or the clock of the vendor was
+    wrong when the voucher was created.
+    """
+    ids = store.not_at_target()
+    looked_up = progress.count_items(ids, f"looked up one by one at {context.target}", len(ids))
+
+    def read_one(id: str) -> _TargetReading:
+        return _read_target_voucher(context, store, id)
+
+    yield from _without_unreadable(context, store, context.ordered_map(read_one, looked_up))
+
+
+_TargetReading = tuple[ListedVoucher, str | None] | UnreadableEntry | None
+
+
+def _read_target_voucher(context: MigrationContext, store: VerificationStore, id: str) -> _TargetReading:
+    """Read a voucher of the target with its code; None if it is not there."""
+    try:
+        return _with_mark(context, store, context.read(context.target, id))
+    except VoucherNotFound:
+        return None
+    except MalformedResponse as error:
+        return UnreadableEntry.of(None, error.problems or (error.message,), id=id)
+
+
+def _with_mark(
+    context: MigrationContext, store: VerificationStore, seen: VoucherReading
+) -> tuple[ListedVoucher, str | None]:
+    code = seen.voucher.code
+    return _voucher_from_list(seen), None if code is None else fingerprint(context.journal.keys, code, store.key_id)
+
+
+def _without_unreadable(
+    context: MigrationContext, store: VerificationStore, readings: Iterable[_TargetReading]
+) -> Iterator[tuple[ListedVoucher, str | None]]:
+    for reading in readings:
+        if isinstance(reading, UnreadableEntry):
+            store.add_unreadable(context.target, reading.name, reading.reason)
+        elif reading is not None:
+            yield reading
 
 
 def read_source(context: MigrationContext, store: VerificationStore, progress: ProgressReporter) -> None:

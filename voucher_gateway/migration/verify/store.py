@@ -23,7 +23,7 @@ from voucher_gateway.migration.verify.part_queries import (
     select_parts,
     select_rows,
 )
-from voucher_gateway.migration.verify.parts import PartTotal, SourcePart
+from voucher_gateway.migration.verify.parts import AT_TARGET, PartTotal, SourcePart
 from voucher_gateway.money import Money
 
 _BATCH: Final = 1000
@@ -185,6 +185,18 @@ class VerificationStore:
             "SELECT source_id, number FROM planned WHERE source_id NOT IN (SELECT id FROM source WHERE listed NOTNULL)"
             " UNION ALL SELECT source_id, number FROM stays WHERE currency NOTNULL"
             "   AND source_id NOT IN (SELECT id FROM source WHERE listed NOTNULL) ORDER BY number"
+        )
+        return [str(row[0]) for row in self._connection.execute(query)]
+
+    def not_at_target(self) -> list[str]:
+        """Return the ids of the vouchers that a run has issued at the target, and left there, and that are not stored.
+
+        What the journal knows counts where no run has recorded anything.
+        """
+        there = ", ".join(f"'{part}'" for part in (*AT_TARGET, SourcePart.IN_DOUBT))
+        query = (
+            "SELECT target_id FROM planned WHERE target_id NOTNULL AND target_id NOT IN (SELECT id FROM target)"  # noqa: S608 - constants
+            f" AND (state ISNULL OR state IN ({there})) ORDER BY number"
         )
         return [str(row[0]) for row in self._connection.execute(query)]
 
