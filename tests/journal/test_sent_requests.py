@@ -52,7 +52,7 @@ def test_an_audit_covers_a_request_whose_commit_failed_after_it(shop: Shop, monk
     )
     sent = SentRequests(is_complete=True)
     arguments: dict[str, Any] = {
-        "step": "reserve",
+        "step": "redeem",
         "decisive": True,
         "intent": intent,
         "finished": (),
