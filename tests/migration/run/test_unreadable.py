@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import pytest
 
@@ -87,6 +89,28 @@ def test_a_verification_says_which_voucher_cannot_be_read_at_the_target(reverse_
     make_unreadable(pair.target, moved.to_voucher_id)
     kinds = [one.kind for one in verify_plan(pair.gateway, pair.path).differences if one.number == planned.number]
     assert kinds == [DifferenceKind.UNREADABLE]
+
+
+def test_one_that_a_rollback_cannot_bring_back_is_said_to_be_unreadable_at_the_target(reverse_pair: VendorPair) -> None:
+    pair = reverse_pair
+    before = pair.move()
+    planned = next(planned for planned in read_vouchers(pair.path) if planned.action is Action.CARRY)
+    moved = pair.gateway.find_moved("source", planned.source_id)
+    assert moved is not None
+    assert moved.to_voucher_id is not None
+    state: dict[str, Any] = pair.target.simulator.dump()
+    make_unreadable(pair.target, moved.to_voucher_id)
+    assert rollback_plan(pair.gateway, pair.path).not_undone == 1
+    differences = [one for one in verify_plan(pair.gateway, pair.path).differences if one.number == planned.number]
+    assert [one.kind for one in differences] == [DifferenceKind.UNREADABLE, DifferenceKind.SOURCE]
+    assert differences[0].explanation.startswith("at the target it cannot be read: currency")
+    kept = next(voucher for voucher in state["vouchers"] if voucher["id"] == moved.to_voucher_id)
+    state = pair.target.simulator.dump()
+    state["vouchers"] = [kept if voucher["id"] == kept["id"] else voucher for voucher in state["vouchers"]]
+    pair.target.simulator.load(state)
+    assert rollback_plan(pair.gateway, pair.path).undone == 1
+    assert SpendableValues.of(pair).all == before.all
+    assert verify_plan(pair.gateway, pair.path).proved
 
 
 def test_after_a_rollback_too(pair: VendorPair) -> None:

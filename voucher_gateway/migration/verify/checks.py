@@ -326,7 +326,11 @@ class _VoucherChecks:
         if usable and (listed is None or not _has_spendable_value(listed, self._source_now)):
             yield from self._not_back(planned, usable, listed)
             return
-        yield from self._at_source(planned, listed)
+        problems = list(self._at_source(planned, listed))
+        reason = self._store.why_unreadable(self._context.target, self._store.target_id(planned.number))
+        if problems and reason is not None:
+            yield DifferenceKind.UNREADABLE, f"at the target it cannot be read: {reason}"
+        yield from problems
         for voucher in usable:
             yield DifferenceKind.SPENDABLE_TWICE, f"{voucher.remaining} can still be spent at the target"
 
