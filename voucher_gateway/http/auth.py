@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 import attrs
 
-from voucher_gateway.errors import AuthenticationFailed, ConfigurationError, MalformedResponse, ProviderUnavailable
+from voucher_gateway.errors import AuthenticationFailed, ConfigurationError, MalformedResponse
 from voucher_gateway.http.messages import Response
 from voucher_gateway.masking import Masked, Secret, hide_frames
 from voucher_gateway.process import fork_safety
@@ -53,12 +53,20 @@ class Auth(Protocol):
     """The source of the Authorization header."""
 
     def header(self, deadline: float) -> Secret:
-        """Return the header's value; get a token first where one is needed."""
+        """Return the header's value; get a token first where one is needed.
+
+        Raises:
+            TokenTimeout: if another thread gets the token, and does not in time.
+        """
         ...
 
     def renew(self, refused: Secret, deadline: float) -> bool:
-        """Handle a 401 with this header; return whether there is another header now."""
+        """Handle a 401 with this header; return whether there is another header now; as `header`."""
         ...
+
+
+class TokenTimeout(Exception):
+    """The thread that gets an access token for all has not got it before the deadline of a call."""
 
 
 class BearerKey:
@@ -157,7 +165,7 @@ class ClientCredentials:
     def _renew_token(self, *, unlike: _Token | None, deadline: float) -> _Token:
         fork_safety.renew_if_forked()
         if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise ProviderUnavailable("no access token within the time allowed")
+            raise TokenTimeout
         try:
             token = self._token
             if token is None or token is unlike:

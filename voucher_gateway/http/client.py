@@ -26,7 +26,7 @@ from voucher_gateway.errors import (
 )
 from voucher_gateway.http import outcome_table
 from voucher_gateway.http.ambiguous_reply import AmbiguousReply
-from voucher_gateway.http.auth import Auth, Form, PostForm, encode_form
+from voucher_gateway.http.auth import Auth, Form, PostForm, TokenTimeout, encode_form
 from voucher_gateway.http.breaker import CallLimits
 from voucher_gateway.http.call_budget import CallBudget, rate_of
 from voucher_gateway.http.headers import SecretHeaders, check_constant_headers, merge_headers
@@ -312,8 +312,14 @@ class HttpClient:
 
     def _read_credentials(self, deadline: float) -> Mapping[str, Secret]:
         """Return the headers that are the credentials, in the form in which they are sent."""
-        header = None if self.auth is None else {"Authorization": self.auth.header(deadline)}
-        return {**self._secret_headers.values(), **(header or {})}
+        if self.auth is None:
+            return self._secret_headers.values()
+        begin = time.monotonic()
+        try:
+            return {**self._secret_headers.values(), "Authorization": self.auth.header(deadline)}
+        except TokenTimeout:
+            pass
+        raise self._no_token(begin)
 
     def _renew_credentials(self, refused: Mapping[str, Secret], deadline: float) -> bool:
         """Read the credentials again after a 401; return whether there are others now."""
@@ -322,7 +328,22 @@ class HttpClient:
         has_changed = bool(values) and self._secret_headers.renew(values)
         if header is None or self.auth is None:
             return has_changed
-        return self.auth.renew(header, deadline) or has_changed
+        begin = time.monotonic()
+        try:
+            return self.auth.renew(header, deadline) or has_changed
+        except TokenTimeout:
+            pass
+        raise self._no_token(begin)
+
+    def _no_token(self, begin: float) -> ProviderUnavailable:
+        """Return the error of a call for which another thread got no token in time. The vendor is silent to it, too."""
+        self._note_failure(TransportFailure.TIMED_OUT, begin)
+        return ProviderUnavailable("no access token within the time allowed")
+
+    def _note_failure(self, failure: TransportFailure, begin: float) -> None:
+        """Count a time-out, unless the call has waited too shortly to show that the vendor is silent."""
+        if time.monotonic() - begin >= self._shortest_evidence_s:
+            self.limits.note_failure(failure)
 
     def _send_once(
         self,
@@ -346,8 +367,7 @@ class HttpClient:
             )
         except TransportError as lost:
             failure = lost
-            if time.monotonic() - begin >= self._shortest_evidence_s:
-                self.limits.note_failure(lost.failure)
+            self._note_failure(lost.failure, begin)
             log.debug("%s: %s: %s", self.account, request.safe_text, lost.failure.value)
         else:
             self.limits.note_reply()
@@ -390,9 +410,11 @@ class HttpClient:
     def _token_reply(self, request: EncodedRequest, deadline: float) -> Response:
         if self._rate is not None:
             self._rate.wait(current_work_class(), until=deadline)
+        begin = time.monotonic()
         try:
             reply = self._send_observed(request, "(token)", deadline=deadline)
         except TransportError as lost:
+            self._note_failure(lost.failure, begin)
             failure = lost.failure.value
         else:
             if reply.ok or 400 <= reply.status <= 403:
