@@ -118,8 +118,9 @@ def prune(
                 write_archive(journal, archive, before)
             check_archive(archive, journal.keys)
             batches = iterate_archived_batches(archive, size=BATCH)
-        _note_pruned_before(database, before)
         total = count_old_operations(database, before)
+        if total:
+            _note_pruned_before(database, before)
         counts = {PAYMENTS: 0, SALES: 0, OPERATIONS: 0}
         for kind, known in batches:
             begin = time.monotonic()
@@ -197,7 +198,7 @@ def _count(connection: Connection, table: sa.Table, conditions: Any) -> int:
 
 
 def _note_pruned_before(database: Database, before: datetime) -> None:
-    """Write from which moment on nothing was pruned, before anything is removed."""
+    """Write from which moment on nothing was pruned, before any operation is removed."""
     text = format_micros(before)
     with database.write() as connection:
         known = connection.scalar(sa.select(facts.c.value).where(facts.c.name == PRUNED_BEFORE))
