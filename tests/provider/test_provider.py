@@ -163,6 +163,14 @@ def test_a_class_whose_declaration_and_methods_differ_is_refused_naming_each_dif
     assert len(told) == len(missing) + len(undeclared)
 
 
+def test_inactive_vouchers_can_be_issued_only_where_the_status_of_a_new_one_is_stored() -> None:
+    with pytest.raises(
+        ConfigurationError, match="can_issue_inactive is declared but stored_fields does not name active"
+    ):
+        define(declaring(set(ALWAYS), can_issue_inactive=True))
+    define(declaring(set(ALWAYS), can_issue_inactive=True, stored_fields=frozenset({"active"})))
+
+
 @pytest.mark.parametrize("support", [Support.EMULATED, Support.DENIED, Support.UNSUPPORTED])
 def test_only_native_support_goes_with_a_method(support: Support) -> None:
     declared = declaring({**dict.fromkeys(ALWAYS, native()), Operation.REDEEM: OperationSupport(support=support)})

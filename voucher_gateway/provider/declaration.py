@@ -51,5 +51,7 @@ def check_declaration(cls: type[Any], base: type[Any]) -> None:
     keyed = [name.value for name, how in cls.declared.operations.items() if how.repeat is RepeatSafety.VENDOR_KEY]
     if keyed and cls.declared.keys is None:
         wrong.append(f"{keyed[0]} is declared to have a vendor key but keys=KeyRules(...) is missing")
+    if cls.declared.can_issue_inactive and "active" not in cls.declared.stored_fields:
+        wrong.append("can_issue_inactive is declared but stored_fields does not name active")
     if wrong:
         raise ConfigurationError(f"provider {cls.__name__}: " + "; ".join(wrong))

@@ -143,8 +143,12 @@ class VoucherFactory:
         issued = self._issue(minor, active=False, **fields)
         if issued.status is not Status.INACTIVE:
             require(
-                self.native(Operation.DEACTIVATE) and not self.declared.can_issue_inactive,
-                "a new voucher that is to be inactive is not, and the provider declares nothing that stops it",
+                not self.declared.can_issue_inactive,
+                "a new voucher that is to be inactive is not, although can_issue_inactive is declared",
+            )
+            require(
+                self.native(Operation.DEACTIVATE),
+                "a new voucher is not inactive, and the provider declares nothing that stops it",
             )
             self.provider.deactivate(issued.id, reference=self.reference())
         return self._voucher_under_test(issued.id)
