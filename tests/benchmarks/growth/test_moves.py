@@ -6,7 +6,7 @@ import pytest
 
 from tests.benchmarks.growth.moves import Sizes, measure_size
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
 def test_copied_moves_are_verified_and_certified_as_planned_and_the_next_vouchers_move() -> None:

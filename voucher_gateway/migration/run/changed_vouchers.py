@@ -7,7 +7,9 @@ frozen, because it may change after this look.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Final
 
 import sqlalchemy as sa
@@ -39,8 +41,7 @@ def exclude_changed_vouchers(
     """Find the vouchers that have changed since the plan, write that they are not moved, and yield their results.
 
     Only vouchers that no run has claimed are looked at: a claimed one may have been frozen by the plan itself. A
-    voucher that the list shows in another way is read before it counts as changed. Memory holds a few hashes for each
-    voucher.
+    voucher that the list shows in another way is read before it counts as changed.
 
     Args:
         context: what all moves of the plan share.
@@ -54,12 +55,14 @@ def exclude_changed_vouchers(
     if not context.freezes_source or (limit is not None and limit < _count_pages(context, state)):
         return
     # A voucher that another plan has frozen looks changed. Its claim is refused, and names that plan.
-    moved = IdSet.of_moves_from(context.journal, context.source)
-    known = _KnownVouchers(row.planned for row in _rows_without_claim(state) if row.planned.source_id not in moved)
-    if not known:
-        return
-    with use_rate_limiter(context.rates().wait):
-        suspects = DigestSet(key_digest(voucher.id) for voucher in _iterate_source(context) if known.differs(voucher))
+    moves = context.journal.moves_of_other_plans(context.source, context.plan_id)
+    moved = IdSet(move.voucher_id for move in moves)
+    unclaimed = (row.planned for row in _rows_without_claim(state) if row.planned.source_id not in moved)
+    with closing(_KnownVouchers(unclaimed)) as known:
+        if not known:
+            return
+        with use_rate_limiter(context.rates().wait):
+            suspects = DigestSet(key_digest(listed.id) for listed in _iterate_source(context) if known.differs(listed))
     if not len(suspects):
         return
     rows = (row for row in _rows_without_claim(state) if key_digest(row.planned.source_id) in suspects)
@@ -81,33 +84,42 @@ def exclude_changed_vouchers(
 
 
 class _KnownVouchers:
-    """What the plan knows of some vouchers, as hashes."""
+    """What the plan knows of some vouchers, in a temporary file: hashes of a million would take 120 MB."""
 
     def __init__(self, planned: Iterator[PlannedVoucher]) -> None:
-        self._ids = DigestSet()
-        self._fields = DigestSet()
-        for voucher in planned:
-            self._ids.add(key_digest(voucher.source_id))
-            self._fields.update(map(key_digest, _fields_of(voucher.source_id, voucher)))
+        # Without a name SQLite creates a temporary file that no other process sees.
+        self._connection = sqlite3.connect("")
+        self._connection.execute("CREATE TABLE known (id TEXT, remaining TEXT, status TEXT, valid_until TEXT)")
+        rows = ((voucher.source_id, *_fields_of(voucher)) for voucher in planned)
+        self._connection.executemany("INSERT INTO known VALUES (?, ?, ?, ?)", rows)
+        self._connection.execute("CREATE INDEX by_id ON known (id)")
+
+    def close(self) -> None:
+        """Delete everything."""
+        self._connection.close()
 
     def __bool__(self) -> bool:
         """Return whether the plan knows any of these vouchers."""
-        return len(self._ids) > 0
+        return self._connection.execute("SELECT 1 FROM known LIMIT 1").fetchone() is not None
 
     def differs(self, voucher: Voucher) -> bool:
         """Return whether a listed voucher is planned and has another value, status or end than planned.
 
         A field that the list does not show is not compared.
         """
-        if key_digest(voucher.id) not in self._ids:
-            return False
-        return not all(key_digest(field) in self._fields for field in _fields_of(voucher.id, voucher))
+        query = "SELECT remaining, status, valid_until FROM known WHERE id = ?"
+        known = self._connection.execute(query, (voucher.id,)).fetchone()
+        fields = _fields_of(voucher)
+        return known is not None and any(listed not in (None, text) for listed, text in zip(fields, known, strict=True))
 
 
-def _fields_of(id: str, voucher: PlannedVoucher | Voucher) -> Iterator[str]:
-    for field in (voucher.remaining, voucher.status, voucher.valid_until):
-        if field is not None:
-            yield f"{id}\0{type(field).__name__}\0{field}"
+def _fields_of(voucher: PlannedVoucher | Voucher) -> tuple[str | None, str | None, str | None]:
+    remaining, status, until = voucher.remaining, voucher.status, voucher.valid_until
+    return (
+        None if remaining is None else str(remaining),
+        None if status is None else str(status),
+        None if until is None else str(until),
+    )
 
 
 def _iterate_source(context: MigrationContext) -> Iterator[Voucher]:
