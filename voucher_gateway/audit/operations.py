@@ -29,6 +29,7 @@ class OperationComparison:
     table = "operations"
     key: sa.Column[Any] = operations.c.id
     prefix = "operation."
+    removal = "a repeated call would be sent again; run `recover --after-restore`, which finds it at the vendor"
     parts: Mapping[str, sa.Column[Any]] = {"requests": requests.c.operation_id, "holds": holds.c.operation_id}
 
     def __init__(self, keys: JournalKeys, renamed: Mapping[str, set[str]]) -> None:

@@ -29,6 +29,7 @@ class PaymentComparison:
     table = "payments"
     key: sa.Column[Any] = payments.c.id
     prefix = "payment."
+    removal = "its order could be paid again; the operations of the order show what was taken"
     parts: Mapping[str, sa.Column[Any]] = {
         "legs": legs.c.payment_id,
         "refunds": refunds.c.payment_id,

@@ -8,6 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from voucher_gateway.audit.known_keys import KnownKeys
+from voucher_gateway.audit.operations import OperationComparison
 from voucher_gateway.audit.report import DifferenceLog, RowChange
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import is_same_digest
@@ -75,6 +76,6 @@ def _check_count(log: DifferenceLog, count: int, expected: int | None) -> None:
         log.add(RowChange.CHANGED, "pruned", "count", "the number of these rows is not as it was written")
     elif count < expected:
         sentence = f"{expected - count} of {expected} rows that recognise removed references are not there any more"
-        log.add(RowChange.REMOVED, "pruned", "count", sentence)
+        log.add(RowChange.REMOVED, "pruned", "count", f"{sentence}: {OperationComparison.removal}")
     elif count > expected:
         log.add(RowChange.INSERTED, "pruned", "count", f"{count - expected} rows are more than were written")

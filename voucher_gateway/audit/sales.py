@@ -28,6 +28,7 @@ class SaleComparison:
     table = "sales"
     key: sa.Column[Any] = sales.c.id
     prefix = "sale."
+    removal = "its name could be sold again; the operations of the order show what was issued"
     parts: Mapping[str, sa.Column[Any]] = {}
 
     def __init__(self, keys: JournalKeys, renamed: Mapping[str, set[str]]) -> None:

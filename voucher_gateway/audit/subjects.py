@@ -31,12 +31,14 @@ class Comparison(Protocol):
         table: what the report calls the rows.
         key: the column that is the subject of the events.
         prefix: what the kinds of its events begin with.
+        removal: what a removed row leads to, and what to do.
         parts: the column of each other table that names the subject, by what the report calls the rows.
     """
 
     table: str
     key: sa.Column[Any]
     prefix: str
+    removal: str
     parts: Mapping[str, sa.Column[Any]]
 
     def compare(self, row: Mapping[str, Any], parts: Mapping[str, Rows], own_events: Rows) -> Iterator[tuple[str, str]]:
@@ -164,7 +166,8 @@ class SubjectWalk:
     def _check_removed(self, subject: str, own_events: Rows) -> None:
         present = [event for event in own_events if event["erased"] is None]
         if present:
-            sentence = f"{_label(self._comparison, subject)}: its events are there, and its row is not"
+            label, removal = _label(self._comparison, subject), self._comparison.removal
+            sentence = f"{label}: its events are there, and its row is not: {removal}"
             self._log.add(
                 RowChange.REMOVED,
                 self._comparison.table,

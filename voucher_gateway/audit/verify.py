@@ -25,7 +25,7 @@ from voucher_gateway.audit.sealed_rows import verify_sealed_rows
 from voucher_gateway.audit.subjects import Comparison, SubjectWalk
 from voucher_gateway.errors import OperationInProgress
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.schema import chains, operations
+from voucher_gateway.journal.schema import chains, holds, moved, operations, pruned
 from voucher_gateway.payments.rows.schema import payments
 from voucher_gateway.sales.schema import sales
 from voucher_gateway.storage.waits import allow_long_statements
@@ -99,12 +99,13 @@ def _comparisons(journal: Journal, walk: ChainWalk) -> list[Comparison]:
 
 
 def _count_rows(journal: Journal) -> int:
-    """Return how many events and operations there are."""
+    """Return how many rows there are in the tables that may be large."""
     length = chains.c.length - chains.c.first_number + 1
     with journal.database.read() as connection:
-        of_events = connection.scalar(sa.select(sa.func.coalesce(sa.func.sum(length), 0))) or 0
-        of_operations = connection.scalar(sa.select(sa.func.count()).select_from(operations)) or 0
-    return int(of_events) + int(of_operations)
+        count = connection.scalar(sa.select(sa.func.coalesce(sa.func.sum(length), 0))) or 0
+        for table in (operations, holds, moved, pruned):
+            count += connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+    return int(count)
 
 
 class _Progress:

@@ -35,10 +35,11 @@ _FAULTS: Final = (
 
 
 def check_never_more(pair: VendorPair, before: SpendableValues) -> SpendableValues:
-    """Make sure that no code is worth more than before, wherever it can be spent."""
+    """Make sure that no code is worth more than before, wherever it can be spent, and that the audit finds nothing."""
     after = SpendableValues.of(pair)
     for code, (amount, _) in after.all.items():
         assert amount <= before.all[code][0], f"a voucher is worth {amount} now, and was {before.all[code]}"
+    assert pair.gateway.verify_journal().differences == ()
     return after
 
 

@@ -33,8 +33,8 @@ def verify(
 ) -> None:
     """Find rows of the journal that were changed, removed or inserted by something else than this library.
 
-    It verifies operations, requests, decisions, payments, sales and events under the journal's key. It only reads, and
-    other workers go on. Exit code 0 if nothing differs, 5 if something does. Without an anchor it cannot see that the
+    It verifies the tables of the journal, of payments and of sales under the journal's key. It only reads, and other
+    workers go on. Exit code 0 if nothing differs, 5 if something does. Without an anchor it cannot see that the
     whole database was replaced by an older copy.
 
     Examples:
