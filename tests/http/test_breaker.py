@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -146,6 +147,26 @@ def test_an_error_that_comes_at_once_opens_nothing(serve: Serve, client_of: Clie
         with pytest.raises(VoucherGatewayError):
             read(client)
     assert client.limits.state is CircuitState.CLOSED
+
+
+@pytest.mark.parametrize("has_answer", [True, False])
+def test_a_look_up_of_the_name_that_takes_too_long_is_a_time_out(
+    silent: Server, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, has_answer: bool
+) -> None:
+    answer = socket.getaddrinfo("127.0.0.1", 80, type=socket.SOCK_STREAM)
+
+    def answer_late(*_: object) -> object:
+        time.sleep(0.1)
+        if not has_answer:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return answer
+
+    client = client_of(silent, connect_timeout_s=0.05, tries=1, breaker_timeouts=2, breaker_pause_s=60)
+    monkeypatch.setattr(socket, "getaddrinfo", answer_late)
+    for _ in range(2):
+        with pytest.raises(ProviderUnavailable, match="no connection within"):
+            read(client)
+    assert client.limits.state is CircuitState.OPEN
 
 
 def test_an_answer_between_two_time_outs_begins_the_count_again() -> None:

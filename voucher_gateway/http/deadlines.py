@@ -28,7 +28,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.wait import wait_for_read
 
-from voucher_gateway.http.request_deadline import DeadlineExceeded, RequestDeadline, current_deadline
+from voucher_gateway.http.request_deadline import RequestDeadline, current_deadline
 from voucher_gateway.http.resolver import look_up
 from voucher_gateway.process.fork_safety import call_after_fork
 
@@ -217,7 +217,7 @@ class _DeadlineConnection:
         name = self._dns_host
         failed: Exception | None = None
         try:
-            for address in _addresses(name, self.port, self):
+            for address in _addresses(name, self.port, self, end):
                 self._dns_host, self.timeout = address, end - time.monotonic()
                 if self.timeout <= 0:
                     break
@@ -228,7 +228,7 @@ class _DeadlineConnection:
                 else:
                     sock.settimeout(max(_MOMENT_S, end - time.monotonic()))
                     return sock
-            raise failed or DeadlineExceeded
+            raise failed or TimeoutError  # the look-up of the name took all of it
         finally:
             self._dns_host = name
             failed = None  # its traceback leads back to this frame
@@ -244,10 +244,12 @@ class _DeadlineConnection:
         super().send(data)  # type: ignore[misc]  # see above
 
 
-def _addresses(name: str, port: int, connection: Any) -> list[str]:
+def _addresses(name: str, port: int, connection: Any, end: float) -> list[str]:
     try:
         return look_up(name.strip("[]"), port)
     except socket.gaierror as error:
+        if time.monotonic() >= end:  # the name server is silent, as a vendor can be
+            raise TimeoutError from error
         raise NameResolutionError(name, connection, error) from error
 
 
