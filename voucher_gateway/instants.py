@@ -86,4 +86,6 @@ def _utc(instant: datetime) -> datetime:
 
 def format_micros(instant: datetime) -> str:
     """Write an aware datetime with exactly six decimals and Z, so that texts sort in the order of time."""
-    return _utc(instant).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
+    if type(instant) is not datetime or instant.tzinfo is not UTC:
+        instant = require_aware(instant, "instant")
+    return instant.isoformat(timespec="microseconds")[:-6] + "Z"  # in the place of +00:00

@@ -6,8 +6,8 @@ knows requests. The adapter is between them and should know neither, so the hook
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Final, Protocol
 
@@ -16,6 +16,7 @@ import attrs
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import AccessDenied, Declined, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.outcome import Effect, Intent, Leftover, voucher_id_of
+from voucher_gateway.process.context_value import UseValue
 
 NEW_VERBS: Final = frozenset(
     operation.value for operation in (Operation.ISSUE, Operation.RESERVE, Operation.REDEEM, Operation.TOP_UP)
@@ -120,14 +121,9 @@ def has_before_send_hook() -> bool:
     return _before_send_hook.get() is not None
 
 
-@contextmanager
-def use_before_send_hook(hook: BeforeSendHook) -> Iterator[None]:
+def use_before_send_hook(hook: BeforeSendHook) -> AbstractContextManager[object]:
     """Call this hook before each changing request of this context."""
-    token = _before_send_hook.set(hook)
-    try:
-        yield
-    finally:
-        _before_send_hook.reset(token)
+    return UseValue(_before_send_hook, hook)
 
 
 def wait_for_rate_limit(account: str) -> None:
@@ -137,27 +133,17 @@ def wait_for_rate_limit(account: str) -> None:
         wait(account)
 
 
-@contextmanager
-def use_rate_limiter(wait: Callable[[str], None]) -> Iterator[None]:
+def use_rate_limiter(wait: Callable[[str], None]) -> AbstractContextManager[object]:
     """Call a function, with the account's name, before each request of this context. It waits until one may be sent."""
-    token = _rate_limiter.set(wait)
-    try:
-        yield
-    finally:
-        _rate_limiter.reset(token)
+    return UseValue(_rate_limiter, wait)
 
 
-@contextmanager
-def use_resolution() -> Iterator[None]:
+def use_resolution() -> AbstractContextManager[object]:
     """Send the requests of the block although an account is limited: they find out what became of a call."""
-    token = _resolving.set(True)
-    try:
-        yield
-    finally:
-        _resolving.reset(token)
+    return UseValue(_resolving, True)
 
 
-def use_completion() -> AbstractContextManager[None]:
+def use_completion() -> AbstractContextManager[object]:
     """Send the requests of the block although an account is limited: they end what was begun, such as a capture."""
     return use_resolution()
 
@@ -170,15 +156,10 @@ def is_resolving() -> bool:
 # --- what happens in one step ---
 
 
-@contextmanager
-def watch_step() -> Iterator[WatchedStep]:
+def watch_step() -> AbstractContextManager[WatchedStep]:
     """Collect what the HTTP client sees in this context, until the end of the block."""
-    step = WatchedStep()
-    token = _watched.set(step)
-    try:
-        yield step
-    finally:
-        _watched.reset(token)
+    watched: ContextVar[WatchedStep] = _watched  # type: ignore[assignment]  # only a WatchedStep is set
+    return UseValue(watched, WatchedStep())
 
 
 def note_change(intent: Intent, effect: Effect, result: object = None) -> None:

@@ -94,6 +94,9 @@ class JtlCalls(ApiCalls):
         Raises:
             MissingScope: if they do not.
         """
+        scopes = self.scopes
+        if scopes is None or scopes.issuperset(SCOPES_OF[operation]):
+            return
         for scope in SCOPES_OF[operation]:
             self.require_scope(operation, scope)
 

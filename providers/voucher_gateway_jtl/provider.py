@@ -82,7 +82,7 @@ class JtlProvider(HttpProvider):
     @property
     def capabilities(self) -> Capabilities:
         """The capabilities of JTL that the scopes of this login allow, as far as they are known."""
-        return narrow_by_scopes(self.scopes)
+        return narrow_by_scopes(self._calls.scopes)
 
     @property
     def scopes(self) -> frozenset[str] | None:

@@ -29,7 +29,7 @@ from voucher_gateway.http.exchange import (
     read_reply,
 )
 from voucher_gateway.http.messages import EncodedRequest
-from voucher_gateway.http.request_deadline import RequestDeadline, request_deadline
+from voucher_gateway.http.request_deadline import RequestDeadline
 from voucher_gateway.http.transport import _failure
 from voucher_gateway.provider_api import Path, Request, Response
 
@@ -123,7 +123,7 @@ def reading_of(
     sender = threading.Thread(target=send)
     sender.start()
     try:
-        with request_deadline(timing):
+        with timing:
             try:
                 reply = read(connection, timing)
             except TooLarge:

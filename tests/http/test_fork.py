@@ -91,26 +91,24 @@ def test_a_child_logs_that_it_renewed_what_it_inherited(
     assert caplog.messages == []
 
 
-@pytest.mark.parametrize("which", ["of the pools", "of the idle connections"])
 def test_a_child_that_is_born_while_a_thread_takes_a_connection_does_not_wait_for_it(
-    which: str, serve: Serve, client_of: ClientOf
+    serve: Serve, client_of: ClientOf
 ) -> None:
     server = serve()
     client = client_of(server)
     client.read(LOOK, Response.json)
     # The moment is too short to be met by chance, so a thread holds urllib3's lock for longer.
-    with held_by_a_thread(lock_in_urllib3(client, server, which)):
+    with held_by_a_thread(lock_of_pools(client, server)):
         assert run_in_child(lambda: client.read(LOOK, Response.json), within_s=3) == "{'ok': True}"
     assert client.read(LOOK, Response.json) == {"ok": True}
     assert len(server.visits) == 2
 
 
-def lock_in_urllib3(client: HttpClient, server: Server, which: str) -> AbstractContextManager[object]:
+def lock_of_pools(client: HttpClient, server: Server) -> AbstractContextManager[object]:
+    """Return urllib3's only lock: `ForkSafePoolQueue` has none."""
     adapter = client._transport._session.get_adapter(server.url)
     assert isinstance(adapter, HTTPAdapter)
-    pools = adapter.poolmanager.pools
-    (pool,) = (pools[key] for key in pools.keys())  # noqa: SIM118 - urllib3's container refuses to be iterated
-    lock: AbstractContextManager[object] = pools.lock if which == "of the pools" else pool.pool.mutex
+    lock: AbstractContextManager[object] = adapter.poolmanager.pools.lock
     return lock
 
 

@@ -35,6 +35,7 @@ from voucher_gateway.journal.keys import tag_of
 from voucher_gateway.journal.records import HoldRequest, OperationRecord, RequestResult
 from voucher_gateway.journal.resolution_queries import note_changed_reference
 from voucher_gateway.journal.rows import SentRequests
+from voucher_gateway.masking import Code
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.results import Redemption, Reservation, TopUp
 from voucher_gateway.outcome import OTHER_VOUCHER, Effect, Intent, Result, voucher_id_of
@@ -80,6 +81,7 @@ class Attempt:
         open_key: the requests of an earlier attempt under whose keys the first step goes on; None if there are none.
         finished: results of requests, to be written with the next commit.
         sent: the requests of this attempt, as they were written.
+        label: that of the record, for log lines.
         effects: by row, the effects of this attempt's requests that decide the operation's outcome.
         locks: the locks of the attempt. The executor closes this when the operation is closed.
     """
@@ -95,9 +97,11 @@ class Attempt:
     effects: dict[int, Effect] = attrs.field(factory=dict)
     locks: ExitStack = attrs.field(factory=ExitStack)
     sent: SentRequests = attrs.field(init=False)
+    label: str = attrs.field(init=False)
     _step_count: int = 0
 
     def __attrs_post_init__(self) -> None:
+        self.label = self.record.label
         self.sent = SentRequests(is_complete=self.unsaved and self.record.attempt == 1)
 
     @property
@@ -180,9 +184,7 @@ class Attempt:
         voucher_id, intent, code = voucher_id_of(result), recorder.intent, self.command.code
         if voucher_id is None or intent is None or recorder.step == Operation.ISSUE or voucher_id == intent.voucher_id:
             return
-        if intent.voucher_id is None and (
-            code is None or not is_other_voucher(self.journal, self.provider, code, voucher_id)
-        ):
+        if intent.voucher_id is None and (code is None or not self._is_other_voucher(code, voucher_id)):
             return
         reason = f"the answer cannot be trusted: {OTHER_VOUCHER}"
         recorder.finish(Effect.UNKNOWN, reason)
@@ -193,13 +195,19 @@ class Attempt:
             operation=intent.verb,
         )
 
+    def _is_other_voucher(self, code: Code, voucher_id: str) -> bool:
+        target = self.record.target
+        return is_other_voucher(
+            self.journal, self.provider, code, voucher_id, fingerprint=(target.key_id, target.fingerprint)
+        )
+
     def _note_changed_reference(self) -> None:
         """Record that the vendor stores another reference than it was sent. The result stands even if this fails."""
         provider = self.provider
         try:
             note_changed_reference(self.journal, provider=provider.name, host=provider.host, login=provider.login)
         except DatabaseUnavailable as error:
-            log.warning("%s: could not record that the vendor changes references: %s", self.record.label, error)
+            log.warning("%s: could not record that the vendor changes references: %s", self.label, error)
 
     def complete_ticket(self, error: BaseException) -> None:
         """Add the operation to the ticket of an error, if the ticket names only the request."""
@@ -225,7 +233,7 @@ class Attempt:
             IntegrityMismatch: if the command's code belongs to another voucher.
         """
         code = self.command.code
-        if code is not None and is_other_voucher(self.journal, self.provider, code, voucher_id):
+        if code is not None and self._is_other_voucher(code, voucher_id):
             raise IntegrityMismatch(
                 "the vendor named another voucher for this code than before; nothing was sent",
                 account=self.command.account,
@@ -236,7 +244,7 @@ class Attempt:
         begin = time.monotonic()
         self.locks.enter_context(lock)
         if (waited_s := time.monotonic() - begin) > LOGGED_WAIT_S:
-            log.debug("%s: waited %.1f s for the lock of the voucher", self.record.label, waited_s)
+            log.debug("%s: waited %.1f s for the lock of the voucher", self.label, waited_s)
         # Where an update leaves the value unchanged, an update that arrives late cannot undo anything.
         if self.provider.capabilities.can_overwrite_value:
             overwrite = self.journal.find_unresolved_overwrite(self.record, voucher_id)
@@ -414,7 +422,7 @@ class RequestRecorder:
             RequestResult(self.row, effect, reason, self.step, reservation, key_forgotten, notes)
         )
         self._set_effect(effect)
-        log.debug("%s: step %s: request %d: %s", self.attempt.record.label, self.step, self.row, effect.value)
+        log.debug("%s: step %s: request %d: %s", self.attempt.label, self.step, self.row, effect.value)
 
     def _set_effect(self, effect: Effect) -> None:
         if not self.decides_outcome or self.row is None:

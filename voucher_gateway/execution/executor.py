@@ -194,7 +194,7 @@ class JournalExecutor:
 
     def _run_attempt(self, attempt: Attempt, strategy: Strategy) -> Result:
         """Run an attempt under the locks that show that this process works on it, and record how it ended."""
-        log.debug("%s: attempt %d begins", attempt.record.label, attempt.record.attempt)
+        log.debug("%s: attempt %d begins", attempt.label, attempt.record.attempt)
         with self.journal.database.locks.mark_active(attempt.record.id), attempt.locks:
             try:
                 result = self._run_steps(attempt, strategy)
@@ -264,13 +264,13 @@ class JournalExecutor:
                     sent=attempt.sent,
                 )
         except (DatabaseUnavailable, OperationInProgress) as error:
-            log.warning("%s: succeeded, but the result could not be recorded: %s", attempt.record.label, error)
+            log.warning("%s: succeeded, but the result could not be recorded: %s", attempt.label, error)
         else:
-            log.debug("%s: succeeded", attempt.record.label)
+            log.debug("%s: succeeded", attempt.label)
 
     def _record_failure(self, attempt: Attempt, error: BaseException) -> None:
         """Record how an attempt failed, as far as that is possible."""
-        label, error_name = attempt.record.label, type(error).__name__
+        label, error_name = attempt.label, type(error).__name__
         if attempt.unsaved:
             log.debug("%s: ended before any request was sent: %s", label, error_name)
             return
@@ -297,7 +297,7 @@ class JournalExecutor:
             if record is not None and record.state is OperationState.OPEN and record.epoch == attempt.record.epoch:
                 close_abandoned(self.journal, record)
         except (DatabaseUnavailable, OperationInProgress) as failure:
-            log.warning("%s: its interruption could not be recorded: %s", attempt.record.label, failure)
+            log.warning("%s: its interruption could not be recorded: %s", attempt.label, failure)
 
     def _replay(self, record: OperationRecord, command: Command[Any], provider: VoucherProvider) -> Result:
         """Return the recorded result, with the code of an issued voucher, which the journal never stores."""

@@ -349,14 +349,22 @@ def minimal_result(record: OperationRecord, request: RequestRecord) -> Result:
 # --- the voucher that an answer names for a code, and the voucher that the journal knows ---
 
 
-def is_other_voucher(journal: Journal, provider: VoucherProvider, code: Code, voucher_id: str) -> bool:
+def is_other_voucher(
+    journal: Journal,
+    provider: VoucherProvider,
+    code: Code,
+    voucher_id: str,
+    fingerprint: tuple[str, str | None] = ("", None),
+) -> bool:
     """Whether an answer about a code names another voucher than the code has.
 
     The journal knows the voucher of the last operation on the code. A code can change its voucher: the voucher was
     deleted and the code issued again, or the first answer was wrong. So if the two differ, the vendor is asked once
-    more, and two equal answers count.
+    more, and two equal answers count. `fingerprint` is what is known of the code, as of `JournalKeys.fingerprints`.
     """
-    known = last_voucher_id(journal, provider=provider.name, host=provider.host, login=provider.login, code=code)
+    known = last_voucher_id(
+        journal, provider=provider.name, host=provider.host, login=provider.login, code=code, known=fingerprint
+    )
     if known is None or known == voucher_id:
         return False
     try:

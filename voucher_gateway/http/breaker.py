@@ -16,7 +16,7 @@ import enum
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC
 from typing import Final
 
@@ -35,6 +35,8 @@ _TIME_OUTS: Final = frozenset(
 )
 _LONGEST_QUEUE_S: Final = 1.0
 """How long a call waits for another one to end, where an account has its limit of calls."""
+
+_UNLIMITED: Final = nullcontext()
 
 
 class CircuitState(enum.StrEnum):
@@ -89,9 +91,8 @@ class CallLimits:
         is_over = self._is_trying or time.monotonic() >= self._open_until
         return CircuitState.HALF_OPEN if is_over else CircuitState.OPEN
 
-    @contextmanager
-    def limit_call(self, verb: str | None) -> Iterator[None]:
-        """Refuse a call at once, or make it.
+    def limit_call(self, verb: str | None) -> AbstractContextManager[None]:
+        """Refuse a call at once, or return the block in which it is made.
 
         Args:
             verb: the verb of a change; None for a read.
@@ -104,9 +105,12 @@ class CallLimits:
         if self.pauses is not None and (pause := self.pauses.find(self._account)) is not None:
             _require_allowed(pause, is_new=is_new)
         if not is_new:
-            yield
-            return
+            return _UNLIMITED
         fork_safety.renew_if_forked()
+        return self._make_limited_call() if self._open_until or self._slots is not None else _UNLIMITED
+
+    @contextmanager
+    def _make_limited_call(self) -> Iterator[None]:
         tries = self._require_closed()
         slots = self._slots
         try:

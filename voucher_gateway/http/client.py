@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
@@ -29,7 +28,7 @@ from voucher_gateway.http.ambiguous_reply import AmbiguousReply
 from voucher_gateway.http.auth import Auth, Form, PostForm, TokenTimeout, encode_form
 from voucher_gateway.http.breaker import CallLimits
 from voucher_gateway.http.call_budget import CallBudget, rate_of
-from voucher_gateway.http.headers import SecretHeaders, check_constant_headers, merge_headers
+from voucher_gateway.http.headers import HeaderTable, SecretHeaders, check_constant_headers
 from voucher_gateway.http.keyed_call import KeyedCall, require_key
 from voucher_gateway.http.messages import EncodedRequest, Request, Response
 from voucher_gateway.http.outcome_table import TransportFailure
@@ -99,8 +98,9 @@ class HttpClient:
         self.account = account
         self.settings = settings
         self.auth: Auth | None = None
-        self._headers = merge_headers(_COMMON, check_constant_headers(headers or {}))
-        self._headers_of_content = merge_headers({"Content-Type": "application/json"}, self._headers)
+        constant = check_constant_headers(headers or {})
+        self._headers = HeaderTable(_COMMON, constant)
+        self._headers_of_content = HeaderTable({"Content-Type": "application/json"}, _COMMON, constant)
         self._secret_headers = SecretHeaders(secret_headers or {})
         self._keys = keys
         self._refusals = RefusalReader(explain, explain_success, refusals)
@@ -162,14 +162,16 @@ class HttpClient:
             Declined, AccessDenied: the error that `explain` returned.
         """
         # The frames in this block, and those below it, hold codes and secrets in plain text.
-        with ErrorContext(account=self.account), self._limit_call(None) as budget:
-            try:
-                for attempt in attempts(self.settings.tries, deadline=budget.deadline):
-                    with attempt:
-                        return self._read_once(request, read, budget)
-            except VoucherGatewayError as error:
-                note_read_error(error)
-                raise
+        with ErrorContext(account=self.account):
+            budget = self._open_budget()
+            with self.limits.limit_call(None):
+                try:
+                    for attempt in attempts(self.settings.tries, deadline=budget.deadline):
+                        with attempt:
+                            return self._read_once(request, read, budget)
+                except VoucherGatewayError as error:
+                    note_read_error(error)
+                    raise
         raise AssertionError("the last attempt returns or raises")
 
     def change(self, request: Request, intent: Intent, read: Callable[[Response], T], *, key: str | None = None) -> T:
@@ -202,22 +204,21 @@ class HttpClient:
             intent = attrs.evolve(intent, key=key)
         note_change(intent, Effect.NOT_EXECUTED)
         # See `read`.
-        with ErrorContext(account=self.account, operation=intent.verb), self._limit_call(intent.verb) as budget:
-            if key is None:
+        with ErrorContext(account=self.account, operation=intent.verb):
+            budget = self._open_budget()
+            with self.limits.limit_call(intent.verb):
+                if key is not None:
+                    return self._change_under_key(request, intent, read, budget)
                 for attempt in attempts(self.settings.tries, deadline=budget.deadline):
                     with attempt:
                         return self._change_once(request, intent, read, budget)
-            else:
-                return self._change_under_key(request, intent, read, budget)
         raise AssertionError("the last attempt returns or raises")
 
-    @contextmanager
-    def _limit_call(self, verb: str | None) -> Iterator[CallBudget]:
-        """Give the time and the permits of a call, as far as the limits of the account let it begin."""
+    def _open_budget(self) -> CallBudget:
+        """Return the time and the permits of a call."""
         budget = CallBudget.open(self.account, self.settings, self._rate)
         note_request()
-        with self.limits.limit_call(verb):
-            yield budget
+        return budget
 
     def _change_under_key(
         self, request: Request, intent: Intent, read: Callable[[Response], T], budget: CallBudget
@@ -395,7 +396,7 @@ class HttpClient:
     def _with_headers(self, request: EncodedRequest, credentials: Mapping[str, Secret]) -> EncodedRequest:
         common = self._headers if request.body is None else self._headers_of_content
         secrets = {name: value.reveal() for name, value in credentials.items()}
-        headers = merge_headers(common, request.headers, secrets)
+        headers = common.merge(request.headers, secrets)
         return EncodedRequest(request.method, url=request.url, body=request.body, headers=headers)
 
     def _post_form(self, url: str, form: Form, deadline: float) -> Response:

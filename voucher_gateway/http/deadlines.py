@@ -261,19 +261,46 @@ class _DeadlineHTTPSConnection(_DeadlineConnection, HTTPSConnection):
     pass
 
 
-class ForkSafePoolQueue(queue.LifoQueue[Any]):
-    """The idle connections of a pool. A forked child leaves them to its parent.
+class ForkSafePoolQueue:
+    """The idle connections of a pool, the last one first. A forked child leaves them to its parent.
 
-    The child must not take the queue's lock to close them: if a thread of the parent held it, it stays locked.
+    It has what urllib3 uses of `queue.LifoQueue`, without a lock: each step is one of a list. A lock that a thread of
+    the parent held would stay locked in a child. Our pools never wait for a connection.
     """
 
     def __init__(self, maxsize: int = 0) -> None:
-        super().__init__(maxsize)
+        self.maxsize = maxsize
+        self._idle: list[Any] = []
         _pool_queues.add(self)
 
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ARG002 - urllib3's signature
+        """Return the connection that was put last, and remove it; None stands for one that is not made yet.
+
+        Raises:
+            queue.Empty: if there is none.
+        """
+        try:
+            return self._idle.pop()
+        except IndexError:
+            raise queue.Empty from None
+
+    def put(self, connection: Any, block: bool = True) -> None:  # noqa: ARG002 - urllib3's signature
+        """Add a connection.
+
+        Raises:
+            queue.Full: if there are as many as the pool may have.
+        """
+        if len(self._idle) >= self.maxsize:
+            raise queue.Full
+        self._idle.append(connection)
+
+    def qsize(self) -> int:
+        """Return how many there are."""
+        return len(self._idle)
+
     def clear_after_fork(self) -> None:
-        """Forget the connections without closing them, and without the queue's lock."""
-        super().__init__(self.maxsize)
+        """Forget the connections without closing them."""
+        self._idle = []
 
 
 _pool_queues: Final[weakref.WeakSet[ForkSafePoolQueue]] = weakref.WeakSet()
@@ -300,12 +327,12 @@ class _DeadlinePool:
 
 class _DeadlineHTTPPool(_DeadlinePool, HTTPConnectionPool):
     ConnectionCls = _DeadlineHTTPConnection
-    QueueCls = ForkSafePoolQueue
+    QueueCls: Any = ForkSafePoolQueue
 
 
 class _DeadlineHTTPSPool(_DeadlinePool, HTTPSConnectionPool):
     ConnectionCls = _DeadlineHTTPSConnection
-    QueueCls = ForkSafePoolQueue
+    QueueCls: Any = ForkSafePoolQueue
 
 
 _POOLS: Final = {"http": _DeadlineHTTPPool, "https": _DeadlineHTTPSPool}

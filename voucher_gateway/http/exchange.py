@@ -12,7 +12,7 @@ import errno
 import http.client
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType
 from typing import Any, Final, TypeGuard
 
@@ -48,11 +48,15 @@ class TooLarge(Exception):
 class ReplyHeaders(Mapping[str, str]):
     """The headers of a reply, by name in any case. A header that comes more than once has its values in one text."""
 
-    def __init__(self, headers: Iterator[tuple[str, str]]) -> None:
-        self._values: dict[str, str] = {}
-        for name, value in headers:
-            key = name.lower()
-            self._values[key] = f"{self._values[key]}, {value}" if key in self._values else value
+    def __init__(self, headers: Iterable[tuple[str, str]]) -> None:
+        self._values = values_by_name(headers)
+
+    @classmethod
+    def of(cls, values: dict[str, str]) -> ReplyHeaders:
+        """Return the headers of a table that `values_by_name` made."""
+        headers = cls(())
+        headers._values = values
+        return headers
 
     def __getitem__(self, name: str) -> str:
         return self._values[name.lower()]
@@ -66,6 +70,15 @@ class ReplyHeaders(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+def values_by_name(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the values of headers by their names in small letters."""
+    values: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        values[key] = f"{values[key]}, {value}" if key in values else value
+    return values
 
 
 class PlainReply:
@@ -148,7 +161,7 @@ def exchange(
             connection.connect()
         pool._validate_conn(connection)  # warns of a certificate that is not verified
         sock = connection.sock
-        sock.settimeout(timing.wait(timing.read_s))
+        _set_timeout(sock, timing)
         timing.sent = True
         try:
             sock.sendall(head if body is None else head + body)
@@ -187,9 +200,15 @@ def read_reply(connection: Any, method: str, timing: RequestDeadline, max_bytes:
 
 
 def _receive(sock: Any, count: int, timing: RequestDeadline) -> bytes:
-    sock.settimeout(timing.wait(timing.read_s))
+    _set_timeout(sock, timing)
     received: bytes = sock.recv(count)
     return received
+
+
+def _set_timeout(sock: Any, timing: RequestDeadline) -> None:
+    seconds = timing.wait(timing.read_s)
+    if seconds != sock.gettimeout():  # to set it is a call of the system
+        sock.settimeout(seconds)
 
 
 def _parse_plain_head(begin: bytes) -> tuple[int, ReplyHeaders, int, int] | None:
@@ -200,7 +219,7 @@ def _parse_plain_head(begin: bytes) -> tuple[int, ReplyHeaders, int, int] | None
     status = int(match[1])
     lines = match[2].decode("ascii").split("\r\n")[:-1]
     pairs = [line.split(":", 1) for line in lines]
-    headers = ReplyHeaders((name, value.lstrip(" \t")) for name, value in pairs)
+    headers = values_by_name([(name, value.lstrip(" \t")) for name, value in pairs])
     length = headers.get("content-length", "").rstrip(" \t")
     if (
         len(lines) > _MAX_HEADERS
@@ -211,7 +230,7 @@ def _parse_plain_head(begin: bytes) -> tuple[int, ReplyHeaders, int, int] | None
         or headers.get("connection", "keep-alive").lower() != "keep-alive"
     ):
         return None
-    return status, headers, int(length), match.end()
+    return status, ReplyHeaders.of(headers), int(length), match.end()
 
 
 def read_by_library(connection: Any, method: str, begin: bytes, timing: RequestDeadline, max_bytes: int) -> PlainReply:

@@ -78,13 +78,28 @@ def reveal_headers(headers: Mapping[str, str | Masked]) -> dict[str, str]:
     return plain
 
 
-def merge_headers(*groups: Mapping[str, str]) -> dict[str, str]:
-    """Return one table of headers. A later group replaces a header of an earlier one, whatever its case."""
-    merged: dict[str, tuple[str, str]] = {}
-    for group in groups:
-        for name, value in group.items():
-            merged[name.lower()] = name, value
-    return dict(merged.values())
+class HeaderTable:
+    """The headers that every request has. A later group replaces a header of an earlier one, whatever its case.
+
+    Their names are compared once, not for each request.
+    """
+
+    def __init__(self, *groups: Mapping[str, str]) -> None:
+        self._headers: dict[str, tuple[str, str]] = {}
+        for group in groups:
+            self._headers |= _by_lower_name(group)
+
+    def merge(self, *groups: Mapping[str, str]) -> dict[str, str]:
+        """Return them with others, which replace those of the same name, whatever its case."""
+        merged = self._headers.copy()
+        for group in groups:
+            if group:
+                merged |= _by_lower_name(group)
+        return dict(merged.values())
+
+
+def _by_lower_name(headers: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    return {name.lower(): (name, value) for name, value in headers.items()}
 
 
 class SecretHeaders:

@@ -140,6 +140,8 @@ def _parse_date(text: str) -> datetime | None:
 
 def _reveal(value: object) -> object:
     """Return a JSON value with the plain text of each masked one in it."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, Masked):
         return value.reveal()
     if isinstance(value, Mapping):

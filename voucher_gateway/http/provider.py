@@ -94,13 +94,14 @@ class HttpProvider(VoucherProvider):
             http: the client, credentials included.
         """
         super().__init__(account, settings)
+        self._host = urlsplit(settings.base_url).netloc
         self.http = http
         self.calls = ApiCalls(account, http)
 
     @property
     def host(self) -> str:
         """The host of the base URL."""
-        return urlsplit(self.settings.base_url).netloc
+        return self._host
 
     def use_shared_limits(self, limits: SharedLimits) -> None:
         """Obey the limits that hold in all processes with one journal."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -17,7 +15,7 @@ class DeadlineExceeded(TimeoutError):
 
 @attrs.define
 class RequestDeadline:
-    """The deadline and the state of one request.
+    """The deadline and the state of one request, and a ``with`` block that sends it.
 
     Attributes:
         deadline: when it must be over, by ``time.monotonic``.
@@ -32,6 +30,14 @@ class RequestDeadline:
     read_s: float
     sent: bool | None = None
     _held: list[tuple[Any, Any]] = attrs.field(factory=list, init=False)
+
+    def __enter__(self) -> None:
+        """Make the sockets of this thread keep this deadline; an error in the block closes the connection."""
+        _thread.timing = self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        _thread.timing = None
+        self.give_back(reply_was_read=kind is None)
 
     def wait(self, at_most: float) -> float:
         """Return how long the next wait on the socket may take.
@@ -58,19 +64,6 @@ class RequestDeadline:
 
 
 _thread = threading.local()
-
-
-@contextmanager
-def request_deadline(timing: RequestDeadline) -> Iterator[None]:
-    """Make the sockets of this thread keep this deadline; an error in the block closes the connection."""
-    _thread.timing = timing
-    reply_was_read = False
-    try:
-        yield
-        reply_was_read = True
-    finally:
-        _thread.timing = None
-        timing.give_back(reply_was_read=reply_was_read)
 
 
 def current_deadline() -> RequestDeadline | None:

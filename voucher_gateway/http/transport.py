@@ -33,7 +33,7 @@ from voucher_gateway.http.exchange import (
 )
 from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.outcome_table import TransportFailure
-from voucher_gateway.http.request_deadline import DeadlineExceeded, RequestDeadline, request_deadline
+from voucher_gateway.http.request_deadline import DeadlineExceeded, RequestDeadline
 from voucher_gateway.http.settings import HttpSettings, ReplyLimits
 from voucher_gateway.limits.work_class import current_work_class
 from voucher_gateway.masking import drop_frames
@@ -127,7 +127,7 @@ class Transport:
         # an interruption would keep them too, and the connection.
         interruption: BaseException | None = None
         try:
-            with request_deadline(timing):
+            with timing:
                 return self._send(request, route, timing, limits)
         except TooLarge:
             failure = TransportFailure.TOO_LARGE

@@ -252,7 +252,9 @@ class Holds:
         target = record.target
         assert target.fingerprint is not None
         lock_in_transaction(connection, target.provider, target.host, target.fingerprint)
-        fingerprints = keys.fingerprints(hold.code, provider=target.provider, host=target.host)
+        fingerprints = keys.fingerprints(
+            hold.code, provider=target.provider, host=target.host, known=(target.key_id, target.fingerprint)
+        )
         voucher = {"provider": target.provider, "host": target.host, "mine": record.id, "at": format_micros(vendor_now)}
         active = [
             row

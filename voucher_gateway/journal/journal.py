@@ -6,6 +6,7 @@ request is sent, one after. A request that is not recorded was not sent.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -125,7 +126,8 @@ class Journal(JournalLookUps):
             sent.is_complete = True
             sent.finish(finished, at)
             sent.rows[number] = request
-        log.debug("%s: request %d is recorded before it is sent: %s", record.label, number, step)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s: request %d is recorded before it is sent: %s", record.label, number, step)
         return number
 
     def confirm_request(self, record: OperationRecord) -> None:
@@ -251,7 +253,8 @@ class Journal(JournalLookUps):
                 requests = rows.select_request_rows(connection, record.id)
             row = row_after_close(record, voucher_id, values)
             append_closed(connection, self.keys, row, requests, at, money=getattr(result, "money", None))
-        log.debug("%s: recorded as %s", record.label, state.value)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s: recorded as %s", record.label, state.value)
         return attrs.evolve(record, state=state, result=payload, error=error_text)
 
     def correct_decision(

@@ -145,9 +145,24 @@ class JournalKeys:
 
         return make_fingerprint
 
-    def fingerprints(self, code: Code, *, provider: str, host: str) -> frozenset[str]:
-        """Return the fingerprints of a code at one vendor, one for each key."""
-        return frozenset(self.fingerprint(code, provider=provider, host=host, key_id=key_id) for key_id in self.keys)
+    def fingerprints(
+        self, code: Code, *, provider: str, host: str, known: tuple[str, str | None] = ("", None)
+    ) -> frozenset[str]:
+        """Return the fingerprints of a code at one vendor, one for each key.
+
+        Args:
+            code: the code.
+            provider: the provider's name.
+            host: the vendor's host.
+            known: the id of a key, and the fingerprint that it has made of the code there already.
+        """
+        known_id, fingerprint = known
+        return frozenset(
+            fingerprint
+            if key_id == known_id and fingerprint is not None
+            else self.fingerprint(code, provider=provider, host=host, key_id=key_id)
+            for key_id in self.keys
+        )
 
     def tag(self, account: str, verb: str, reference: str, *, key_id: str | None = None) -> str:
         """Return the tag of an operation: always the same for the same key, and different from other operations.

@@ -56,9 +56,20 @@ _OTHERS: Final = sa.select(operations.c.result).where(
 # --- vouchers of codes ---
 
 
-def last_voucher_id(journal: Journal, *, provider: str, host: str, login: str | None, code: Code) -> str | None:
-    """Return the id of the voucher that the last operation on this code moved; None if there was none."""
-    fingerprints = journal.keys.fingerprints(code, provider=provider, host=host)
+def last_voucher_id(
+    journal: Journal,
+    *,
+    provider: str,
+    host: str,
+    login: str | None,
+    code: Code,
+    known: tuple[str, str | None] = ("", None),
+) -> str | None:
+    """Return the id of the voucher that the last operation on this code moved; None if there was none.
+
+    `known` is as of `JournalKeys.fingerprints`.
+    """
+    fingerprints = journal.keys.fingerprints(code, provider=provider, host=host, known=known)
     login_fields = {"provider": provider, "host": host, "login": login}
     with journal.database.read() as connection:
         rows = [

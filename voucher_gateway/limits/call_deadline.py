@@ -12,17 +12,19 @@ import math
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import TypeGuard
+from typing import Final, TypeGuard
 
 from voucher_gateway.errors import InvalidRequest
 
 _deadline: ContextVar[float | None] = ContextVar("call_deadline", default=None)
 
 
-@contextmanager
-def use_call_deadline(timeout: float | None) -> Iterator[None]:
+_NO_DEADLINE: Final = nullcontext()
+
+
+def use_call_deadline(timeout: float | None) -> AbstractContextManager[object]:
     """End the waiting of the block after so many seconds, or at an earlier deadline that it is in.
 
     Args:
@@ -31,9 +33,11 @@ def use_call_deadline(timeout: float | None) -> Iterator[None]:
     Raises:
         InvalidRequest: if it is not a number of seconds above zero.
     """
-    if timeout is None:
-        yield
-        return
+    return _NO_DEADLINE if timeout is None else _end_waiting_after(timeout)
+
+
+@contextmanager
+def _end_waiting_after(timeout: float) -> Iterator[None]:
     moment, outer = time.monotonic() + _check(timeout), _deadline.get()
     token = _deadline.set(moment if outer is None else min(moment, outer))
     try:

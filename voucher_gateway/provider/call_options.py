@@ -6,14 +6,15 @@ neither, so they are passed in a context variable. `VoucherProvider.intent` puts
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Final
 
 from voucher_gateway.capabilities import Operation, OptionRule, OptionType, OptionValue
 from voucher_gateway.errors import InvalidRequest
+from voucher_gateway.process.context_value import UseValue
 
 _NONE: Final[Mapping[str, OptionValue]] = MappingProxyType({})
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -21,14 +22,9 @@ _BOOLEANS: Final = {"true": True, "false": False}
 _call_options: ContextVar[Mapping[str, OptionValue]] = ContextVar("call_options", default=_NONE)
 
 
-@contextmanager
-def use_call_options(options: Mapping[str, OptionValue]) -> Iterator[None]:
+def use_call_options(options: Mapping[str, OptionValue]) -> AbstractContextManager[object]:
     """Give options to the calls of a provider in this context. `Gateway` does so for each changing call."""
-    token = _call_options.set(options)
-    try:
-        yield
-    finally:
-        _call_options.reset(token)
+    return UseValue(_call_options, options)
 
 
 def current_options(rules: Iterable[OptionRule], operation: str) -> dict[str, OptionValue]:

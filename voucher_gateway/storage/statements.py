@@ -77,7 +77,11 @@ class PreparedStatement:
     def _execute_on_sqlite(
         self, connection: Connection, parameters: Mapping[str, Any]
     ) -> tuple[sqlite3.Cursor, list[Any]] | None:
-        """Execute the statement by SQLite's driver, and return the cursor and all rows; None for another database."""
+        """Execute the statement by SQLite's driver, and return the cursor and all rows; None for another database.
+
+        Raises:
+            ValueError: if a value is missing, or has no place: an insert would silently leave it out.
+        """
         driver = getattr(connection, _DRIVER, None) or sqlite_driver(connection)
         if driver is None:
             return None
@@ -86,8 +90,15 @@ class PreparedStatement:
             compiled: Any = self._clause.compile(dialect=connection.dialect, column_keys=list(parameters))
             self._converters = _find_converters(self._clause, connection.dialect)
             text = self._sqlite = _SqliteText.of(compiled)
+        # As many values as there must be, and none missing: so none is left over. To compare the names takes longer.
         try:
-            cursor = driver.execute(text.text, text.values(parameters))
+            values = text.order(parameters) if len(parameters) == text.count else None
+        except KeyError:
+            values = None
+        if values is None:
+            raise ValueError(f"the statement has the values {sorted(text.names)}, not {sorted(parameters)}")
+        try:
+            cursor = driver.execute(text.text, values)
             rows = cursor.fetchall()
         except sqlite3.Error as error:
             raise sa.exc.DBAPIError.instance(None, None, error, sqlite3.Error) from error
@@ -137,20 +148,6 @@ class _SqliteText:
         names = compiled.positiontup or ()
         required = frozenset(names) - constants.keys()
         return cls(str(compiled), _order(names, constants), required, len(required))
-
-    def values(self, parameters: Mapping[str, Any]) -> Sequence[Any]:
-        """Return the values in the order of the question marks.
-
-        Raises:
-            ValueError: if a value is missing, or has no place: an insert would silently leave it out.
-        """
-        # As many as there must be, and none missing: so none is left over. To compare the names would take longer.
-        try:
-            if len(parameters) == self.count:
-                return self.order(parameters)
-        except KeyError:
-            pass
-        raise ValueError(f"the statement has the values {sorted(self.names)}, not {sorted(parameters)}")
 
 
 def _order(names: Sequence[str], constants: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
