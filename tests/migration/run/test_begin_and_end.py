@@ -119,6 +119,18 @@ def test_a_rollback_looks_once_more_at_what_is_in_doubt_before_it_ends(pair: Ven
     assert SpendableValues.of(pair).all == before.all
 
 
+@pytest.mark.parametrize("request_", ["PATCH /*", "DELETE /*"])
+def test_a_rollback_leaves_no_operation_in_doubt_whose_effect_it_has_seen(
+    reverse_pair: VendorPair, request_: str
+) -> None:
+    pair = reverse_pair
+    before = pair.move()
+    pair.target.inject("error-after-commit", request_, times=3)
+    assert rollback_plan(pair.gateway, pair.path).not_undone == 0
+    assert SpendableValues.of(pair).all == before.all
+    assert [record.key for record in pair.gateway.operations(account="target") if record.state.is_unresolved] == []
+
+
 def test_a_rollback_of_a_pilot_counts_only_what_was_begun(pair: VendorPair) -> None:
     pair.plan()
     pair.run(limit=3)

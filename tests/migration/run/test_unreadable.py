@@ -105,9 +105,9 @@ def test_one_that_a_rollback_cannot_bring_back_is_said_to_be_unreadable_at_the_t
     assert [one.kind for one in differences] == [DifferenceKind.UNREADABLE, DifferenceKind.SOURCE]
     assert differences[0].explanation.startswith("at the target it cannot be read: currency")
     kept = next(voucher for voucher in state["vouchers"] if voucher["id"] == moved.to_voucher_id)
-    state = pair.target.simulator.dump()
-    state["vouchers"] = [kept if voucher["id"] == kept["id"] else voucher for voucher in state["vouchers"]]
-    pair.target.simulator.load(state)
+    now: dict[str, Any] = pair.target.simulator.dump()
+    now["vouchers"] = [kept if voucher["id"] == kept["id"] else voucher for voucher in now["vouchers"]]
+    pair.target.simulator.load(now)
     assert rollback_plan(pair.gateway, pair.path).undone == 1
     assert SpendableValues.of(pair).all == before.all
     assert verify_plan(pair.gateway, pair.path).proved

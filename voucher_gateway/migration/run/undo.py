@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from voucher_gateway.capabilities import Capabilities, Expiry, Operation, Support
-from voucher_gateway.errors import Declined, OutcomeUnknown, VoucherNotFound
+from voucher_gateway.errors import Declined, OutcomeUnknown, VoucherGatewayError, VoucherNotFound
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.plan.assess import is_stopped
@@ -160,6 +160,16 @@ class Undo:
         seen = self.require_unspent(row, target_id, step)
         if seen is not None:
             self._make_unspendable(row, target_id, seen, step)
+        else:
+            self._settle(row, Operation.DELETE, f"{step}-delete")
+
+    def _settle(self, row: VoucherRow, verb: Operation, step: str) -> None:
+        """Look up a step at the target whose effect was seen, so that the journal does not keep it in doubt.
+
+        A step that stays unknown does no harm if it happens again: the voucher is stopped or deleted already.
+        """
+        with suppress(OutcomeNotResolved, VoucherGatewayError):
+            self._context.resolved_record(self._context.target, verb, row, step)
 
     def require_unspent(self, row: VoucherRow, target_id: str, step: str = "back") -> VoucherReading | None:
         """Check that nothing was spent from the voucher at the target, unless it was withdrawn already.
@@ -191,6 +201,8 @@ class Undo:
             if not is_stopped(seen.voucher.status):
                 self._change(Operation.DEACTIVATE, context.target, target_id, row, f"{step}-stop")
                 self._require_stopped(row, target_id, step)
+            else:
+                self._settle(row, Operation.DEACTIVATE, f"{step}-stop")
             self._delete(row, target_id, step)
         elif _expires(can):
             self._expire(row, target_id, context.past_date(), f"{step}-stop")
