@@ -11,7 +11,15 @@ from tests.migration.run.run_process import run_in_process
 from tests.migration.run.test_killed import check_never_more, finish, wait_until_free
 from tests.migration.run.vendor_pair import ANYTHING, SpendableValues, VendorPair
 from tests.support.long import first
-from voucher_gateway.migration import RowState, load_policy, rollback_plan, status_of, verify_plan
+from voucher_gateway.migration import (
+    RowState,
+    Verdict,
+    load_policy,
+    make_certificate,
+    rollback_plan,
+    status_of,
+    verify_plan,
+)
 from voucher_gateway.provider_api import Money, NewVoucher
 
 _WAYS: Final = (("jtl", "ticketing", None), ("ticketing", "jtl", None), ("jtl", "jtl", "empty"))
@@ -50,6 +58,7 @@ def move_killed_at(make_pair: Callable[..., VendorPair], way: tuple[str, str, st
     assert after.all == before.all
     assert set(after.target) >= set(_CODES)
     assert verify_plan(pair.gateway, pair.path).proved
+    assert make_certificate(pair.gateway, pair.path).verdict is Verdict.COMPLETE
     return True
 
 
@@ -67,6 +76,7 @@ def rollback_killed_at(make_pair: Callable[..., VendorPair], way: tuple[str, str
         assert after.all == before.all
         assert set(after.source) >= set(_CODES)
         assert verify_plan(pair.gateway, pair.path).proved
+        assert make_certificate(pair.gateway, pair.path).verdict is Verdict.ROLLED_BACK
     return True
 
 
@@ -77,12 +87,16 @@ def rollback_of_run_killed_at(make_pair: Callable[..., VendorPair], way: tuple[s
     if run_in_process(pair.accounts, pair.url, pair.path, at=at) is not None:
         return False
     wait_until_free(pair)
+    if status_of(pair.gateway, pair.path).state is None:  # it was killed before it had recorded that it began
+        assert SpendableValues.of(pair).all == before.all
+        return True
     report = rollback_plan(pair.gateway, pair.path)
     after = check_never_more(pair, before)
     if not report.in_doubt:
         assert report.not_undone == 0
         assert after.all == before.all
         assert set(after.source) >= set(_CODES)
+        assert make_certificate(pair.gateway, pair.path).open_operations == ()
     return True
 
 
