@@ -91,6 +91,11 @@ def test_a_longer_cell_after_the_first_hundred_rows_is_not_cut_in_a_pipe() -> No
     assert long in lines[-1]
 
 
+def test_shorter_cells_after_the_first_hundred_rows_stay_below_their_headings_in_a_pipe() -> None:
+    lines = printed(*[voucher(f"1{number:03}") for number in range(100)], voucher("1"))
+    assert lines[101].index("active") == lines[0].index("status")
+
+
 def test_codes_are_masked_and_a_column_without_any_is_left_out() -> None:
     assert "code" not in printed(voucher("a"))[0]
     masked = printed(voucher("a", code="JTL-7K2M-9QXD-4HTP"))

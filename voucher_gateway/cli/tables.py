@@ -137,24 +137,33 @@ def print_rows(output: Output, items: Iterable[T], columns: Sequence[TableColumn
     hundred, and texts are folded where it is too narrow. Elsewhere there is one heading, and nothing is folded.
     """
     rows: list[T] = []
+    widths: list[int] = []
     count = 0
     try:
         for item in items:
             rows.append(item)
             count += 1
             if len(rows) == _ROWS_AT_A_TIME:
-                columns = _print_batch(output, rows, columns, first=count == _ROWS_AT_A_TIME)
+                columns = _print_batch(output, rows, columns, widths, first=count == _ROWS_AT_A_TIME)
                 rows = []
     finally:
         if rows:
-            _print_batch(output, rows, columns, first=count == len(rows))
+            _print_batch(output, rows, columns, widths, first=count == len(rows))
     return count
 
 
 def _print_batch(
-    output: Output, rows: Sequence[T], columns: Sequence[TableColumn[T]], *, first: bool
+    output: Output, rows: Sequence[T], columns: Sequence[TableColumn[T]], known_widths: list[int], *, first: bool
 ) -> Sequence[TableColumn[T]]:
-    """Print some rows, and return the columns that later ones have, too."""
+    """Print some rows, and return the columns that later ones have, too.
+
+    Args:
+        output: where they are printed.
+        rows: the rows.
+        columns: the columns; with the first rows, those that are empty are left out.
+        known_widths: how wide the columns were until now in a pipe; changed to how wide they are now.
+        first: whether these are the first rows.
+    """
     if first:
         columns = [column for column in columns if not column.optional or any(column.text(row) for row in rows)]
     cells = [[column.text(row) for column in columns] for row in rows]
@@ -175,7 +184,8 @@ def _print_batch(
             output.show(details({column.title: cell for column, cell in zip(columns, line, strict=True)}), "")
         return columns
     if fits and not output.out.is_terminal:
-        _print_lines(output, [titles, *cells] if first else cells, [column.right for column in columns])
+        lines = [titles, *cells] if first else cells
+        known_widths[:] = _print_lines(output, lines, [column.right for column in columns], known_widths)
         return columns
     table = Table(
         box=None,
@@ -195,14 +205,20 @@ def _print_batch(
     return columns
 
 
-def _print_lines(output: Output, lines: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
-    """Print lines of cells without colours. Nothing is measured twice, for tables of very many rows."""
+def _print_lines(
+    output: Output, lines: Sequence[Sequence[str]], right: Sequence[bool], known_widths: Sequence[int]
+) -> list[int]:
+    """Print lines of cells without colours, at least as wide as earlier ones, and return how wide the columns are.
+
+    Nothing is measured twice, for tables of very many rows.
+    """
     sizes = [[cell_len(cell) for cell in line] for line in lines]
-    widths = [max(column) for column in zip(*sizes, strict=True)]
+    widths = [max(column) for column in zip(*sizes, *([known_widths] if known_widths else []), strict=True)]
     for line, size in zip(lines, sizes, strict=True):
         gaps = [" " * (width - used) for width, used in zip(widths, size, strict=True)]
         cells = [gap + cell if at_right else cell + gap for cell, gap, at_right in zip(line, gaps, right, strict=True)]
         output.line("  ".join(cells).rstrip())
+    return widths
 
 
 def _fold_words(title: str, width: int) -> str:
