@@ -251,6 +251,35 @@ def test_what_was_spent_since_stays_at_the_target_and_is_named(either_pair: Vend
     assert either_pair.gateway.find_moved("source", planned.source_id) is not None  # a refund still finds it
 
 
+def test_what_was_spent_whole_at_the_target_is_not_back_and_not_only_inactive(
+    make_pair: Callable[..., VendorPair],
+) -> None:
+    pair = prepared(make_pair, "jtl", "ticketing", None)
+    pair.run()
+    simulator: Any = pair.target.simulator
+    simulator.redeem_at_checkout("CODE-OF-THE-FIRST", "10.53")
+    assert rollback_plan(pair.gateway, pair.path).undone == 1
+    first, *others = verify_plan(pair.gateway, pair.path).differences
+    assert first.kind is DifferenceKind.NOT_BACK
+    assert first.explanation == "it is not at the source again, and has 0.00 EUR at the target"
+    assert {difference.kind for difference in others} == {DifferenceKind.TOTAL}
+
+
+def test_a_voucher_that_its_owner_has_spent_whole_at_a_source_that_is_emptied_is_not_lost(
+    make_pair: Callable[..., VendorPair],
+) -> None:
+    pair = prepared(make_pair, "pretix", "ticketing", "empty")
+    till = pair.gateway.provider("source")
+    till.redeem("CODE-OF-THE-FIRST", Money("10.53", "EUR"), reference="a-till")
+    assert pair.run().counts == {RowState.CHANGED: 1, RowState.MOVED: 1}
+    assert set(kinds(pair)) == {DifferenceKind.NOT_MOVED, DifferenceKind.TOTAL}
+    assert make_certificate(pair.gateway, pair.path).verdict is Verdict.PARTIAL
+    moved = at_target(pair, list(read_vouchers(pair.path))[1])
+    simulator: Any = pair.target.simulator
+    simulator._vouchers.remove(moved)
+    assert DifferenceKind.LOST in kinds(pair)
+
+
 def test_deleted_vouchers_cannot_be_brought_back_and_nothing_is_touched(make_pair: Callable[..., VendorPair]) -> None:
     pair = make_pair("jtl", "jtl", 40)
     pair.plan(attrs.evolve(ANYTHING, retire=Retire.DELETE))

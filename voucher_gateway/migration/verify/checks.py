@@ -18,7 +18,7 @@ from voucher_gateway.migration.verify.other_plans import OtherMove
 from voucher_gateway.migration.verify.progress import ProgressReporter
 from voucher_gateway.migration.verify.shifted_ends import ShiftedEndStore
 from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore
-from voucher_gateway.migration.verify.usage import usage_is_explained
+from voucher_gateway.migration.verify.usage import usage_is_explained, was_emptied_by_owner
 from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
 
@@ -221,6 +221,7 @@ class _VoucherChecks:
         if listed is None:
             return DifferenceKind.LOST, f"{absent}, and it is not at the source either"
         emptied = self._empties and not listed.remaining and bool(planned.remaining)
+        emptied = emptied and not was_emptied_by_owner(context, planned.source_id)
         if emptied or not (is_spendable_now(listed, self._source_now) or self._was_unspendable(planned)):
             if (unrecorded := self._unrecorded_id(planned)) is not None:
                 text = "the target has a voucher of its value, created since the plan, that this journal does not know"
@@ -323,9 +324,12 @@ class _VoucherChecks:
         for voucher in at_target:
             if voucher not in usable:
                 self._store.note_unspendable("target", voucher.id)
-        if usable and (listed is None or not _has_spendable_value(listed, self._source_now)):
-            yield from self._not_back(planned, usable, listed)
-            return
+        if listed is None or not _has_spendable_value(listed, self._source_now):
+            retired = bool(planned.remaining) and (listed is None or self._was_retired(planned, listed))
+            used_up = [voucher for voucher in at_target if retired and _is_used_up(voucher, self._target_now)]
+            if usable or used_up:
+                yield from self._not_back(planned, usable or used_up, listed)
+                return
         problems = list(self._at_source(planned, listed))
         reason = self._store.why_unreadable(self._context.target, self._store.target_id(planned.number))
         if problems and reason is not None:
@@ -339,8 +343,11 @@ class _VoucherChecks:
     ) -> _Problems:
         if listed is not None:
             self._store.note_unspendable("source", listed.id)
-        left = " and ".join(str(listed.remaining) for listed in usable)
-        yield DifferenceKind.NOT_BACK, f"it can be spent at the target only, where it has {left}"
+        left = " and ".join(str(voucher.remaining) for voucher in usable)
+        if any(voucher.remaining for voucher in usable):
+            yield DifferenceKind.NOT_BACK, f"it can be spent at the target only, where it has {left}"
+        else:
+            yield DifferenceKind.NOT_BACK, f"it is not at the source again, and has {left} at the target"
         if len(usable) > 1:
             yield DifferenceKind.DOUBLED, _duplicate_text(usable)
         else:
@@ -389,6 +396,12 @@ def is_spendable_now(listed: ListedVoucher, at: str) -> bool:
 
 def _has_spendable_value(listed: ListedVoucher, at: str) -> bool:
     return bool(listed.remaining) and is_spendable_now(listed, at)
+
+
+def _is_used_up(listed: ListedVoucher, at: str) -> bool:
+    """Return whether a voucher was spent whole, and was not stopped."""
+    status = None if listed.status == Status.USED_UP.value else listed.status
+    return not listed.remaining and is_spendable_now(attrs.evolve(listed, status=status), at)
 
 
 def _ends_early(listed: ListedVoucher, wanted: datetime, context: MigrationContext) -> bool:

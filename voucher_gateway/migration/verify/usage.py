@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
-from voucher_gateway.capabilities import Operation
+from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.migration.run.context import MigrationContext
+from voucher_gateway.models.results import History
 from voucher_gateway.money import Money
+
+_LONGEST_TAG: Final = 24
+"""What follows the order in a reference at a vendor has at most this length, in characters."""
 
 
 def usage_is_explained(
@@ -31,12 +36,37 @@ def usage_is_explained(
     return by_history == left - initial and by_journal == initial - issued
 
 
-def _by_history(context: MigrationContext, target_id: str, currency: str) -> Money | None:
-    if not context.target_can.of(Operation.HISTORY).available:
+def was_emptied_by_owner(context: MigrationContext, source_id: str) -> bool:
+    """Return whether the history of the source proves that the plan has taken nothing from a voucher without value.
+
+    Args:
+        context: what all moves of the plan share.
+        source_id: the id of the voucher at the source.
+    """
+    can = context.source_can
+    by_reference = can.of(Operation.REDEEM).support is Support.NATIVE and Operation.REDEEM in can.resolvable
+    if not by_reference or can.max_reference_length < len(context.order) + _LONGEST_TAG:
+        return False  # the redemptions of the plan are not recognised by their references
+    history = _history(context, context.source, source_id)
+    if history is None or not history.complete:
+        return False
+    return not any((movement.reference or "").startswith(context.order) for movement in history)
+
+
+def _history(context: MigrationContext, account: str, voucher_id: str) -> History | None:
+    """Return the history of a voucher; None if the account has none, or it cannot be read."""
+    can = context.source_can if account == context.source else context.target_can
+    if not can.of(Operation.HISTORY).available:
         return None
     try:
-        history = context.retry_while_safe(context.gateway.history, context.target, target_id)
+        return context.retry_while_safe(context.gateway.history, account, voucher_id)
     except VoucherGatewayError:
+        return None
+
+
+def _by_history(context: MigrationContext, target_id: str, currency: str) -> Money | None:
+    history = _history(context, context.target, target_id)
+    if history is None:
         return None
     changes = [movement.change for movement in history if not movement.kind.opens]
     known = [change for change in changes if change is not None]
