@@ -97,6 +97,24 @@ def test_a_pilot_that_is_smaller_than_the_list_reads_its_vouchers_only(pair: Ven
         assert len(list(exclude_changed_vouchers(context, state, limit=1000))) == 1
 
 
+def test_a_run_of_the_last_vouchers_of_a_long_list_reads_these_only(pair: VendorPair) -> None:
+    pair.plan()
+    carried = sum(1 for planned in read_vouchers(pair.path) if planned.action is Action.CARRY)
+    pair.run(limit=carried - 1)
+    spent = spend_from_rest(pair)
+    since = len(pair.source.requests)
+    with open_plan(pair.path) as plan:
+        context = MigrationContext(pair.gateway, plan.id, plan.header)
+        listing = attrs.evolve(context.source_can.listing, page_size=2)
+        context.source_can = attrs.evolve(context.source_can, listing=listing)
+        assert list(exclude_changed_vouchers(context, MigrationState.of(pair.gateway, plan.summary))) == []
+        assert list(exclude_changed_vouchers(context, MigrationState.of(pair.gateway, plan.summary), limit=20)) == []
+    assert len(pair.source.requests) == since
+    report = pair.run()
+    assert [noted.source_id for noted in report.noted if noted.state is RowState.CHANGED] == [spent]
+    assert writes_to(pair, [spent], since) == []
+
+
 def test_a_broken_list_is_continued_where_it_was(pair: VendorPair) -> None:
     pair.plan()
     (spent,) = spend_from(pair, 1)

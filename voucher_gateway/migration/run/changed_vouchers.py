@@ -46,13 +46,13 @@ def exclude_changed_vouchers(
     Args:
         context: what all moves of the plan share.
         state: the state of the plan.
-        limit: the largest number of vouchers that the run moves. If a list would take more requests, nothing is looked
-            at: each of these vouchers is read before it is frozen anyway.
+        limit: the largest number of vouchers that the run moves; None for all that are left. If a list would take more
+            requests than these vouchers, nothing is looked at: each of them is read before it is frozen anyway.
 
     Raises:
         VoucherGatewayError: if the source cannot be listed.
     """
-    if not context.freezes_source or (limit is not None and limit < _count_pages(context, state)):
+    if not context.freezes_source or not _is_list_shorter(context, state, limit):
         return
     # A voucher that another plan has frozen looks changed. Its claim is refused, and names that plan.
     moves = context.journal.moves_of_other_plans(context.source, context.plan_id)
@@ -143,9 +143,12 @@ def _iterate_source(context: MigrationContext) -> Iterator[Voucher]:
             resume = listing.resume_token
 
 
-def _count_pages(context: MigrationContext, state: MigrationState) -> int:
-    planned = state.counts_by_state()[RowState.PLANNED]
-    return -(-planned // context.source_can.listing.page_size)
+def _is_list_shorter(context: MigrationContext, state: MigrationState, limit: int | None) -> bool:
+    """Return whether a list of the source takes at most as many requests as vouchers are to be moved."""
+    counts = state.counts_by_state()
+    left = counts[RowState.PLANNED]
+    to_move = left if limit is None else min(limit, left)
+    return to_move * context.source_can.listing.page_size >= sum(counts.values()) and to_move > 0
 
 
 def _rows_without_claim(state: MigrationState) -> Iterator[VoucherRow]:

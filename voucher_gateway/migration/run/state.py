@@ -381,10 +381,11 @@ class MigrationState:
 
     def counts_by_state(self) -> dict[RowState, int]:
         """Return the number of vouchers in each state."""
-        by_state = dict.fromkeys(RowState, 0)
-        for (state, _), (count, _money) in self.counts().items():
-            by_state[state] += count
-        return by_state
+        # Without the amounts: an index has the states of all vouchers, in a fraction of the pages of the table.
+        query = sa.select(vouchers.c.state, sa.func.count()).where(self._of_plan).group_by(vouchers.c.state)
+        with self.database.read() as connection:
+            counts = {RowState(state): count for state, count in connection.execute(query)}
+        return dict.fromkeys(RowState, 0) | counts
 
     def rows(self, *states: RowState) -> Iterator[VoucherRow]:
         """Iterate over the vouchers in some states, in the order of the plan."""
