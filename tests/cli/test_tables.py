@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from operator import itemgetter
 
 import pytest
 from rich.cells import cell_len
@@ -65,6 +66,21 @@ def test_amounts_stand_at_the_right_with_their_currencies(columns: int) -> None:
     assert len(ends) == 1
     assert "99\u00a0999.99 EUR" in lines[2]
     assert "2029-11-20 22:53" in lines[1]
+
+
+def test_no_line_of_a_terminal_ends_within_an_amount(columns: int) -> None:
+    """Half of an amount looks like a whole one."""
+    amounts = [f"{group_digits(str(7_125_824_867 + number))} JPY" for number in range(30)]
+    out = Terminal()
+    output = Output(out=out, err=io.StringIO())
+    output.show(f"30 vouchers moved: {', '.join(amounts)}")
+    output.show(details({"value": ", ".join(amounts)}))
+    words = TableColumn[tuple[str, str]]("number", itemgetter(0)), TableColumn[tuple[str, str]]("value", itemgetter(1))
+    print_rows(output, [("1", ", ".join(amounts)), ("2", ", ".join(amounts))], words)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
+    assert max(map(cell_len, text.splitlines())) <= columns
+    for amount in amounts:
+        assert text.count(amount.removesuffix(" JPY")) == 4
 
 
 def test_a_table_fits_into_its_terminal_by_folding_ids_never_amounts(columns: int) -> None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final, TextIO
 
 from rich.console import Console, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 UNLIMITED: Final = 100_000
@@ -60,6 +61,10 @@ class PipeStream:
 
 GAP: Final = "\u00a0"
 """Stands between groups of digits: a no-break space."""
+
+_UNBROKEN: Final = "\ue000"
+"""Stands for the gap while Rich folds lines. Rich breaks lines at a no-break space, and half of an amount looks like a
+whole one."""
 
 _PAGE_GAP: Final = "\N{NARROW NO-BREAK SPACE}"
 """Stands there on pages. A terminal may not have it."""
@@ -203,9 +208,21 @@ class Output:
     def _write(self, console: Console, part: RenderableType, width: int | None = None) -> None:
         """Print without the blanks that pad the lines of tables at their ends."""
         self._clear_progress(console)
+        for text in _texts_of(part):
+            text.plain = text.plain.replace(GAP, _UNBROKEN)
         with console.capture() as captured:
             console.print(part, width=None if width is None else min(width, console.width))
-        console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().removesuffix("\n").split("\n")))
+        lines = captured.get().replace(_UNBROKEN, GAP).removesuffix("\n").split("\n")
+        console.file.write("".join(f"{line.rstrip()}\n" for line in lines))
+
+
+def _texts_of(part: RenderableType) -> Iterator[Text]:
+    """Yield the texts of what is printed."""
+    if isinstance(part, Text):
+        yield part
+    elif isinstance(part, Table):
+        for column in part.columns:
+            yield from (cell for cell in column.cells if isinstance(cell, Text))
 
 
 class ProgressLine:
