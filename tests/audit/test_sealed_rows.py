@@ -135,6 +135,14 @@ def test_nothing_is_missed_at_the_ends_of_batches(shop: Shop, monkeypatch: pytes
     assert named(shop) == [("changed", "moved")] * 2
 
 
+def test_a_removed_name_of_an_account_is_told_by_its_operations(shop: Shop) -> None:
+    edit(shop, sa.delete(BY_NAME["accounts"].table))
+
+    (difference,) = shop.gateway.verify_journal().differences
+
+    assert difference.explanation.startswith("1 of 1 rows of voucher_gateway_accounts are not there any more (shop):")
+
+
 def test_a_process_that_starts_later_does_not_hide_a_removed_number(shop: Shop) -> None:
     edit(shop, sa.delete(facts).where(facts.c.name == "adopted-count"))
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from voucher_gateway.audit.known_keys import KnownKeys
+from voucher_gateway.audit.removed_rows import name_removed_rows
 from voucher_gateway.audit.report import DifferenceLog, RowChange
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.row_seals import (
@@ -98,11 +99,13 @@ def _verify_count(journal: Journal, log: DifferenceLog, table: CountedTable, row
     with journal.database.snapshot() as connection:
         expected = table.read_count(connection, journal.keys)
         count = table.count_rows(connection)
+        names = name_removed_rows(connection, table) if expected is not None and count < expected else ()
     if expected is None:
         sentence = f"the number of {rows} is not as it was written"
         log.add(RowChange.CHANGED, table.name, "count", f"{sentence}: {_ADVICE[table]}")
     elif count < expected:
-        sentence = f"{expected - count} of {expected} {rows} are not there any more"
+        listed = f" ({', '.join(names)})" if names else ""
+        sentence = f"{expected - count} of {expected} {rows} are not there any more{listed}"
         log.add(RowChange.REMOVED, table.name, "count", f"{sentence}: {_ADVICE[table]}")
     elif count > expected:
         sentence = f"{count - expected} {rows} are more than were written"

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
 
 from tests.migration.run.vendor_pair import VendorPair
 from tests.support.ledger import Ledger
 from tests.support.long import first
 from voucher_gateway import Gateway
+from voucher_gateway.journal.schema import moved
 from voucher_gateway.migration import rollback_plan
 from voucher_gateway.provider_api import Money, NewVoucher, OperationInProgress, VoucherChanges, VoucherMoved
 
@@ -87,3 +89,25 @@ def test_after_a_rollback_it_is_one_at_the_source_again(pair: VendorPair) -> Non
     rollback_plan(pair.gateway, pair.path)
     top_up(pair.gateway, id)
     assert str(Ledger(pair.source).entry(code=CODE)["remaining"]) == "60.00"
+
+
+def test_an_audit_names_a_moved_voucher_whose_row_was_removed(
+    make_pair: Callable[..., VendorPair], either_url: str
+) -> None:
+    pair = make_pair("jtl", "ticketing", 20, url=either_url)
+    pair.move()
+    assert pair.gateway.verify_journal().differences == ()
+    journal = pair.gateway.journal
+    assert journal is not None
+    with journal.database.write() as connection:
+        row = dict(connection.execute(sa.select(moved).limit(1)).mappings().one())
+        connection.execute(sa.delete(moved).where(moved.c.voucher_id == row["voucher_id"]))
+
+    (difference,) = pair.gateway.verify_journal().differences
+
+    assert (difference.kind.value, difference.table) == ("removed", "moved")
+    assert f"are not there any more ({row['voucher_id']}): " in difference.explanation
+    with journal.database.write() as connection:
+        connection.execute(sa.insert(moved).values(row))
+    rollback_plan(pair.gateway, pair.path)
+    assert pair.gateway.verify_journal().differences == ()
