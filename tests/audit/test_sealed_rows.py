@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -13,6 +14,9 @@ from tests.support.shop import Shop
 from tests.support.simulators import JOURNAL_KEYS
 from voucher_gateway.audit.report import DifferenceLog
 from voucher_gateway.audit.sealed_rows import verify_sealed_rows
+from voucher_gateway.audit.verify import verify_journal
+from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.journal.moves import claim_moves, complete_moves
 from voucher_gateway.journal.names import rename_account
 from voucher_gateway.journal.row_seals import MOVED, SEALED_TABLES, SealedTable
@@ -20,6 +24,7 @@ from voucher_gateway.journal.schema import facts
 from voucher_gateway.models.results import Movement
 from voucher_gateway.models.voucher import MovementKind
 from voucher_gateway.money import Money
+from voucher_gateway.setting_types import SecretSource
 
 AT: Final = datetime(2031, 5, 4, tzinfo=UTC)
 BY_NAME: Final = {table.name: table for table in SEALED_TABLES}
@@ -184,3 +189,29 @@ def test_rows_of_a_former_key_stay_clean_and_so_do_later_ones(shop: Shop) -> Non
             feed.commit()
 
     assert later.verify_journal().differences == ()
+
+
+def test_the_numbers_are_sealed_again_under_a_later_key_so_that_the_former_one_can_go(either_url: str) -> None:
+    first, second = ({"1": SecretSource.of("a-key-for-these-tests")}, {"2": SecretSource.of("a-second-key-of-these")})
+    open_journal(either_url, first).close()
+    open_journal(either_url, {**first, **second}).close()
+    with closing(open_journal(either_url, second)) as journal:
+        journal.pauses.pause("till")
+        assert verify_journal(journal).differences == ()
+
+
+def test_a_key_that_is_exchanged_before_there_is_anything_counts_from_then_on(either_url: str) -> None:
+    open_journal(either_url, {"1": SecretSource.of("a-key-for-these-tests")}).close()
+    with closing(open_journal(either_url, {"2": SecretSource.of("a-second-key-of-these")})) as journal:
+        journal.pauses.pause("till")
+        assert verify_journal(journal).differences == ()
+
+
+def test_without_the_key_of_a_number_the_audit_names_the_key(shop: Shop) -> None:
+    edit(shop, sa.update(facts).where(facts.c.name == "pauses-count").values(value="2:former:0"))
+    assert named(shop) == [("changed", "pauses")]
+
+    edit(shop, sa.insert(facts).values(name="key:former", value=""))
+
+    with pytest.raises(ConfigurationError, match="former"):
+        named(shop)

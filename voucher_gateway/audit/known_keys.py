@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.journal.keys import CHECK_VALUE_PREFIX, JournalKeys, missing_key_error
+from voucher_gateway.journal.row_seals import CountedTable
 from voucher_gateway.journal.schema import facts
 
 _CHECK_VALUE: Final = sa.select(facts.c.value).where(facts.c.name == sa.bindparam("name"))
@@ -37,3 +38,13 @@ class KnownKeys:
         if connection.scalar(_CHECK_VALUE, {"name": f"{CHECK_VALUE_PREFIX}{key_id}"}) is None:
             return False
         raise missing_key_error(key_id, "add it to journal_keys before the others, so that all rows can be verified")
+
+    def require_of_count(self, connection: Connection, table: CountedTable) -> None:
+        """Check that the key of the number of rows of a table is there, if the journal ever had it.
+
+        Raises:
+            ConfigurationError: as `require`.
+        """
+        key_id = table.key_of_count(connection)
+        if key_id is not None:
+            self.require(connection, key_id)

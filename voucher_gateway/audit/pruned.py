@@ -43,6 +43,7 @@ def verify_pruned(journal: Journal, log: DifferenceLog, report_progress: Callabl
     while size == _BATCH:
         with journal.database.read() as connection:
             rows = _NEXT.all_rows(connection, place)
+            known.require_of_count(connection, PRUNED)
             expected = PRUNED.read_count(connection, journal.keys)
             for row in rows:
                 key_id = row["key_id"]

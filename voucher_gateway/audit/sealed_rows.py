@@ -97,6 +97,7 @@ def _verify_seals(
 
 def _verify_count(journal: Journal, log: DifferenceLog, table: CountedTable, rows: str) -> None:
     with journal.database.snapshot() as connection:
+        KnownKeys(journal.keys).require_of_count(connection, table)
         expected = table.read_count(connection, journal.keys)
         count = table.count_rows(connection)
         names = name_removed_rows(connection, table) if expected is not None and count < expected else ()

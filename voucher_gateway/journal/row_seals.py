@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.journal.keys import JournalKeys, is_same_digest, missing_key_error
-from voucher_gateway.journal.schema import accounts, adopted, cursors, facts, moved, pauses, pruned
+from voucher_gateway.journal.schema import accounts, adopted, cursors, events, facts, moved, operations, pauses, pruned
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import lock_in_transaction
 
@@ -64,13 +64,15 @@ class CountedTable:
         query = sa.select(sa.func.count()).select_from(self.table)
         return connection.scalar(query if self.condition is None else query.where(self.condition)) or 0
 
-    def insert_count(self, connection: Connection, keys: JournalKeys) -> None:
-        """Record that the table has no row yet."""
-        connection.execute(sa.insert(facts), {"name": self._fact, "value": self._value(keys, 0)})
+    def write_count(self, connection: Connection, keys: JournalKeys, count: int) -> None:
+        """Record a number of rows under the newest key, in place of the one that is recorded."""
+        connection.execute(sa.delete(facts).where(facts.c.name == self._fact))
+        connection.execute(sa.insert(facts), {"name": self._fact, "value": self._value(keys, count)})
 
-    def has_count(self, connection: Connection) -> bool:
-        """Whether its number of rows is recorded, by whomever."""
-        return connection.scalar(sa.select(facts.c.name).where(facts.c.name == self._fact)) is not None
+    def key_of_count(self, connection: Connection) -> str | None:
+        """Return the id of the key under which the number of rows is recorded; None if it is not recorded."""
+        value = connection.scalar(sa.select(facts.c.value).where(facts.c.name == self._fact))
+        return None if value is None else (*str(value).split(":"), "")[1]
 
     @property
     def _fact(self) -> str:
@@ -170,20 +172,38 @@ _COUNTED: Final[tuple[CountedTable, ...]] = (*SEALED_TABLES, PRUNED, REFERENCES)
 
 
 def prepare_counts(database: Database, keys: JournalKeys) -> None:
-    """Record of a new journal that these tables have no row yet. A number that is missing later was removed."""
+    """Record of a new journal that these tables have no row yet, and seal the numbers again under another newest key.
+
+    A number that is missing later, or that something else has written, stays so.
+    """
     with database.read() as connection:
-        if _has_any_count(connection):
+        key_ids = _keys_of_counts(connection)
+        has_older = not keys.keys.keys().isdisjoint(key_ids - {keys.newest})
+        if key_ids == {keys.newest} or not (has_older or not _was_used(connection)):
             return  # without writing, so that a standby can be read
     with database.write() as connection:
         lock_in_transaction(connection, "row counts")
-        if not _has_any_count(connection) and not _has_any_row(connection):
-            for table in _COUNTED:
-                table.insert_count(connection, keys)
+        for table in reversed(_COUNTED):  # in the order in which a renamed account takes them
+            lock_in_transaction(connection, f"{table.name} count")
+        key_ids = _keys_of_counts(connection)
+        if key_ids == {None} or not key_ids <= {None, *keys.keys}:
+            if not _was_used(connection):  # before there are operations, a key can be exchanged
+                for table in _COUNTED:
+                    table.write_count(connection, keys, table.count_rows(connection))
+            return
+        for table in _COUNTED:
+            count = table.read_count(connection, keys)
+            if count is not None and table.key_of_count(connection) != keys.newest:
+                table.write_count(connection, keys, count)
 
 
-def _has_any_count(connection: Connection) -> bool:
-    return any(table.has_count(connection) for table in _COUNTED)
+def _keys_of_counts(connection: Connection) -> set[str | None]:
+    """Return the ids of the keys under which the numbers are recorded; None stands for one that is not recorded."""
+    return {table.key_of_count(connection) for table in _COUNTED}
 
 
-def _has_any_row(connection: Connection) -> bool:
-    return any(table.count_rows(connection) for table in _COUNTED)
+def _was_used(connection: Connection) -> bool:
+    """Whether the journal has, or had, an operation, a payment or a sale, or a voucher that was moved."""
+    return any(
+        connection.scalar(sa.select(sa.exists().select_from(table))) for table in (operations, pruned, moved, events)
+    )
