@@ -31,7 +31,7 @@ from voucher_gateway.storage.fork import track_session
 from voucher_gateway.storage.locks import AdvisoryLocks, FileLocks, Locks
 from voucher_gateway.storage.schema_upgrade import Schema, read_oldest_writers, require_writer, upgrade_schema
 from voucher_gateway.storage.statements import execute_on_sqlite
-from voucher_gateway.storage.waits import CHECKOUT_WAIT_S, SHORTEST_WAIT_S, limit_statements
+from voucher_gateway.storage.waits import SHORTEST_WAIT_S, limit_statements
 
 log: Final = get_logger("voucher_gateway.storage")
 
@@ -300,18 +300,19 @@ def _enable_wal(connection: sqlite3.Connection, wait_s: float) -> None:
 
 def _postgres_engine(url: sa.URL) -> Engine:
     try:
+        from voucher_gateway.storage.postgres_waits import BoundedPool, connect
+
         # Explicit, whatever the server's default is: a statement must see what was committed before it.
         engine = sa.create_engine(
             url,
             pool_size=16,
             max_overflow=16,
-            pool_timeout=CHECKOUT_WAIT_S,
+            poolclass=BoundedPool,
             isolation_level="READ COMMITTED",
             hide_parameters=True,
         )
     except ModuleNotFoundError:
         raise ConfigurationError("PostgreSQL needs the driver: pip install 'voucher-gateway[postgres]'") from None
-    from voucher_gateway.storage.postgres_waits import connect
 
     @sa.event.listens_for(engine, "do_connect")
     def _connect(_: Any, __: Any, arguments: Any, options: dict[str, Any]) -> Any:

@@ -13,8 +13,9 @@ from collections.abc import Generator, Mapping
 from typing import Any, Final
 
 import psycopg
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
-from voucher_gateway.storage.waits import longest_statement_s
+from voucher_gateway.storage.waits import BATCH_WAIT_S, limit_statements, longest_statement_s
 
 CONNECT_OPTIONS: Final[Mapping[str, int]] = {
     "connect_timeout": 5,
@@ -34,9 +35,31 @@ def connect(*arguments: Any, **options: Any) -> BoundedConnection:
     """
     options = {**CONNECT_OPTIONS, **options}
     if (longest := longest_statement_s()) is not None:
-        seconds = math.ceil(longest)
+        seconds = max(1, math.ceil(longest))  # zero would stand for no limit
         options["connect_timeout"] = min(int(options["connect_timeout"]) or seconds, seconds)
     return BoundedConnection.connect(*arguments, **options)
+
+
+class BoundedPool(QueuePool):
+    """Connections that are waited for, tested and opened within the time of one statement, whatever others do."""
+
+    def connect(self) -> PoolProxiedConnection:
+        """Give a connection, as SQLAlchemy's pool does."""
+        longest = longest_statement_s()
+        if longest is None:
+            return super().connect()
+        with limit_statements(longest):
+            return super().connect()
+
+    @property
+    def _timeout(self) -> float:
+        # `QueuePool` reads it at each wait, and has one for all of them.
+        longest = longest_statement_s()
+        return BATCH_WAIT_S if longest is None else longest
+
+    @_timeout.setter
+    def _timeout(self, _: float) -> None:
+        """Leave it as it is."""
 
 
 class BoundedConnection(psycopg.Connection[Any]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,37 +26,39 @@ BATCH_WAIT_S: Final = 30.0
 SHORTEST_WAIT_S: Final = 3.0
 """How long one statement may take also if the time of the call is over, in seconds. It may record an outcome."""
 
-_limit_s: ContextVar[float | None] = ContextVar("statement_limit_s", default=math.inf)
-"""The limit of the block, in seconds; None where statements may take as long as they take."""
+_end: ContextVar[float | None] = ContextVar("statements_end", default=math.inf)
+"""When the statements of the block end, by ``time.monotonic``; None where they may take as long as they take."""
 
 
 @contextmanager
 def allow_long_statements() -> Iterator[None]:
     """Let the statements of the block take as long as they take, such as those that change tables."""
-    token = _limit_s.set(None)
+    token = _end.set(None)
     try:
         yield
     finally:
-        _limit_s.reset(token)
+        _end.reset(token)
 
 
 @contextmanager
 def limit_statements(seconds: float) -> Iterator[None]:
-    """Let each statement of the block take so long at most: one that a server that works answers at once."""
-    token = _limit_s.set(seconds)
+    """Let the statements of the block take so long at most, all together: a server that works answers them at once."""
+    outer = _end.get()
+    end = time.monotonic() + seconds
+    token = _end.set(end if outer is None else min(end, outer))
     try:
         yield
     finally:
-        _limit_s.reset(token)
+        _end.reset(token)
 
 
 def longest_statement_s() -> float | None:
     """Return how long the server may be silent during one statement, in seconds; None without a limit."""
-    limit, left = _limit_s.get(), seconds_left()
+    end, left = _end.get(), seconds_left()
     if left is not None:
         longest = min(max(left, SHORTEST_WAIT_S), threading.TIMEOUT_MAX)
-    elif limit is None:
+    elif end is None:
         return None
     else:
         longest = CHECKOUT_WAIT_S if current_work_class() is WorkClass.CHECKOUT else BATCH_WAIT_S
-    return longest if limit is None else min(longest, limit)
+    return longest if end is None or end == math.inf else max(0.0, min(longest, end - time.monotonic()))
