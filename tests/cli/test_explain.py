@@ -73,6 +73,16 @@ def test_what_is_in_doubt_says_which_command_finds_out(run: Any, kept: RunningSi
     assert ran.err.splitlines()[-1] == "Find out with: voucher-gateway resolve shop redeem c"
 
 
+def test_what_was_not_executed_is_said_in_the_words_of_the_other_tables(run: Any, kept: RunningSimulator) -> None:
+    kept.inject("drop-before", "POST /v1/reservations/*/charge")
+    assert run(*REDEEM, "10.00", "EUR", "--order", "9", "--reference", "c").code == 4
+    by = ["--did-not-happen", "--by", "Ann", "--reason", "ticket 4711"]
+    run("operations", "decide", "shop", "redeem", "c", *by).done()
+    assert "not executed" in run("explain", "--order", "9").done().out
+    events = run("--json", "explain", "--order", "9").done().object["events"]
+    assert [event["state"] for event in events] == ["not_executed"]
+
+
 def test_no_code_is_printed_from_a_file_or_from_the_command_line(
     run: Any, used: RunningSimulator, tmp_path: Any
 ) -> None:

@@ -187,7 +187,7 @@ def test_a_call_in_progress_is_3_and_can_be_waited_for(run: Any, kept: RunningSi
         assert (busy.code, busy.error["error"]) == (3, "OperationInProgress")
         looked = run("resolve", "shop", "redeem", "a")
         assert looked.code == 3
-        assert "Give the same command again once that is settled; with --wait SECONDS it waits" in looked.err
+        assert "Give the same command again once that is settled; a command that has --wait" in looked.err
         waited = run(*command, "--wait", "10").done().object
         assert (waited["replayed"], waited["result"]["id"]) == (True, working.result().id)
     assert left(kept) == "39.47"

@@ -195,7 +195,8 @@ _ADVICE: Final[Mapping[type[Exception], str]] = {
         "Take a new reference for a new operation; `voucher-gateway operations show` shows the old one."
     ),
     errors.OperationInProgress: (
-        "Give the same command again once that is settled; with --wait SECONDS it waits for another worker."
+        "Give the same command again once that is settled; a command that has --wait SECONDS can wait for another"
+        " worker."
     ),
     errors.ConcurrentModification: (
         "Do not simply repeat it. Compare the readings; a person must decide what is right."

@@ -32,11 +32,15 @@ def _who(event: StoryEvent) -> str:
     return event.reference or ""
 
 
+def _outcome(event: StoryEvent) -> str:
+    return event.state.replace("_", " ")
+
+
 _COLUMNS: Final = (
     TableColumn("at (UTC)", attrgetter("at")),
     TableColumn("what", attrgetter("what")),
     TableColumn("amount", attrgetter("money"), right=True),
-    TableColumn("outcome", attrgetter("state")),
+    TableColumn("outcome", _outcome),
     TableColumn("by", _who),
     TableColumn("note", attrgetter("detail"), optional=True),
 )
