@@ -167,6 +167,8 @@ class HtmlPage:
 
 _NUMBER: Final = re.compile(r"(?P<sign>[-+−]?)(?P<whole>[0-9]+)(?P<rest>(?:\.[0-9]+)?(?: [A-Z]{3})?)")
 
+_AMOUNT: Final = re.compile(r"(?<![\w.])[0-9]{4,}(?:\.[0-9]+)? [A-Z]{3}\b", re.ASCII)
+
 GAP: Final = "\N{NARROW NO-BREAK SPACE}"
 """Stands between groups of digits in a sentence."""
 
@@ -209,6 +211,15 @@ def set_digit_gaps(text: str) -> str:
         return text
     sign, groups, rest = number
     return sign + GAP.join(groups) + rest
+
+
+def set_gaps_in_sentence(sentence: str) -> str:
+    """Return a sentence with narrow gaps between groups of digits in its amounts. An amount has its currency."""
+    return _AMOUNT.sub(_set_gaps_of_match, sentence)
+
+
+def _set_gaps_of_match(match: re.Match[str]) -> str:
+    return set_digit_gaps(match[0])
 
 
 def display_instant(instant: datetime) -> str:

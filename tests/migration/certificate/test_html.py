@@ -15,6 +15,7 @@ from voucher_gateway.html.document import Signatures, Table, Text
 from voucher_gateway.html.render import render, write
 from voucher_gateway.migration import Certificate, Policy, make_certificate
 from voucher_gateway.migration.certificate.html import certificate_page
+from voucher_gateway.migration.verify.checks import Difference, DifferenceKind
 from voucher_gateway.migration.verify.parts import PartTotal, SourcePart, summarize
 from voucher_gateway.money import Money
 
@@ -96,6 +97,15 @@ def with_many_currencies(certificate: Certificate) -> Certificate:
         for part in (SourcePart.MOVED, SourcePart.SKIPPED, SourcePart.CHANGED)
     )
     return attrs.evolve(certificate, parts=parts, currencies=summarize(parts), made_by="Ann\u202e<script>x" + "y" * 200)
+
+
+def test_amounts_in_explanations_have_gaps_between_groups_of_digits(certificate: Certificate) -> None:
+    explanation = "it has 137305034.73 NZD of 1000 JPY at the target, where its id is 12345678 and its code A1234 EURO"
+    difference = Difference(kind=DifferenceKind.VALUE, number=1, explanation=explanation)
+    page = read(attrs.evolve(certificate, differences=(difference,), difference_count=1))
+    text = page.tables["Differences"][1][4]
+    assert "137\u202f305\u202f034.73 NZD of 1\u202f000 JPY" in text
+    assert "12345678 and its code A1234 EURO" in text
 
 
 def test_twenty_currencies_stand_in_one_table_the_largest_first(certificate: Certificate) -> None:

@@ -12,6 +12,7 @@ from voucher_gateway.html.document import (
     Table,
     Text,
     display_instant,
+    set_gaps_in_sentence,
 )
 from voucher_gateway.migration.certificate.model import Certificate, Verdict
 from voucher_gateway.migration.certificate.sentences import (
@@ -272,7 +273,7 @@ def _differences(certificate: Certificate) -> Table:
             difference.source_id or "",
             difference.code or "",
             difference.kind.value,
-            difference.explanation,
+            set_gaps_in_sentence(difference.explanation),
         )
         for difference in certificate.differences
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from voucher_gateway.html.document import Column, HtmlPage, Section, Table, Text
+from voucher_gateway.html.document import Column, HtmlPage, Section, Table, Text, set_gaps_in_sentence
 from voucher_gateway.migration.plan.text import join_amounts, largest_first
 from voucher_gateway.migration.run.progress import MOST_NOTED, MigrationStatus
 from voucher_gateway.migration.run.record_text import runs_table
@@ -121,7 +121,7 @@ def _attention_table(status: MigrationStatus) -> Table:
             voucher.code or "",
             str(voucher.value),
             voucher.state.value.replace("-", " "),
-            voucher.reason,
+            set_gaps_in_sentence(voucher.reason),
         )
         for voucher in status.noted
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from voucher_gateway.migration.plan.plan_file import Plan
     from voucher_gateway.migration.run.progress import RunReport
     from voucher_gateway.migration.run.rollback import RollbackReport
+    from voucher_gateway.migration.run.rows import ReportedVoucher
 
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `migrate plan` wrote.")]
 Processes = Annotated[
@@ -41,13 +42,20 @@ HtmlFile = Annotated[
 
 UNKNOWN_PLAN: Final = "This journal knows no run of the plan. If it was run, name the journal of that run."
 
+
+def _reason(voucher: ReportedVoucher) -> str:
+    from voucher_gateway.html.document import set_gaps_in_sentence
+
+    return set_gaps_in_sentence(voucher.reason)
+
+
 NOTED: Final = (
     TableColumn("number", attrgetter("number"), right=True),
     TableColumn("voucher", attrgetter("source_id")),
     TableColumn("code", attrgetter("code"), optional=True),
     TableColumn("value", attrgetter("value"), right=True),
     TableColumn("is", attrgetter("state")),
-    TableColumn("because", attrgetter("reason")),
+    TableColumn("because", _reason),
 )
 
 

@@ -23,12 +23,19 @@ if TYPE_CHECKING:
     from voucher_gateway.migration.verify.shifted_ends import ShiftedEnd, ShiftedEnds
     from voucher_gateway.migration.verify.verify import Total, Verification
 
+
+def _explanation(difference: Difference) -> str:
+    from voucher_gateway.html.document import set_gaps_in_sentence
+
+    return set_gaps_in_sentence(difference.explanation)
+
+
 _DIFFERENCES: Final = (
     TableColumn("number", attrgetter("number"), right=True),
     TableColumn("voucher", attrgetter("source_id"), optional=True),
     TableColumn("code", attrgetter("code"), optional=True),
     TableColumn("difference", attrgetter("kind")),
-    TableColumn("explanation", attrgetter("explanation")),
+    TableColumn("explanation", _explanation),
 )
 
 
