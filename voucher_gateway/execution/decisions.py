@@ -29,6 +29,7 @@ from voucher_gateway.execution.resolution import (
 )
 from voucher_gateway.journal.decisions import Correction, find_issue_of, find_refund_of
 from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.queries import DECIDED_BY
 from voucher_gateway.journal.records import (
     OperationKey,
     OperationRecord,
@@ -42,9 +43,6 @@ from voucher_gateway.process.loggers import get_logger
 from voucher_gateway.provider.provider import VoucherProvider
 
 log: Final = get_logger("voucher_gateway.recovery")
-
-_DECIDED: Final = "decided by "
-"""The beginning of the reason of a request that a person decided."""
 
 _NOT_CORRECTABLE: Final = (Operation.RESERVE, Operation.CAPTURE, Operation.RELEASE)
 """Their decisions change a reservation in the journal, on which later calls depend."""
@@ -114,7 +112,7 @@ def decide(executor: JournalExecutor, provider_of: ProviderOf, key: OperationKey
     if late := late_requests(executor, provider_of, record):
         journal.close_requests(record, _results_of_requests(late, decision), decided_by=by, decision=reason)
         log.info("%s: a person decided about its earlier request: %s", record.label, decision.effect.value)
-        return resolution(executor, record, reason=f"{_DECIDED}{by}: {reason}")
+        return resolution(executor, record, reason=f"{DECIDED_BY}{by}: {reason}")
     if not record.state.is_unresolved:
         former = record.decided_by or person_who_decided_against(journal, record)
         if former is not None:
@@ -134,7 +132,7 @@ def decide(executor: JournalExecutor, provider_of: ProviderOf, key: OperationKey
         decision=reason,
     )
     log.info("%s: a person decided: %s", closed.label, closed.state.value)
-    return resolution(executor, closed, reason=f"{_DECIDED}{by}: {reason}")
+    return resolution(executor, closed, reason=f"{DECIDED_BY}{by}: {reason}")
 
 
 def person_who_decided_against(journal: Journal, record: OperationRecord) -> str | None:
@@ -145,9 +143,9 @@ def person_who_decided_against(journal: Journal, record: OperationRecord) -> str
     decisions = [
         request
         for request in journal.requests_of(record.id)
-        if request.effect is Effect.NOT_EXECUTED and (request.reason or "").startswith(_DECIDED)
+        if request.effect is Effect.NOT_EXECUTED and (request.reason or "").startswith(DECIDED_BY)
     ]
-    return (decisions[-1].reason or "").removeprefix(_DECIDED) if decisions else None
+    return (decisions[-1].reason or "").removeprefix(DECIDED_BY) if decisions else None
 
 
 def _correct(
@@ -164,7 +162,7 @@ def _correct(
     """
     journal, verb = executor.journal, record.key.verb
     sent = journal.requests_of(record.id)
-    requests = [request for request in sent if (request.reason or "").startswith(_DECIDED)]
+    requests = [request for request in sent if (request.reason or "").startswith(DECIDED_BY)]
     if any(request.decisive and request.effect is Effect.SUCCEEDED for request in sent if request not in requests):
         # The decision was about an earlier request. What the vendor has shown of the operation itself stands.
         raise InvalidRequest(
@@ -199,7 +197,7 @@ def _correct(
     correction = Correction(state=decision.state, result=result, by=by, reason=reason)
     corrected = journal.correct_decision(record, correction, _results_of_requests(requests, decision))
     log.warning("%s: a person corrected a decision: %s", record.label, decision.state.value)
-    return resolution(executor, corrected, reason=f"{_DECIDED}{by}: {reason}")
+    return resolution(executor, corrected, reason=f"{DECIDED_BY}{by}: {reason}")
 
 
 def _is_same_outcome(record: OperationRecord, decision: Decision) -> bool:
@@ -230,7 +228,7 @@ def _require_not_contradicted(
 
 
 def _results_of_requests(requests: list[RequestRecord], decision: Decision) -> list[RequestResult]:
-    reason = f"{_DECIDED}{decision.by}"
+    reason = f"{DECIDED_BY}{decision.by}"
     return [RequestResult(request.id, decision.effect, reason, request.step) for request in requests]
 
 

@@ -30,6 +30,9 @@ from voucher_gateway.storage.statements import PreparedStatement, without_index
 OVERWRITE: Final = "update"
 """The step of every request that overwrites a value: the native update's and the emulations'."""
 
+DECIDED_BY: Final = "decided by "
+"""The beginning of the reason of a request that a person decided. The name of the person follows."""
+
 MAY_STILL_ARRIVE: Final = (
     "it is done, but an earlier request of it may still arrive and overwrite the value; a person must decide"
 )
@@ -158,23 +161,35 @@ def iterate_issued(database: Database, *, account: str, reference_prefix: str) -
 
 
 def select_decided(connection: Connection, reference_prefix: str) -> list[Mapping[str, Any]]:
-    """Return the operations that a person has decided and whose reference begins so, by the time of their last change.
+    """Return the operations that a person has decided and whose reference begins so, by the time of the decision.
+
+    An operation that was sent again after a decision is among them, with the decision about its earlier request. The
+    journal has no reason of that any more.
 
     Args:
         connection: of the journal.
         reference_prefix: how their references begin.
     """
-    query = (
+    names = [operations.c[name] for name in ("account", "verb", "reference")]
+    of_prefix = operations.c.reference.startswith(reference_prefix, autoescape=True)
+    last = sa.select(
+        *names,
+        *(operations.c[name] for name in ("state", "decided_by", "decision", "updated_at")),
+    ).where(operations.c.decided_by.is_not(None), of_prefix)
+    earlier = (
         sa.select(
-            *(operations.c[name] for name in ("account", "verb", "reference", "state", "decided_by", "decision")),
-            operations.c.updated_at,
+            *names,
+            requests.c.effect.label("state"),
+            sa.func.substr(requests.c.reason, len(DECIDED_BY) + 1).label("decided_by"),
+            sa.literal("").label("decision"),
+            sa.func.max(sa.func.coalesce(requests.c.finished_at, requests.c.sent_at)).label("updated_at"),
         )
-        .where(
-            operations.c.decided_by.is_not(None),
-            operations.c.reference.startswith(reference_prefix, autoescape=True),
-        )
-        .order_by(operations.c.updated_at, operations.c.id)
+        .join(requests, requests.c.operation_id == operations.c.id)
+        .where(operations.c.decided_by.is_(None), of_prefix, requests.c.reason.startswith(DECIDED_BY))
+        .group_by(*names, requests.c.effect, requests.c.reason)
     )
+    both = sa.union_all(last, earlier).subquery()
+    query = sa.select(both).order_by(both.c.updated_at, both.c.reference)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

@@ -134,6 +134,9 @@ def test_a_decision_is_named_with_its_reason(eventful_move: EventfulMove) -> Non
     (decision,) = make_certificate(pair.gateway, pair.path).decisions
     assert (decision.by, decision.reason, decision.verb) == ("Dan", "support case 7", "issue")
     assert decision.reference == record.key.reference
+    assert pair.run().in_doubt == 0  # the voucher is created now
+    (decision,) = make_certificate(pair.gateway, pair.path).decisions
+    assert (decision.by, decision.state, decision.reference) == ("Dan", "not_executed", record.key.reference)
 
 
 def test_no_code_is_in_it(eventful_move: EventfulMove) -> None:

@@ -336,7 +336,9 @@ def _decisions(certificate: Certificate) -> Table:
         for decision in certificate.decisions
     )
     names = ("Operation", "Decided as", "By", "Reason", "Last change")
-    return Table("What people decided", tuple(Column(name) for name in names), rows)
+    note = "An operation without a reason was sent again after that decision, so it is not the last word about it."
+    again = any(not decision.reason for decision in certificate.decisions)
+    return Table("What people decided", tuple(Column(name) for name in names), rows, note=note if again else "")
 
 
 def _sources(certificate: Certificate) -> Text:

@@ -59,8 +59,8 @@ class PersonsDecision:
         reference: its reference.
         state: its state since the decision.
         by: the name of the person.
-        reason: how that person knows.
-        at: when the operation was last changed.
+        reason: how that person knows; empty if the operation was sent again after the decision.
+        at: when the operation was last changed, or when the decision was made.
     """
 
     account: str
