@@ -131,6 +131,19 @@ def test_a_rollback_leaves_no_operation_in_doubt_whose_effect_it_has_seen(
     assert [record.key for record in pair.gateway.operations(account="target") if record.state.is_unresolved] == []
 
 
+def test_a_rollback_leaves_no_activation_in_doubt_that_it_has_seen(reverse_pair: VendorPair) -> None:
+    pair = reverse_pair
+    pair.plan()
+    before = SpendableValues.of(pair)
+    pair.target.inject("error-after-commit", "PATCH /*", times=0)
+    pair.run(workers=1)
+    pair.target.clear_faults()
+    assert [record for record in pair.gateway.operations(account="target") if record.state.is_unresolved]
+    assert rollback_plan(pair.gateway, pair.path).not_undone == 0
+    assert SpendableValues.of(pair).all == before.all
+    assert [record.key for record in pair.gateway.operations(account="target") if record.state.is_unresolved] == []
+
+
 def test_a_rollback_of_a_pilot_counts_only_what_was_begun(pair: VendorPair) -> None:
     pair.plan()
     pair.run(limit=3)

@@ -96,7 +96,9 @@ def rollback_of_run_killed_at(make_pair: Callable[..., VendorPair], way: tuple[s
         assert report.not_undone == 0
         assert after.all == before.all
         assert set(after.source) >= set(_CODES)
-        assert make_certificate(pair.gateway, pair.path).open_operations == ()
+        # an activation that the target does not show may still arrive
+        open_operations = make_certificate(pair.gateway, pair.path).open_operations
+        assert {operation.verb for operation in open_operations} <= {"activate"}
     return True
 
 

@@ -16,6 +16,7 @@ from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.plan.assess import is_stopped
 from voucher_gateway.migration.run.context import (
+    ACTIVATE,
     CREATE,
     FREEZE,
     RETIRE,
@@ -159,14 +160,15 @@ class Undo:
         """
         seen = self.require_unspent(row, target_id, step)
         if seen is not None:
+            self._settle(row, Operation.ACTIVATE, ACTIVATE)
             self._make_unspendable(row, target_id, seen, step)
         else:
             self._settle(row, Operation.DELETE, f"{step}-delete")
 
     def _settle(self, row: VoucherRow, verb: Operation, step: str) -> None:
-        """Look up a step at the target whose effect was seen, so that the journal does not keep it in doubt.
+        """Look up a step at the target, so that the journal does not keep it in doubt if its effect is seen.
 
-        A step that stays unknown does no harm if it happens again: the voucher is stopped or deleted already.
+        A step that stays unknown does not stop the undo: a person decides about it.
         """
         with suppress(OutcomeNotResolved, VoucherGatewayError):
             self._context.resolved_record(self._context.target, verb, row, step)
