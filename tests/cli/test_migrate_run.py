@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Configure, Run
 from voucher_gateway.migration.run import context
+from voucher_gateway.migration.schema import vouchers
 from voucher_gateway.simulator import RunningSimulator
 
 POLICY = """\
@@ -173,6 +178,28 @@ def test_a_pause_holds_until_the_next_run(run: Run, plan: Path) -> None:
     assert "paused" in run("migrate", "pause", str(plan)).done().out
     run("migrate", "run", str(plan)).done()
     assert "done" in run("migrate", "status", str(plan)).done().out
+
+
+def test_a_run_that_leaves_vouchers_to_another_process_ends_with_3(run: Run, plan: Path, tmp_path: Path) -> None:
+    run("migrate", "run", str(plan), "--limit", "1").done()  # a limit is not a reason for another exit code
+    code = (
+        "import sys; from voucher_gateway import Gateway; gateway = Gateway.from_config(sys.argv[1]);"
+        " print(gateway.journal.database.locks.owner(), flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "voucher-gateway.toml")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        owner = other.stdout.readline().strip()
+        with closing(sqlite3.connect(tmp_path / "journal.db")) as journal, journal:
+            planned = f"SELECT max(number) FROM {vouchers.name} WHERE state = 'planned'"
+            journal.execute(
+                f"UPDATE {vouchers.name} SET state = 'working', owner = ? WHERE number = ({planned})", (owner,)
+            )
+        left = run("migrate", "run", str(plan))
+        assert (left.code, "1 voucher left: others work on them" in left.out) == (3, True)
+        other.stdin.close()
+    run("migrate", "run", str(plan)).done()
 
 
 def test_a_file_that_is_no_plan_is_refused(run: Run, plan: Path, tmp_path: Path) -> None:

@@ -226,7 +226,8 @@ def test_four_processes_share_one_migration_on_postgresql(
         if process in victims:
             assert process.returncode == -signal.SIGKILL, "it had ended before it was killed"
         else:
-            assert process.returncode in ((0, IN_DOUBT) if kills else (0,)), out + err
+            # 3: the others work on the vouchers that are left
+            assert process.returncode in ((0, 3, IN_DOUBT) if kills else (0, 3)), out + err
     told = migration.status()
     assert set(told["vouchers"]) <= ({"moved", "in-doubt"} if kills else {"moved"}), told
     assert told["state"] == ("running" if "in-doubt" in told["vouchers"] else "done")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from voucher_gateway.cli.context import DIFFERENT, DONE, UNKNOWN, CliContext, cli_context_of
+from voucher_gateway.cli.context import DIFFERENT, DONE, NOT_DONE, UNKNOWN, CliContext, cli_context_of
 from voucher_gateway.cli.errors import exit_code, print_error
 from voucher_gateway.cli.output import group_number
 from voucher_gateway.cli.progress import progress_printer
@@ -87,9 +87,10 @@ def run(
     One process uses one core: --processes uses more. The same command may also run on several machines that share a
     journal in PostgreSQL. Ctrl-C, or `migrate pause`, ends it after the vouchers that are in progress.
 
-    Exit code 0: all vouchers of this run have moved. 4: vouchers are in doubt; run it again, and it looks them up
-    first. 5: vouchers of the plan had changed since they were planned, or were refused, in this run or an earlier one;
-    they are listed, and are where they were: plan them again with --after. Others as everywhere.
+    Exit code 0: all vouchers have moved, or as many as --limit says. 3: vouchers are left, because the run was paused
+    or others work on them; run it again. 4: vouchers are in doubt; run it again, and it looks them up first. 5:
+    vouchers of the plan had changed since they were planned, or were refused, in this run or an earlier one; they are
+    listed, and are where they were: plan them again with --after. Others as everywhere.
 
     Examples:
         voucher-gateway migrate run move.plan --limit 10
@@ -201,6 +202,8 @@ def _run_code(report: RunReport) -> int:
         return exit_code(report.error)
     if report.in_doubt:
         return UNKNOWN
+    if report.left and not report.dry_run and report.stopped != "limit":
+        return NOT_DONE
     return DIFFERENT if report.not_moved else DONE
 
 
