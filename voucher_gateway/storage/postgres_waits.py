@@ -43,6 +43,9 @@ def connect(*arguments: Any, **options: Any) -> BoundedConnection:
 class BoundedPool(QueuePool):
     """Connections that are waited for, tested and opened within the time of one statement, whatever others do."""
 
+    # SQLAlchemy names the logger of a pool by this: its lines stay below ``sqlalchemy``, not below our loggers.
+    __module__ = QueuePool.__module__
+
     def connect(self) -> PoolProxiedConnection:
         """Give a connection, as SQLAlchemy's pool does."""
         longest = longest_statement_s()
