@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 
 from tests.support.shop import Shop
 from tests.support.threads import run_numbered_threads
-from voucher_gateway import DatabaseUnavailable, Money, VoucherGatewayError
+from voucher_gateway import DatabaseUnavailable, Money, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.limits.call_deadline import use_call_deadline
 from voucher_gateway.reconciliation.reconcile import reconcile
 from voucher_gateway.storage import locks, waits
@@ -110,7 +110,7 @@ def test_recover_and_reconcile_wait_longer(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", range(1, 40))
+@pytest.mark.parametrize("number", range(1, 46))
 def test_a_call_whose_server_stops_at_a_statement_ends_and_tells_the_truth(
     make_shop: Callable[..., Shop],
     postgres_server: str,
@@ -144,8 +144,15 @@ def test_a_call_whose_server_stops_at_a_statement_ends_and_tells_the_truth(
     charged = shop.charges() == 2
     assert {"succeeded": charged, "not_executed": not charged, "unknown": True}[outcome], outcome
     assert duration < 3 * SHORT_S + SLACK_S, duration
-    assert shop.redeem(code, reference="1001-a", wait=30, timeout=60).money == Money("10.00", "EUR")
-    assert (shop.remaining(voucher_id), shop.gateway.verify_journal().differences) == ("30.00", ())
+    remaining = "30.00"
+    try:
+        assert shop.redeem(code, reference="1001-a", wait=30, timeout=60).money == Money("10.00", "EUR")
+    except OutcomeUnknown:
+        # The server executed a commit whose answer the call did not wait for. The journal then has a request that was
+        # not sent, and the vendor cannot prove that while the reservation lives.
+        assert shop.charges() == 1
+        remaining = "40.00"
+    assert (shop.remaining(voucher_id), shop.gateway.verify_journal().differences) == (remaining, ())
 
 
 def test_what_takes_long_by_itself_is_not_ended(
