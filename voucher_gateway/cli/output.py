@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any, Final, TextIO
 
 from rich.console import Console, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 UNLIMITED: Final = 100_000
@@ -220,7 +219,10 @@ def _texts_of(part: RenderableType) -> Iterator[Text]:
     """Yield the texts of what is printed."""
     if isinstance(part, Text):
         yield part
-    elif isinstance(part, Table):
+        return
+    from rich.table import Table  # late: the help and the version print no table
+
+    if isinstance(part, Table):
         for column in part.columns:
             yield from (cell for cell in column.cells if isinstance(cell, Text))
 
