@@ -17,9 +17,9 @@ from voucher_gateway.audit.sealed_rows import verify_sealed_rows
 from voucher_gateway.audit.verify import verify_journal
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.journal.journal import open_journal
+from voucher_gateway.journal.keys.row_seals import MOVED, SEALED_TABLES, SealedTable
 from voucher_gateway.journal.moves import claim_moves, complete_moves
 from voucher_gateway.journal.names import rename_account
-from voucher_gateway.journal.row_seals import MOVED, SEALED_TABLES, SealedTable
 from voucher_gateway.journal.schema import facts
 from voucher_gateway.models.results import Movement
 from voucher_gateway.models.voucher import MovementKind

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from voucher_gateway.journal.journal import open_journal
-from voucher_gateway.journal.keys import KEY_VARIABLE
+from voucher_gateway.journal.keys.keys import KEY_VARIABLE
 from voucher_gateway.simulator import RunningSimulator
 
 CODE = "JTL-7K2M-9QXD-4HTP"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voucher_gateway.execution.attempts import wire_reference
-from voucher_gateway.journal.keys import new_id, tag_of
+from voucher_gateway.journal.keys.keys import new_id, tag_of
 
 if TYPE_CHECKING:
     from tests.support.shop import Shop

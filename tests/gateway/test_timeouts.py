@@ -216,7 +216,7 @@ sys.stdin.read()
 
 @contextmanager
 def file_kept_by_another_program(shop: Shop) -> Iterator[None]:
-    """Another program keeps the journal's file for itself: nobody else can even read it."""
+    """Another program keeps the journal's file locked: no other program can even read it."""
     shop.journal.database._shared.drop()  # as after an error; an open connection would not let it
     command = [sys.executable, "-c", KEEP_FILE, str(shop.journal.database.path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:

@@ -21,7 +21,7 @@ from voucher_gateway import Money, Operation, ReferencePruned
 from voucher_gateway.instants import now
 from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.journal.names import rename_account
-from voucher_gateway.journal.pruned import Remainder, find_pruned, insert_remainders
+from voucher_gateway.journal.pruned.pruned import Remainder, find_pruned, insert_remainders
 from voucher_gateway.journal.records import OperationKey, OperationState
 from voucher_gateway.journal.schema import operations
 from voucher_gateway.outcome import Intent

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.journal.schema import chains
 from voucher_gateway.storage.waits import allow_long_statements
 

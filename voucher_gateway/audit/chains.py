@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.audit.anchors import Anchor
-from voucher_gateway.audit.facts import ToldFacts, compare_facts
+from voucher_gateway.audit.facts import EventFacts, compare_facts
 from voucher_gateway.audit.known_keys import KnownKeys
 from voucher_gateway.audit.report import DifferenceLog, RowChange
 from voucher_gateway.instants import parse_instant
@@ -31,7 +31,7 @@ from voucher_gateway.journal.events.digests import (
 )
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.keys import is_same_digest
+from voucher_gateway.journal.keys.keys import is_same_digest
 from voucher_gateway.journal.schema import chains, events, facts
 from voucher_gateway.storage.statements import PreparedStatement
 
@@ -81,7 +81,7 @@ class ChainWalk:
         events: how many events were read.
         renamed: which name an account got after each name that it had.
         restored_at: when the journal was restored from a backup.
-        told: what the events tell of facts of the journal.
+        event_facts: what the events tell of facts of the journal.
     """
 
     def __init__(self, journal: Journal, log: DifferenceLog, anchors: Sequence[Anchor]) -> None:
@@ -97,7 +97,7 @@ class ChainWalk:
         self.events = 0
         self.renamed: dict[str, set[str]] = {}
         self.restored_at: list[datetime] = []
-        self.told = ToldFacts()
+        self.event_facts = EventFacts()
 
     @property
     def chain_count(self) -> int:
@@ -118,7 +118,7 @@ class ChainWalk:
                 is_last = len(rows) < _BATCH
                 if is_last:  # in the same snapshot, so that the chains are as long as the events that were read
                     self._check_ends(connection)
-                    compare_facts(connection, self._keys, self._log, self.told)
+                    compare_facts(connection, self._keys, self._log, self.event_facts)
             report_progress(self.events)
 
     # --- events ---
@@ -166,7 +166,7 @@ class ChainWalk:
             number, digest = 0, ""
             if row is not None and isinstance(row["first_number"], int):
                 number, digest = row["first_number"] - 1, str(row["first_digest"])
-            self.told.are_complete = self.told.are_complete and number == 0
+            self.event_facts.are_complete = self.event_facts.are_complete and number == 0
             chain = self._chains[chain_id] = _Chain(chain_id, number, digest)
         return chain
 
@@ -177,9 +177,9 @@ class ChainWalk:
     def _collect(self, row: Mapping[str, Any]) -> None:
         if row["kind"] == EventKind.JOURNAL_RESTORED:
             self.restored_at.append(parse_instant(row["at"]))
-            self.told.note_restored(row)
+            self.event_facts.note_restored(row)
         elif row["kind"] == EventKind.JOURNAL_PRUNED:
-            self.told.note_pruned(row)
+            self.event_facts.note_pruned(row)
         elif row["kind"] == EventKind.ACCOUNT_RENAMED and row["data"] is not None:
             data = json.loads(row["data"])
             self.renamed.setdefault(data["former_name"], set()).add(data["account"])

@@ -11,15 +11,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.audit.report import DifferenceLog, RowChange
-from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.pruned import PRUNED_BEFORE
+from voucher_gateway.journal.keys.keys import JournalKeys
+from voucher_gateway.journal.keys.row_seals import PRUNED
+from voucher_gateway.journal.pruned.pruned import PRUNED_BEFORE
 from voucher_gateway.journal.restore_guard import RESTORED_AT
-from voucher_gateway.journal.row_seals import PRUNED
 from voucher_gateway.journal.schema import facts
 
 
 @attrs.define
-class ToldFacts:
+class EventFacts:
     """What the events tell of facts.
 
     Attributes:
@@ -48,37 +48,39 @@ class ToldFacts:
         self.pruned_rows = max(self.pruned_rows, data.get("rows", 0))
 
 
-def compare_facts(connection: Connection, keys: JournalKeys, log: DifferenceLog, told: ToldFacts) -> None:
+def compare_facts(connection: Connection, keys: JournalKeys, log: DifferenceLog, expected: EventFacts) -> None:
     """Compare the facts with what the events tell.
 
     Args:
         connection: for reading, in the snapshot of the last events.
         keys: the journal's.
         log: notes what is wrong.
-        told: what the events tell.
+        expected: what the events tell.
     """
-    _compare_restored(log, told, _read(connection, RESTORED_AT))
+    _compare_restored(log, expected, _read(connection, RESTORED_AT))
     before = _read(connection, PRUNED_BEFORE)
     # A prune that was killed has written the moment, and no event.
-    if told.pruned_before is not None and (before is None or before < told.pruned_before):
+    if expected.pruned_before is not None and (before is None or before < expected.pruned_before):
         kind = RowChange.REMOVED if before is None else RowChange.CHANGED
-        sentence = f"the journal was pruned until {told.pruned_before}, and its row says {before or 'nothing'!s:.32}"
+        sentence = (
+            f"the journal was pruned until {expected.pruned_before}, and its row says {before or 'nothing'!s:.32}"
+        )
         log.add(kind, "facts", PRUNED_BEFORE, f"{sentence}: `reconcile` may report movements of removed operations")
     count = PRUNED.read_count(connection, keys)
-    if count is not None and count < told.pruned_rows:
-        sentence = f"the journal counts {count} rows of removed references, and a prune has left {told.pruned_rows}"
+    if count is not None and count < expected.pruned_rows:
+        sentence = f"the journal counts {count} rows of removed references, and a prune has left {expected.pruned_rows}"
         log.add(RowChange.REMOVED, "pruned", "count", f"{sentence}: an older number was put in its place")
 
 
-def _compare_restored(log: DifferenceLog, told: ToldFacts, present: str | None) -> None:
-    if present == told.restored_at or (told.restored_at is None and not told.are_complete):
+def _compare_restored(log: DifferenceLog, expected: EventFacts, present: str | None) -> None:
+    if present == expected.restored_at or (expected.restored_at is None and not expected.are_complete):
         return
-    if told.restored_at is None:
+    if expected.restored_at is None:
         sentence = f"a row says that the journal was restored at {present!s:.32}, and no event tells of it"
         log.add(RowChange.INSERTED, "facts", RESTORED_AT, sentence)
         return
     kind = RowChange.REMOVED if present is None else RowChange.CHANGED
-    sentence = f"the journal was restored at {told.restored_at}, and its row says {present or 'nothing'!s:.32}"
+    sentence = f"the journal was restored at {expected.restored_at}, and its row says {present or 'nothing'!s:.32}"
     log.add(kind, "facts", RESTORED_AT, f"{sentence}: roll no migration back, and run `recover --after-restore` again")
 
 

@@ -20,7 +20,7 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.holds import HoldState
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.pruned import key_ids_in_use
+from voucher_gateway.journal.pruned.pruned import key_ids_in_use
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.journal.schema import holds, operations
 from voucher_gateway.models.results import Redemption, Release, Reservation

@@ -7,8 +7,8 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.journal.keys import CHECK_VALUE_PREFIX, JournalKeys, missing_key_error
-from voucher_gateway.journal.row_seals import CountedTable
+from voucher_gateway.journal.keys.keys import CHECK_VALUE_PREFIX, JournalKeys, missing_key_error
+from voucher_gateway.journal.keys.row_seals import CountedTable
 from voucher_gateway.journal.schema import facts
 
 _CHECK_VALUE: Final = sa.select(facts.c.value).where(facts.c.name == sa.bindparam("name"))

@@ -13,7 +13,7 @@ from voucher_gateway.audit.holds import compare_hold
 from voucher_gateway.audit.subjects import Rows
 from voucher_gateway.journal.events.digests import digest_of_open, digest_of_outcome
 from voucher_gateway.journal.events.kinds import EventKind
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.journal.schema import holds, operations, requests
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from voucher_gateway.audit.operations import is_name_of
 from voucher_gateway.audit.subjects import Rows
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.payments.rows.events import COVERED_COLUMNS, PaymentRows
 from voucher_gateway.payments.rows.schema import legs, payments, refund_parts, refunds
 

@@ -11,10 +11,10 @@ from voucher_gateway.audit.known_keys import KnownKeys
 from voucher_gateway.audit.operations import OperationComparison
 from voucher_gateway.audit.report import DifferenceLog, RowChange
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.keys import is_same_digest
-from voucher_gateway.journal.pruned import seal_of
-from voucher_gateway.journal.pruned_accounts import has_own_seal
-from voucher_gateway.journal.row_seals import PRUNED
+from voucher_gateway.journal.keys.keys import is_same_digest
+from voucher_gateway.journal.keys.row_seals import PRUNED
+from voucher_gateway.journal.pruned.accounts import has_own_seal
+from voucher_gateway.journal.pruned.pruned import seal_of
 from voucher_gateway.journal.schema import pruned, pruned_accounts
 from voucher_gateway.storage.statements import PreparedStatement
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.journal.row_seals import ACCOUNTS, MOVED, CountedTable
+from voucher_gateway.journal.keys.row_seals import ACCOUNTS, MOVED, CountedTable
 from voucher_gateway.journal.schema import accounts, moved, operations
 
 MOST_NAMES: Final = 5

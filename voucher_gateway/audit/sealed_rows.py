@@ -15,7 +15,7 @@ from voucher_gateway.audit.known_keys import KnownKeys
 from voucher_gateway.audit.removed_rows import name_removed_rows
 from voucher_gateway.audit.report import DifferenceLog, RowChange
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.row_seals import (
+from voucher_gateway.journal.keys.row_seals import (
     ACCOUNTS,
     ADOPTED,
     CURSORS,

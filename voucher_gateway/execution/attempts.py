@@ -31,7 +31,7 @@ from voucher_gateway.errors import (
 from voucher_gateway.execution.resolution import is_other_voucher
 from voucher_gateway.execution.vendor_keys import OpenKey
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.keys import tag_of
+from voucher_gateway.journal.keys.keys import tag_of
 from voucher_gateway.journal.records import HoldRequest, OperationRecord, RequestResult
 from voucher_gateway.journal.resolution_queries import note_changed_reference
 from voucher_gateway.journal.rows import SentRequests

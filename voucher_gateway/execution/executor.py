@@ -40,7 +40,7 @@ from voucher_gateway.execution.resolution import (
 from voucher_gateway.execution.vendor_keys import find_prepared_key
 from voucher_gateway.instants import now
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.keys import new_id
+from voucher_gateway.journal.keys.keys import new_id
 from voucher_gateway.journal.records import (
     OperationKey,
     OperationRecord,

@@ -21,7 +21,7 @@ from voucher_gateway.errors import (
 from voucher_gateway.execution.vendor_keys import OpenKey, depends_on_key, find_open_key
 from voucher_gateway.instants import now
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.keys import tag_of
+from voucher_gateway.journal.keys.keys import tag_of
 from voucher_gateway.journal.queries import OVERWRITE
 from voucher_gateway.journal.records import OperationRecord, OperationState, RequestRecord, RequestResult
 from voucher_gateway.journal.resolution_queries import (

@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import OperationInProgress
-from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.pruned import has_pruned_refund, is_result_of_pruned
+from voucher_gateway.journal.keys.keys import JournalKeys
+from voucher_gateway.journal.pruned.pruned import has_pruned_refund, is_result_of_pruned
 from voucher_gateway.journal.records import UNRESOLVED, OperationRecord, OperationState, write_result
 from voucher_gateway.journal.schema import operations
 from voucher_gateway.models.voucher import Voucher

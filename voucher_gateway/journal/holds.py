@@ -24,8 +24,8 @@ from voucher_gateway.errors import (
     VoucherHeld,
 )
 from voucher_gateway.instants import format_micros, parse_instant
-from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.pruned import is_result_of_pruned
+from voucher_gateway.journal.keys.keys import JournalKeys
+from voucher_gateway.journal.pruned.pruned import is_result_of_pruned
 from voucher_gateway.journal.records import HoldRequest, OperationRecord
 from voucher_gateway.journal.schema import IS_ACTIVE_HOLD, holds, operations, requests
 from voucher_gateway.models.results import Redemption, Release, Reservation

@@ -20,11 +20,11 @@ from voucher_gateway.journal import rows
 from voucher_gateway.journal.decisions import Correction, correct_decision
 from voucher_gateway.journal.events.operations import append_closed, append_started, row_after_close
 from voucher_gateway.journal.fence import check_fences
-from voucher_gateway.journal.keys import load_keys, require_all_keys
+from voucher_gateway.journal.keys.keys import load_keys, require_all_keys
 from voucher_gateway.journal.look_ups import JournalLookUps
 from voucher_gateway.journal.moves import reject_if_moved
 from voucher_gateway.journal.names import VendorLogin
-from voucher_gateway.journal.pruned import require_not_pruned
+from voucher_gateway.journal.pruned.pruned import require_not_pruned
 from voucher_gateway.journal.records import (
     HoldRequest,
     OperationRecord,

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from voucher_gateway.instants import parse_instant
 from voucher_gateway.journal import queries, rows, search
 from voucher_gateway.journal.holds import Hold, Holds
-from voucher_gateway.journal.keys import JournalKeys, require_right_keys
+from voucher_gateway.journal.keys.keys import JournalKeys, require_right_keys
+from voucher_gateway.journal.keys.row_seals import prepare_counts
 from voucher_gateway.journal.leftovers import find_leftovers
 from voucher_gateway.journal.moves import (
     VoucherMove,
@@ -22,8 +23,8 @@ from voucher_gateway.journal.moves import (
 from voucher_gateway.journal.names import AccountNames
 from voucher_gateway.journal.pauses import Pauses
 from voucher_gateway.journal.permits import Permits
-from voucher_gateway.journal.pruned import require_not_pruned
-from voucher_gateway.journal.pruned_names import PrunedNames
+from voucher_gateway.journal.pruned.names import PrunedNames
+from voucher_gateway.journal.pruned.pruned import require_not_pruned
 from voucher_gateway.journal.queries import OpenOverwrite, open_overwrite
 from voucher_gateway.journal.records import (
     OperationKey,
@@ -35,7 +36,6 @@ from voucher_gateway.journal.records import (
 )
 from voucher_gateway.journal.refunds import RefundSums, refund_sums
 from voucher_gateway.journal.restore_guard import RESTORED_AT, RestoreGuard
-from voucher_gateway.journal.row_seals import prepare_counts
 from voucher_gateway.journal.schema import facts
 from voucher_gateway.journal.search import OperationFilter
 from voucher_gateway.limits.call_deadline import seconds_within

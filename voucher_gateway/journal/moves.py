@@ -21,9 +21,9 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ConfigurationError, OperationInProgress, VoucherMoved
 from voucher_gateway.instants import format_micros, now, parse_instant
-from voucher_gateway.journal.keys import JournalKeys, missing_key_error
+from voucher_gateway.journal.keys.keys import JournalKeys, missing_key_error
+from voucher_gateway.journal.keys.row_seals import MOVED
 from voucher_gateway.journal.records import OperationRecord
-from voucher_gateway.journal.row_seals import MOVED
 from voucher_gateway.journal.schema import moved
 from voucher_gateway.outcome import Intent
 from voucher_gateway.storage.engine import Database

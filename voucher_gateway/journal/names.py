@@ -16,12 +16,12 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.errors import ConfigurationError, OperationInProgress
 from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.kinds import EventKind
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
+from voucher_gateway.journal.keys.row_seals import ACCOUNTS
 from voucher_gateway.journal.moves import rename_moves
 from voucher_gateway.journal.pauses import rename_pause
-from voucher_gateway.journal.pruned_accounts import rename_pruned_accounts
+from voucher_gateway.journal.pruned.accounts import rename_pruned_accounts
 from voucher_gateway.journal.restore_guard import rename_movements
-from voucher_gateway.journal.row_seals import ACCOUNTS
 from voucher_gateway.journal.schema import accounts, moved, operations
 from voucher_gateway.masking import hide_arguments
 from voucher_gateway.process.loggers import get_logger

@@ -22,8 +22,8 @@ from voucher_gateway.errors import DatabaseUnavailable, InvalidRequest
 from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.kinds import EventKind
-from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.row_seals import PAUSES
+from voucher_gateway.journal.keys.keys import JournalKeys
+from voucher_gateway.journal.keys.row_seals import PAUSES
 from voucher_gateway.journal.schema import pauses
 from voucher_gateway.limits.call_deadline import seconds_within
 from voucher_gateway.limits.shared_limits import AccountPause

@@ -14,9 +14,9 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import AlreadyRefunded, InvalidRequest, OperationInProgress
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.journal.moves import move_chain
-from voucher_gateway.journal.pruned import amount_of_removed_redemption, select_pruned_refunds
+from voucher_gateway.journal.pruned.pruned import amount_of_removed_redemption, select_pruned_refunds
 from voucher_gateway.journal.records import OperationRecord, OperationState, read_result
 from voucher_gateway.journal.rows import UNRESOLVED_STATES
 from voucher_gateway.journal.schema import operations

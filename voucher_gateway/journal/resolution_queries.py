@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.pruned import is_own_movement, is_result_of_pruned
+from voucher_gateway.journal.keys.row_seals import CHANGED_REFERENCE, REFERENCES
+from voucher_gateway.journal.pruned.pruned import is_own_movement, is_result_of_pruned
 from voucher_gateway.journal.records import OperationRecord, OperationState, read_result
-from voucher_gateway.journal.row_seals import CHANGED_REFERENCE, REFERENCES
 from voucher_gateway.journal.schema import facts, holds, operations, requests
 from voucher_gateway.masking import Code
 from voucher_gateway.models.results import Movement, Redemption, Refund, TopUp

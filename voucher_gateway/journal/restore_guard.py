@@ -20,10 +20,10 @@ from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.events.transactions import forget_transactions
-from voucher_gateway.journal.keys import JournalKeys, find_tag
-from voucher_gateway.journal.pruned import is_own_movement
+from voucher_gateway.journal.keys.keys import JournalKeys, find_tag
+from voucher_gateway.journal.keys.row_seals import ADOPTED
+from voucher_gateway.journal.pruned.pruned import is_own_movement
 from voucher_gateway.journal.records import OperationRecord, read_result
-from voucher_gateway.journal.row_seals import ADOPTED
 from voucher_gateway.journal.schema import adopted, facts, operations
 from voucher_gateway.models.results import Movement, Redemption, TopUp
 from voucher_gateway.models.voucher import MovementKind, MovementState

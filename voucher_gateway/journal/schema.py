@@ -151,7 +151,7 @@ facts: Final = Table(
 )
 
 # Under which names accounts are known, and were known before; see `voucher_gateway.journal.names`.
-# The seals of rows are made by `voucher_gateway.journal.row_seals`.
+# The seals of rows are made by `voucher_gateway.journal.keys.row_seals`.
 accounts: Final = Table(
     "voucher_gateway_accounts",
     metadata,
@@ -295,7 +295,7 @@ cursors: Final = Table(
     Column("seal", String(16), nullable=False),
 )
 
-# What is left of operations, payments and sales whose rows were removed; see `voucher_gateway.journal.pruned`.
+# What is left of operations, payments and sales whose rows were removed; see `voucher_gateway.journal.pruned.pruned`.
 pruned_accounts: Final = Table(
     "voucher_gateway_pruned_accounts",
     metadata,

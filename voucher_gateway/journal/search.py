@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.instants import format_micros
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.journal.schema import accounts, operations, requests
 from voucher_gateway.masking import Code

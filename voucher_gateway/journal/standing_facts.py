@@ -14,7 +14,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.journal.keys import CHECK_VALUE_PREFIX
+from voucher_gateway.journal.keys.keys import CHECK_VALUE_PREFIX
 from voucher_gateway.journal.schema import accounts, facts, pruned_accounts
 from voucher_gateway.storage.schema_upgrade import schemas
 from voucher_gateway.storage.statements import PreparedStatement

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from voucher_gateway.errors import InvalidRequest, PaymentConflict
 from voucher_gateway.instants import now
 from voucher_gateway.journal.events.kinds import EventKind
-from voucher_gateway.journal.keys import new_id
-from voucher_gateway.journal.sealer import require_cryptography
+from voucher_gateway.journal.keys.keys import new_id
+from voucher_gateway.journal.keys.sealer import require_cryptography
 from voucher_gateway.limits.call_deadline import check_wait, seconds_within
 from voucher_gateway.models.requests import nfc, require_name
 from voucher_gateway.money import Money, positive

@@ -53,7 +53,7 @@ def complete_payment(work: PaymentWork) -> None:
 def recover_payments(verbs: VoucherVerbs, store: PaymentStore, other: OtherMeans | None) -> list[PaymentRecord]:
     """Complete the recorded decisions of all payments, as far as that can be done now.
 
-    Payments that a living worker has are left to it. Those that were removed from the journal meanwhile are over.
+    Payments that a living worker has are left to it. Those that were removed from the journal since are over.
 
     Returns:
         the payments that were looked at, as they are now.

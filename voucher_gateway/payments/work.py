@@ -16,7 +16,7 @@ from voucher_gateway.errors import ConfigurationError, OperationInProgress, Vouc
 from voucher_gateway.instants import now
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.fence import EpochFence, use_fence
-from voucher_gateway.journal.pruned import PAYMENT, require_name_not_pruned
+from voucher_gateway.journal.pruned.pruned import PAYMENT, require_name_not_pruned
 from voucher_gateway.limits.call_deadline import seconds_within
 from voucher_gateway.payments.means import OtherMeans
 from voucher_gateway.payments.rows.events import KIND_OF_STATE, UNCOVERED, append_payment_event

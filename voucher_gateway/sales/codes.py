@@ -13,8 +13,8 @@ import attrs
 
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.keys import tag_of
-from voucher_gateway.journal.sealer import Sealer
+from voucher_gateway.journal.keys.keys import tag_of
+from voucher_gateway.journal.keys.sealer import Sealer
 from voucher_gateway.masking import Code, Pin, hide_arguments, hide_frames
 from voucher_gateway.sales.records import SaleRow
 from voucher_gateway.sales.schema import sales

@@ -21,8 +21,8 @@ from voucher_gateway.errors import (
 )
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.keys import new_id
-from voucher_gateway.journal.pruned import SALE, require_name_not_pruned
+from voucher_gateway.journal.keys.keys import new_id
+from voucher_gateway.journal.pruned.pruned import SALE, require_name_not_pruned
 from voucher_gateway.limits.call_deadline import check_wait
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.requests import NewVoucher, nfc, require_name, require_no_secret
@@ -121,7 +121,7 @@ class SalesDesk:
         """Go on with all decisions that are committed and not carried out, and return the sales as they are then.
 
         What stops one of them is noted in its `attention`, and the others go on. Sales of living workers are left to
-        those. A sale that was removed from the journal meanwhile is over.
+        those. A sale that was removed from the journal since is over.
         """
         records = []
         for row in self.iterate_decided(account=account):

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.digests import rows_digest
 from voucher_gateway.journal.events.kinds import EventKind
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.sales.records import STOPPED, SaleRow, SaleState
 
 _UNCOVERED: Final = frozenset(

@@ -16,7 +16,7 @@ from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.fence import EpochFence, epoch_statement, use_fence
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.pruned import SALE, require_name_not_pruned
+from voucher_gateway.journal.pruned.pruned import SALE, require_name_not_pruned
 from voucher_gateway.limits.call_deadline import seconds_within
 from voucher_gateway.sales.events import append_sale_event, kind_of_change
 from voucher_gateway.sales.records import SaleRow, SaleState

@@ -24,7 +24,7 @@ from voucher_gateway.atomic_file import AtomicFile
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.journal.schema import events, holds, operations, requests
 from voucher_gateway.payments.rows.schema import legs, payments, refund_parts
 from voucher_gateway.payments.rows.schema import refunds as payment_refunds

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from voucher_gateway.errors import InvalidRequest, MalformedFile
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.journal.records import OperationRecord
 from voucher_gateway.upkeep.archive import FORMAT
 from voucher_gateway.upkeep.batches import OPERATIONS, PAYMENTS, SALES, Known

@@ -19,7 +19,7 @@ from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.erase import erase_events
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.pruned import ORDER, Remainder, find_pruned, insert_remainders
+from voucher_gateway.journal.pruned.pruned import ORDER, Remainder, find_pruned, insert_remainders
 from voucher_gateway.journal.records import read_result
 from voucher_gateway.journal.schema import events, operations
 from voucher_gateway.models.requests import nfc, require_name

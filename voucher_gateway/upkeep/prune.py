@@ -23,8 +23,8 @@ from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.erase import drop_chain_start, list_chains
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.pruned import PRUNED_BEFORE
-from voucher_gateway.journal.row_seals import PRUNED
+from voucher_gateway.journal.keys.row_seals import PRUNED
+from voucher_gateway.journal.pruned.pruned import PRUNED_BEFORE
 from voucher_gateway.journal.schema import facts, operations
 from voucher_gateway.journal.search import first_id_at
 from voucher_gateway.payments.rows.schema import payments

@@ -11,8 +11,8 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.instants import parse_instant
 from voucher_gateway.journal.events.erase import erase_events
-from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.pruned import PAYMENT, SALE, Remainder, insert_remainders
+from voucher_gateway.journal.keys.keys import JournalKeys
+from voucher_gateway.journal.pruned.pruned import PAYMENT, SALE, Remainder, insert_remainders
 from voucher_gateway.journal.records import OperationRecord
 from voucher_gateway.journal.schema import events, holds, operations, requests
 from voucher_gateway.money import Money

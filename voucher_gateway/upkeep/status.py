@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.instants import parse_instant
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.pruned import pruned_before
+from voucher_gateway.journal.pruned.pruned import pruned_before
 from voucher_gateway.journal.schema import events, holds, operations, pruned, requests
 from voucher_gateway.payments.rows.schema import payments
 from voucher_gateway.sales.schema import sales

@@ -1,4 +1,4 @@
-"""Runs one command of the command line in a process of its own, and measures what it costs.
+"""Runs one command of the command line in a separate process, and measures what it costs.
 
 ``python -m tests.benchmarks.growth.command RESULT ARGUMENTS...`` is that process. It imports what commands import late
 before it measures, so that a start does not hide how the rest grows.

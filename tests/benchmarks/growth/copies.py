@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 from voucher_gateway.instants import format_micros
 from voucher_gateway.journal import schema
 from voucher_gateway.journal.events.digests import chain_mac
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 
 BETWEEN_COPIES: Final = timedelta(hours=4)
 """The time between two copies: 10 million operations are those of four years."""

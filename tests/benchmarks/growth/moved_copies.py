@@ -24,7 +24,7 @@ from voucher_gateway.instants import format_micros
 from voucher_gateway.journal import schema
 from voucher_gateway.journal.events.append import CHAIN_COUNT
 from voucher_gateway.journal.events.digests import chain_mac, count_mac
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.journal.moves import claim_moves, complete_moves, move_reference
 from voucher_gateway.migration.schema import RowState, vouchers
 

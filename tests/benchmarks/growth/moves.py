@@ -5,7 +5,7 @@ of them. Then `moved_copies` writes the rows of all but the last thousand, and `
 have moved. From there on everything is real again: a run moves the next 500, another one moves the rest, and then
 nothing is left to move. `verify` and `certificate` have to find all vouchers as planned.
 
-Each command runs in a process of its own. What is measured is its processor time with that of the database's server,
+Each command runs in a separate process. What is measured is its processor time with that of the database's server,
 the time on the clock (in brackets), and the most memory that the process had. A command that looks at all vouchers
 counts per voucher of the plan. Other work on the machine slows the clock, so the processor time decides what is flat.
 The plan does not depend on the database: it is made once for each size, and counts in the first database.
@@ -29,7 +29,7 @@ from tests.benchmarks.growth.estate import KINDS, Vendors, is_carried, serving_v
 from tests.benchmarks.growth.moved_copies import Sample, multiply_moves
 from tests.benchmarks.growth.server_time import ServerTime
 from tests.benchmarks.growth.table import empty_database, print_line, print_row
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.masking import Secret
 from voucher_gateway.migration.plan.plan_file import read_summary
 from voucher_gateway.storage.engine import normalize

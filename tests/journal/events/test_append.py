@@ -16,7 +16,7 @@ from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.digests import chain_mac, content_digest, event_digest
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.journal import Journal, open_journal
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.journal.schema import chains, events
 from voucher_gateway.masking import Secret
 from voucher_gateway.setting_types import SecretSource

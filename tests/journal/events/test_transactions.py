@@ -11,7 +11,7 @@ from voucher_gateway.journal.backup import import_missing_movements, mark_restor
 from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.kinds import EventKind
 from voucher_gateway.journal.journal import open_journal
-from voucher_gateway.journal.row_seals import CURSORS
+from voucher_gateway.journal.keys.row_seals import CURSORS
 from voucher_gateway.journal.schema import cursors, events
 from voucher_gateway.setting_types import SecretSource
 

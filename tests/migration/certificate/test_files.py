@@ -12,7 +12,7 @@ import pytest
 
 from tests.migration.run.vendor_pair import VendorPair
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.masking import Secret
 from voucher_gateway.migration.certificate.csv_text import text_cell
 from voucher_gateway.migration.certificate.files import (

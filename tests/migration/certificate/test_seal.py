@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.masking import Secret
 from voucher_gateway.migration.certificate.seal import (
     SEAL_FILE,

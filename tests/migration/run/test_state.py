@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.masking import Secret
 from voucher_gateway.migration import Action, Destination, End, Kind, PlanHeader, PlannedVoucher, RowState, Step

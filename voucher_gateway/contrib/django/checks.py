@@ -16,7 +16,7 @@ from voucher_gateway.config.loader import Config
 from voucher_gateway.contrib.django.gateway import read_config
 from voucher_gateway.contrib.django.models import DATABASE_SETTING, Operation
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.journal.keys import KEY_VARIABLE
+from voucher_gateway.journal.keys.keys import KEY_VARIABLE
 
 
 def check_configuration(**_: Any) -> list[CheckMessage]:

@@ -14,7 +14,7 @@ from voucher_gateway.gateway.explanation.text import as_sentence, day_text, mome
 from voucher_gateway.gateway.explanation.voucher import doubt_text
 from voucher_gateway.instants import now
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.pruned import ORDER, PAYMENT
+from voucher_gateway.journal.pruned.pruned import ORDER, PAYMENT
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.journal.search import OperationFilter, VendorVoucher
 from voucher_gateway.models.requests import nfc

@@ -25,7 +25,7 @@ from voucher_gateway.journal.events.digests import (
     read_count,
 )
 from voucher_gateway.journal.events.kinds import EventKind
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.journal.schema import chains, events, facts
 from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway.storage.statements import PreparedStatement, sqlite_driver

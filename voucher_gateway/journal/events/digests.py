@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from voucher_gateway.journal.keys import JournalKeys, is_same_digest
+from voucher_gateway.journal.keys.keys import JournalKeys, is_same_digest
 
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 

@@ -19,7 +19,7 @@ from voucher_gateway.journal.events.digests import (
     has_own_content,
     is_own_chain,
 )
-from voucher_gateway.journal.keys import JournalKeys, is_same_digest
+from voucher_gateway.journal.keys.keys import JournalKeys, is_same_digest
 from voucher_gateway.journal.schema import chains, events
 
 _ABOUT_ALL: Final = ("journal.", "account.")

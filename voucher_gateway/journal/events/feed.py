@@ -16,8 +16,8 @@ from voucher_gateway.errors import InvalidRequest, OperationInProgress
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.events.event import Event, EventPosition
 from voucher_gateway.journal.events.reader import PAGE, POLL_S, read_end, read_events
-from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.row_seals import CURSORS
+from voucher_gateway.journal.keys.keys import JournalKeys
+from voucher_gateway.journal.keys.row_seals import CURSORS
 from voucher_gateway.journal.schema import cursors
 from voucher_gateway.limits.call_deadline import check_wait
 from voucher_gateway.process.loggers import get_logger

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.digests import digest_of_open, digest_of_outcome
 from voucher_gateway.journal.events.kinds import EventKind
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.money import Money
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.row_seals import CURSORS
+from voucher_gateway.journal.keys.keys import JournalKeys
+from voucher_gateway.journal.keys.row_seals import CURSORS
 from voucher_gateway.journal.schema import cursors, events
 
 

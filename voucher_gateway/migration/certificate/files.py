@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Final
 
 from voucher_gateway.atomic_file import AtomicFile, atomic_write, report_write_errors
 from voucher_gateway.html.document import display_instant
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.migration.certificate.csv_text import csv_blocks, text_cell
 from voucher_gateway.migration.certificate.model import Certificate
 from voucher_gateway.migration.certificate.seal import SEAL_FILE, identity_of, seal_html, seal_json

@@ -22,7 +22,7 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 
 SEAL_FILE: Final = "seal.json"
 """The file that has the hashes of the other files of a folder."""

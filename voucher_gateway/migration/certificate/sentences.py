@@ -124,13 +124,15 @@ def _open_work_sentences(certificate: Certificate) -> list[str]:
             f"{moves} begun and not ended, or its outcome is in doubt: `{work}` with this plan looks it up and goes on."
         )
     if certificate.open_operation_count:
-        one = certificate.open_operation_count == 1
-        operations = "1 operation" if one else f"{set_digit_gaps(str(certificate.open_operation_count))} operations"
+        is_single = certificate.open_operation_count == 1
+        operations = (
+            "1 operation" if is_single else f"{set_digit_gaps(str(certificate.open_operation_count))} operations"
+        )
         first = certificate.open_operations[0]
         sentences.append(
             f"The outcome of {operations} at these accounts is not known. `recover --all`, or"
-            f" `resolve {first.account} {first.verb} {first.reference}`{'' if one else ' and so on'}, looks"
-            f" {'it' if one else 'them'} up; `operations decide` records what a person has found out."
+            f" `resolve {first.account} {first.verb} {first.reference}`{'' if is_single else ' and so on'}, looks"
+            f" {'it' if is_single else 'them'} up; `operations decide` records what a person has found out."
         )
     if certificate.run_in_progress:
         sentences.append(

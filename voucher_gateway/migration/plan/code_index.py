@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import InvalidRequest, VoucherNotFound
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.listing.digest_set import DigestSet
 from voucher_gateway.listing.duplicate_finder import DuplicateFinder
 from voucher_gateway.masking import Code

@@ -11,7 +11,7 @@ from voucher_gateway.capabilities import AccountCheck, Capabilities
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.limits.work_class import WorkClass, use_work_class
 from voucher_gateway.migration.plan.assess import Target
 from voucher_gateway.migration.plan.estimate import Estimate, own_time, requests_of

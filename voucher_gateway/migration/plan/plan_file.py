@@ -20,7 +20,7 @@ import cattrs
 
 from voucher_gateway.atomic_file import AtomicFile, report_write_errors
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.migration.plan.estimate import Estimate
 from voucher_gateway.migration.plan.model import Action, PlanHeader, PlannedVoucher
 from voucher_gateway.migration.plan.totals import Totals

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.migration.plan.plan_file import PlanSummary
 
 

@@ -21,7 +21,7 @@ from voucher_gateway.errors import OperationInProgress
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.iteration import batched
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.journal.moves import claim_moves, complete_moves, delete_moves, reopen_moves
 from voucher_gateway.migration.plan.model import PlanHeader
 from voucher_gateway.migration.plan.plan_file import PlanSummary

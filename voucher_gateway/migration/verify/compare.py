@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.listing.page import key_digest
 from voucher_gateway.listing.unreadable import UnreadableEntry
 from voucher_gateway.migration.plan.code_index import fingerprint

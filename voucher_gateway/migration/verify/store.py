@@ -193,10 +193,10 @@ class VerificationStore:
 
         What the journal knows counts where no run has recorded anything.
         """
-        there = ", ".join(f"'{part}'" for part in (*AT_TARGET, SourcePart.IN_DOUBT))
+        states = ", ".join(f"'{part}'" for part in (*AT_TARGET, SourcePart.IN_DOUBT))
         query = (
             "SELECT target_id FROM planned WHERE target_id NOTNULL AND target_id NOT IN (SELECT id FROM target)"  # noqa: S608 - constants
-            f" AND (state ISNULL OR state IN ({there})) ORDER BY number"
+            f" AND (state ISNULL OR state IN ({states})) ORDER BY number"
         )
         return [str(row[0]) for row in self._connection.execute(query)]
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from voucher_gateway.errors import OperationInProgress
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.sealer import Sealer
+from voucher_gateway.journal.keys.sealer import Sealer
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.payments.rows.schema import legs
 from voucher_gateway.payments.rows.store import LegSeal, PaymentStore

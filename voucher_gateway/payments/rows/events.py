@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.journal.events.append import append_event
 from voucher_gateway.journal.events.digests import rows_digest
 from voucher_gateway.journal.events.kinds import EventKind
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.payments.rows.refund_records import PaymentRefund
 from voucher_gateway.payments.rows.schema import legs, payments, refund_parts, refunds
 from voucher_gateway.payments.rows.states import PaymentState

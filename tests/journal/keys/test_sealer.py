@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.sealer import Sealer
+from voucher_gateway.journal.keys.keys import JournalKeys
+from voucher_gateway.journal.keys.sealer import Sealer
 from voucher_gateway.provider_api import Code, ConfigurationError, Pin, Secret
 
 OLD = {"1": Secret("the-first-key-of-all")}
@@ -79,8 +79,8 @@ def test_a_key_that_is_not_configured_any_more_is_named() -> None:
 def test_without_its_package_the_error_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules['cryptography'] = None\n"
-        "from voucher_gateway.journal.keys import JournalKeys\n"
-        "from voucher_gateway.journal.sealer import Sealer\n"
+        "from voucher_gateway.journal.keys.keys import JournalKeys\n"
+        "from voucher_gateway.journal.keys.sealer import Sealer\n"
         "from voucher_gateway.provider_api import Secret\n"
         "try:\n    Sealer(JournalKeys.of({'1': Secret('the-first-key-of-all')}), 'legs')\n"
         "except Exception as error:\n    print(type(error).__name__, error)\n"

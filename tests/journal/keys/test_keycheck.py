@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from tests.support.shop import Shop
 from tests.support.simulators import JOURNAL_KEYS
 from voucher_gateway.journal.journal import open_journal
-from voucher_gateway.journal.keys import KEY_VARIABLE
+from voucher_gateway.journal.keys.keys import KEY_VARIABLE
 from voucher_gateway.provider_api import ConfigurationError, Money, SecretSource
 
 TEN = Money("10.00", "EUR")

@@ -22,10 +22,10 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ReferencePruned
 from voucher_gateway.instants import parse_instant
-from voucher_gateway.journal.keys import JournalKeys, find_tag, missing_key_error, tag_of
-from voucher_gateway.journal.pruned_accounts import pruned_account_id
+from voucher_gateway.journal.keys.keys import JournalKeys, find_tag, missing_key_error, tag_of
+from voucher_gateway.journal.keys.row_seals import PRUNED
+from voucher_gateway.journal.pruned.accounts import pruned_account_id
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState
-from voucher_gateway.journal.row_seals import PRUNED
 from voucher_gateway.journal.schema import facts, pruned, pruned_accounts
 from voucher_gateway.models.results import Redemption, RefundLimit
 from voucher_gateway.money import Money

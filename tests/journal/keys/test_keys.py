@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from voucher_gateway import Gateway
 from voucher_gateway.errors import ReferenceConflict, VoucherHeld
 from voucher_gateway.journal.journal import open_journal
-from voucher_gateway.journal.keys import ALPHABET, JournalKeys
+from voucher_gateway.journal.keys.keys import ALPHABET, JournalKeys
 from voucher_gateway.provider_api import (
     Code,
     CodeRules,

@@ -14,7 +14,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.journal.keys import JournalKeys, is_same_digest, missing_key_error
+from voucher_gateway.journal.keys.keys import JournalKeys, is_same_digest, missing_key_error
 from voucher_gateway.journal.schema import accounts, adopted, cursors, events, facts, moved, operations, pauses, pruned
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import lock_in_transaction
@@ -160,7 +160,7 @@ MOVED: Final = SealedTable(
 PAUSES: Final = SealedTable("pauses", pauses, ("account", "everything", "paused_at", "ends_at", "reason", "paused_by"))
 """The pauses of accounts; see `voucher_gateway.journal.pauses`."""
 PRUNED: Final = CountedTable("pruned", pruned)
-"""What is left of removed rows, which have seals of their own kind; see `voucher_gateway.journal.pruned`."""
+"""What is left of removed rows, which have seals of their own kind; see `voucher_gateway.journal.pruned.pruned`."""
 
 CHANGED_REFERENCE: Final = "changes-ref:"
 """The name of the fact that a vendor changes the references of a login begins with this."""

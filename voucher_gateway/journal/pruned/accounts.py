@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.journal.keys import JournalKeys, is_same_digest
+from voucher_gateway.journal.keys.keys import JournalKeys, is_same_digest
 from voucher_gateway.journal.schema import pruned_accounts
 from voucher_gateway.storage.locks import lock_in_transaction
 

@@ -13,7 +13,7 @@ import os
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys.keys import JournalKeys
 from voucher_gateway.masking import Masked, hide_frames
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.pruned import (
+from voucher_gateway.journal.keys.keys import JournalKeys
+from voucher_gateway.journal.pruned.pruned import (
     PrunedName,
     find_pruned,
     is_own_movement,

@@ -1,0 +1,1 @@
+"""What stays of operations whose rows were removed: their references, accounts and names."""
