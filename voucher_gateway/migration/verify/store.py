@@ -151,12 +151,10 @@ class VerificationStore:
         """Store the vouchers of the source."""
         self._insert(
             "INSERT OR REPLACE INTO source (id, currency, remaining, listed, ends, status, added)"
-            " VALUES (?1, ?2, ?3, ?3, ?4, ?5, CASE WHEN EXISTS (SELECT 1 FROM planned WHERE source_id = ?1)"
-            "   OR EXISTS (SELECT 1 FROM stays WHERE source_id = ?1) THEN NULL ELSE ?6 END)",
-            (
-                (row.id, _currency(row), _minor(row.remaining), row.ends, row.status, SourcePart.ISSUED_SINCE.value)
-                for row in rows
-            ),
+            " VALUES (:id, :currency, :minor, :minor, :ends, :status,"
+            "   CASE WHEN EXISTS (SELECT 1 FROM planned WHERE source_id = :id)"
+            "   OR EXISTS (SELECT 1 FROM stays WHERE source_id = :id) THEN NULL ELSE :added END)",
+            map(_source_row, rows),
         )
 
     def add_unreadable(self, account: str, name: str, reason: str) -> None:
@@ -206,10 +204,14 @@ class VerificationStore:
         What the target has for them was issued by those plans, so it does not count for this one.
         """
         self._insert(
-            "INSERT INTO other_moves SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM planned WHERE source_id = ?1)"
-            " OR EXISTS (SELECT 1 FROM stays WHERE source_id = ?1)"
-            " OR EXISTS (SELECT 1 FROM source WHERE id = ?1 AND added NOTNULL)",
-            ((id, move.plan_id, move.to_account, move.to_voucher_id) for id, move in moves),
+            "INSERT INTO other_moves SELECT :id, :plan, :account, :voucher"
+            " WHERE EXISTS (SELECT 1 FROM planned WHERE source_id = :id)"
+            " OR EXISTS (SELECT 1 FROM stays WHERE source_id = :id)"
+            " OR EXISTS (SELECT 1 FROM source WHERE id = :id AND added NOTNULL)",
+            (
+                {"id": id, "plan": move.plan_id, "account": move.to_account, "voucher": move.to_voucher_id}
+                for id, move in moves
+            ),
         )
         self._connection.execute(
             "UPDATE source SET added = ? WHERE added NOTNULL AND id IN (SELECT source_id FROM other_moves)",
@@ -363,9 +365,20 @@ class VerificationStore:
         """
         return select_numbers(self._connection, source_now, SourcePart.IN_DOUBT)
 
-    def _insert(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    def _insert(self, statement: str, rows: Iterable[tuple[Any, ...] | dict[str, Any]]) -> None:
         for batch in batched(rows, _BATCH):
             self._connection.executemany(statement, batch)
+
+
+def _source_row(row: ListedVoucher) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "currency": _currency(row),
+        "minor": _minor(row.remaining),
+        "ends": row.ends,
+        "status": row.status,
+        "added": SourcePart.ISSUED_SINCE.value,
+    }
 
 
 def _target_row(row: ListedVoucher, mark: str | None) -> tuple[Any, ...]:
