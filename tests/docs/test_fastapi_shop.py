@@ -139,7 +139,7 @@ def test_a_request_that_is_cancelled_at_any_moment_is_finished_by_a_repeat(shop:
     customer = Customer(shop, "89.90")
     customer.enter(*codes)
     path = {"authorize": "/reservations", "capture": "/charge", "card": "/charge"}[moment]
-    shop.jtl.inject("slow", f"POST /v1/*{path}", delay_s=1)
+    shop.jtl.inject("slow", f"POST *{path}", delay_s=1.5)
     before = len(shop.jtl.request_lines)
 
     def is_reached() -> bool:
